@@ -1,0 +1,23 @@
+/**
+ * JSON with 64-bit integers: a bigint is written as an integer literal; on reading, an integer
+ * literal that a double cannot hold exactly comes back as a bigint instead of being rounded.
+ */
+export function stringify(value: unknown, space?: number): string {
+  return JSON.stringify(
+    value,
+    (_key, v: unknown) => (typeof v === "bigint" ? rawJson(v.toString()) : v),
+    space,
+  );
+}
+
+/** @throws SyntaxError when the text is not JSON. */
+export function parse(text: string): unknown {
+  const reviver = (_key: string, v: unknown, context?: { source?: string }): unknown => {
+    if (typeof v !== "number" || Number.isSafeInteger(v) || context?.source === undefined) return v;
+    return /^-?\d+$/.test(context.source) ? BigInt(context.source) : v;
+  };
+  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown);
+}
+
+// JSON.rawJSON is in every Node this product supports; TypeScript's library does not name it yet.
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;

@@ -1,0 +1,41 @@
+/**
+ * The storage contract below the blob sinks (S3, HDFS, FS). Whoever implements these verbs gets the
+ * layout, the chain and the comparison from `sinks/blob/`.
+ *
+ * Required of an implementation: `create` is atomic and create-only, and when it resolves the bytes
+ * are durable and visible to every later call of every process (read-after-write); nothing partial is
+ * ever visible under the path. Paths are relative, `/` between parts, without `.` and `..`.
+ */
+export interface BlobStore {
+  /**
+   * Resolves to `exists` when something is there already, whatever it is: comparing is the caller's.
+   * After an unknown outcome it looks, and rejects with `sink-transient` when looking fails too.
+   */
+  create(path: string, blob: NewBlob, signal: AbortSignal): Promise<"created" | "exists">;
+  head(path: string, signal: AbortSignal): Promise<BlobHead | undefined>;
+  /** Bytes [from, to); rejects with `sink-transient` when the blob is absent or ends early. */
+  get(path: string, from: number, to: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What `create` was given as `about` for this path, when the store can still tell. */
+  about(path: string, digest: () => Promise<string>, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Paths of blobs under a folder, ascending by bytes, after `after` (exclusive). */
+  list(folder: string, after: string | undefined, signal: AbortSignal): AsyncIterable<BlobHead & { path: string }>;
+  /** Names of the folders directly below `folder`, ascending. */
+  folders(folder: string, signal: AbortSignal): AsyncIterable<string>;
+  /** Operator commands only. Moves away what is seen as `tag`, create-only at `to`. */
+  move?(from: string, to: string, tag: string, signal: AbortSignal): Promise<void>;
+  remove?(path: string, tag: string, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BlobHead {
+  readonly size: number;
+  readonly tag: string;
+}
+
+export interface NewBlob {
+  readonly bytes: Uint8Array;
+  /** BLAKE3 of `bytes`, lower-case hex. */
+  readonly digest: string;
+  /** A small description that must be durable before the blob is visible. */
+  readonly about?: Uint8Array;
+}

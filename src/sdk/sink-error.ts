@@ -1,0 +1,17 @@
+import { ArchiverError } from "../core/errors.ts";
+
+export type SinkErrorCode = "sink-transient" | "sink-unauthorized" | "sink-permanent";
+
+/** What a sink raises. `retryAfterMs` is what the store asked for, when it asked. */
+export class SinkError extends ArchiverError {
+  readonly retryAfterMs: number | undefined;
+  constructor(
+    code: SinkErrorCode,
+    message: string,
+    options?: { cause?: unknown; retryAfterMs?: number },
+  ) {
+    super(code, message, options);
+    this.name = "SinkError";
+    this.retryAfterMs = options?.retryAfterMs;
+  }
+}
