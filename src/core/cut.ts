@@ -24,7 +24,7 @@ export interface Cut extends BatchKey {
   readonly maxTimestamp: bigint | null;
   /** Of the last record batch. */
   readonly leaderEpoch: number;
-  /** Some record batch came without compression. */
+  /** Some record batch came without compression (`recompress: auto` then compresses the whole file). */
   readonly uncompressed: boolean;
   /** Which rule cut it, for metrics. */
   readonly reason: "bytes" | "age" | "idle" | "pressure" | "plan" | "limit" | "drain";
