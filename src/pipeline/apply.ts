@@ -1,0 +1,164 @@
+import { unreachable } from "../core/assert.ts";
+import type { Event } from "./effect.ts";
+import { type Committed, isConfirmed, type Slot, type Step, type Stop, type Task } from "./state.ts";
+import { advance, restart, walkAt } from "./walk.ts";
+
+/**
+ * The right half of the state table: what an event does to a state. A result that no longer fits (of
+ * a slot that is gone, of an earlier round) changes nothing.
+ */
+export function apply(t: Task, event: Event): Task {
+  if (t.phase === "ended") return t;
+  if (event.of === "revoked") return { ...t, phase: "ended", slots: [] };
+  if (t.phase === "stopped") return t;
+  return advance(on(t, event));
+}
+
+function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
+  switch (e.of) {
+    case "read-committed":
+      return e.round === t.round ? onCommitted(t, e.committed) : t;
+    case "head":
+      return { ...t, heads: t.heads.map((h, i) => (i === e.sink ? e.head : h)) };
+    case "resolve-start":
+      return t.phase === "locating" ? { ...t, phase: "walking", position: e.offset } : t;
+    case "look":
+      if (e.at !== t.position) return t;
+      return { ...t, looks: t.looks.map((l, i) => (i === e.sink ? e.look : l)) };
+    case "build":
+      return onBuilt(t, e.slot, e.end, e.mark);
+    case "gone":
+      return onGone(t, e.slot, e.text);
+    case "take":
+      return change(t, e.slot, (s) => ({ ...s, ready: true, end: e.end, mark: e.mark }));
+    case "commit":
+      return onCommit(t, e.value);
+    case "fenced":
+      // The group decides: a renewal reads what counts, a revocation ends the task.
+      return t.renewing === "no" ? { ...t, renewing: "fenced" } : t;
+    case "published":
+      return step(t, e.slot, e.sink, "data");
+    case "described":
+      return step(t, e.slot, e.sink, "whole");
+    case "differs":
+      return adopt(t, e.slot, e.end, e.mark);
+    case "alarm":
+      return halt(t, { code: e.code, text: e.text });
+    case "renew":
+      return renew(t);
+    case "tail":
+      return { ...t, tail: e.offset };
+    case "lost-batch":
+      return t.slots.some((s) => s.ready) ? t : restart(t);
+    case "drain":
+      return { ...t, draining: true, slots: t.slots.filter((s) => s.ready || s.planned) };
+    default:
+      return unreachable(e);
+  }
+}
+
+const halt = (t: Task, stop: Stop): Task => ({ ...t, phase: "stopped", slots: [], stop });
+
+const change = (t: Task, id: number, f: (s: Slot) => Slot): Task => ({
+  ...t,
+  slots: t.slots.map((s) => (s.id === id ? f(s) : s)),
+});
+
+const step = (t: Task, id: number, sink: number, to: Step): Task =>
+  change(t, id, (s) => ({ ...s, steps: s.steps.map((x, i) => (i === sink ? to : x)) }));
+
+export const sameCommitted = (a: Committed, b: Committed): boolean =>
+  a.offset === b.offset &&
+  a.plans.length === b.plans.length &&
+  a.plans.every((p, i) => {
+    const q = b.plans[i];
+    return q !== undefined && p.start === q.start && p.end === q.end && p.mark === q.mark;
+  });
+
+function onCommitted(t: Task, found: Committed): Task {
+  if (t.renewing !== "reading") {
+    return { ...t, committed: found, limit: found.offset ?? 0n };
+  }
+  // Rule 8: exactly what this task last committed, or sent without hearing of it: go on; else end.
+  const kept = { ...t, renewing: "no" as const, sent: null };
+  if (t.committed === null) return restart(kept);
+  if (sameCommitted(found, t.committed)) return kept;
+  if (t.sent !== null && sameCommitted(found, t.sent)) return onCommit(kept, found);
+  return { ...t, phase: "ended", slots: [] };
+}
+
+function onCommit(t: Task, value: Committed): Task {
+  const offset = value.offset ?? 0n;
+  let { position, archived } = t;
+  const slots: Slot[] = [];
+  for (const s of t.slots) {
+    if (slots.length === 0 && s.end !== null && s.end <= offset && !s.mend && isConfirmed(s)) {
+      position = s.end;
+      archived = true;
+      continue;
+    }
+    const planned = s.planned || value.plans.some((p) => p.start === s.start && p.mark === s.mark);
+    slots.push(planned === s.planned ? s : { ...s, planned });
+  }
+  return { ...t, committed: value, sent: null, position, archived, slots };
+}
+
+/** What was built from Kafka. When it is not what the plan says, it is a new candidate (rule 9). */
+function onBuilt(t: Task, id: number, end: bigint, mark: string): Task {
+  const j = t.slots.findIndex((s) => s.id === id);
+  const slot = t.slots[j];
+  if (slot === undefined || slot.ready) return t;
+  const asPlanned = slot.end === end && slot.mark === mark;
+  const later = slot.end === null || slot.end === end ? t.slots.slice(j + 1) : [];
+  const mend = slot.start < t.limit && end <= t.limit;
+  const built: Slot = {
+    ...slot,
+    end,
+    mark,
+    mend,
+    ready: true,
+    origin: asPlanned ? slot.origin : "cut",
+    planned: asPlanned && slot.planned,
+  };
+  return { ...t, slots: [...t.slots.slice(0, j), built, ...later] };
+}
+
+/** Kafka has lost a range: if a plan names it, a sink may still have the batch. */
+function onGone(t: Task, id: number, text: string): Task {
+  const j = t.slots.findIndex((s) => s.id === id);
+  const slot = t.slots[j];
+  if (slot === undefined || slot.ready) return t;
+  if (slot.origin !== "plan" || j > 0) {
+    return j > 0 ? { ...t, slots: t.slots.slice(0, j) } : halt(t, { code: "offset-out-of-range", text });
+  }
+  return { ...walkAt(t, slot.start), gone: text };
+}
+
+/** Rule 3: the primary's batch is the batch; the own bytes and every later batch are dropped. */
+function adopt(t: Task, id: number, end: bigint, mark: string): Task {
+  const j = t.slots.findIndex((s) => s.id === id);
+  const slot = t.slots[j];
+  if (slot === undefined) return t;
+  const mend = slot.start < t.limit && end <= t.limit;
+  const found: Slot = {
+    id: t.nextId,
+    start: slot.start,
+    end,
+    origin: "sink",
+    source: 0,
+    mark,
+    ready: false,
+    planned: false,
+    mend,
+    steps: slot.steps.map(() => "none" as const),
+  };
+  return { ...t, nextId: t.nextId + 1, slots: [...t.slots.slice(0, j), found] };
+}
+
+function renew(t: Task): Task {
+  if (t.phase === "locating") return restart({ ...t, renewing: "no" });
+  return { ...t, renewing: "reading", round: t.round + 1 };
+}
+
+/** Used by the runtime when it sends a commit, so that a renewal can recognise it. */
+export const sending = (t: Task, value: Committed): Task => ({ ...t, sent: value });

@@ -1,0 +1,147 @@
+import { begin, frontier, isConfirmed, type Head, type Look, type Slot, type Task } from "./state.ts";
+
+/**
+ * The transitions that need no event of their own: from locating to walking or running when
+ * everything was read, from a finished look to a slot, from a mended batch to the next look, and the
+ * next slot to build. Runs after every event until nothing changes.
+ */
+export function advance(t: Task): Task {
+  let now = t;
+  // Each round changes the phase or the slots; a handful is enough, more is a fault of this table.
+  for (let i = 0; i < 8; i += 1) {
+    const next = once(now);
+    if (next === now) return now;
+    now = next;
+  }
+  return now;
+}
+
+function once(t: Task): Task {
+  switch (t.phase) {
+    case "locating":
+      return located(t);
+    case "walking":
+      return mended(t) ?? afterLooks(t) ?? t;
+    case "running":
+      return mended(t) ?? extended(t) ?? t;
+    case "stopped":
+    case "ended":
+      return t;
+  }
+}
+
+/** Start over under the same lease. */
+export const restart = (t: Task): Task => ({
+  ...begin(t.sinkCount, t.depth),
+  round: t.round + 1,
+  nextId: t.nextId,
+  renewing: t.renewing,
+  draining: t.draining,
+});
+
+export const walkAt = (t: Task, position: bigint): Task => ({
+  ...t,
+  phase: "walking",
+  slots: [],
+  position,
+  looks: t.looks.map(() => null),
+});
+
+/** Rule 7: start = min(c, all heads); no c: the lowest head; never before the archive's first batch. */
+function located(t: Task): Task {
+  const heads = t.heads.filter((h): h is Head => h !== null);
+  if (t.committed === null || heads.length < t.sinkCount) return t;
+  const c = t.committed.offset;
+  const filled = heads.filter((h) => h !== "empty");
+  if (filled.length === 0) {
+    return c === null ? t : from(t, c);
+  }
+  const first = filled.map((h) => h.first).reduce((a, b) => (b < a ? b : a));
+  const lowest = heads.map((h) => (h === "empty" ? first : h.head)).reduce((a, b) => (b < a ? b : a));
+  const start = c !== null && c < lowest ? c : lowest;
+  return from({ ...t, archived: true }, start < first ? first : start);
+}
+
+function from(t: Task, position: bigint): Task {
+  const plans = t.committed?.plans ?? [];
+  if (plans[0]?.start !== position) return walkAt(t, position);
+  let id = t.nextId;
+  const slots = plans.slice(0, t.depth).map((p): Slot => ({
+    id: id++,
+    start: p.start,
+    end: p.end,
+    origin: "plan",
+    source: null,
+    mark: p.mark,
+    ready: false,
+    planned: true,
+    mend: false,
+    steps: Array(t.sinkCount).fill("none"),
+  }));
+  return { ...t, phase: "running", position, nextId: id, slots };
+}
+
+/** A batch below the committed offset is whole everywhere: look on, or read the plans afresh at c. */
+function mended(t: Task): Task | null {
+  const slot = t.slots[0];
+  if (slot === undefined || !slot.mend || !slot.ready || slot.end === null) return null;
+  if (!isConfirmed(slot)) return null;
+  return slot.end >= t.limit ? restart(t) : walkAt(t, slot.end);
+}
+
+function afterLooks(t: Task): Task | null {
+  if (t.slots.length > 0) return null;
+  const looks = t.looks.filter((l): l is Look => l !== null);
+  if (looks.length < t.sinkCount || t.committed?.offset === null) return null;
+  const source = looks.findIndex((l) => l !== "nothing");
+  const look = looks[source];
+  if (look === undefined || look === "nothing") return nothingThere(t);
+  const mend = look.start < t.limit && look.end <= t.limit;
+  const whole = (l: Look): boolean =>
+    l !== "nothing" && l.step === "whole" && l.link === look.link && l.start === look.start;
+  const slot: Slot = {
+    id: t.nextId,
+    start: look.start,
+    end: look.end,
+    origin: "sink",
+    source,
+    mark: look.mark,
+    // Whole everywhere under one link: nothing has to be read again, only committed over.
+    ready: looks.every(whole),
+    planned: mend,
+    mend,
+    steps: looks.map((l) => (source === 0 && whole(l) ? "whole" : "none")),
+  };
+  const looked = t.looks.map(() => null);
+  return { ...t, gone: null, nextId: t.nextId + 1, position: look.start, slots: [slot], looks: looked };
+}
+
+function nothingThere(t: Task): Task {
+  if (t.gone !== null) {
+    return { ...t, phase: "stopped", slots: [], stop: { code: "offset-out-of-range", text: t.gone } };
+  }
+  if (t.position >= t.limit) return { ...t, phase: "running" };
+  if (t.draining) return t;
+  return { ...t, nextId: t.nextId + 1, slots: [cut(t, t.position)] };
+}
+
+function extended(t: Task): Task | null {
+  const start = frontier(t);
+  if (t.draining || start === null || t.slots.length >= t.depth) return null;
+  // A slot below the committed offset must be settled first: what follows depends on its end.
+  if (t.slots.some((s) => s.mend)) return null;
+  return { ...t, nextId: t.nextId + 1, slots: [...t.slots, cut(t, start)] };
+}
+
+const cut = (t: Task, start: bigint): Slot => ({
+  id: t.nextId,
+  start,
+  end: null,
+  origin: "cut",
+  source: null,
+  mark: null,
+  ready: false,
+  planned: false,
+  mend: false,
+  steps: Array(t.sinkCount).fill("none"),
+});

@@ -1,0 +1,121 @@
+import { assert } from "../core/assert.ts";
+import type { Effect } from "./effect.ts";
+import { type Committed, isConfirmed, type PlanMark, type Slot, type Task } from "./state.ts";
+
+/** At most this many plans fit the committed metadata. */
+export const MAX_PLANS = 4;
+
+/**
+ * The left half of the state table: which effects a state wants under way.
+ *
+ * | phase    | wants |
+ * |----------|-------|
+ * | locating | the committed offset and plans; the head of every sink; the meaning of `start:` |
+ * | walking  | a look at the position in every sink, then the slot found there, delivered and committed |
+ * | running  | the next build while fewer than `depth` slots; delivery of every planned slot; commits |
+ * | stopped, ended | nothing |
+ */
+export function wanted(t: Task): readonly Effect[] {
+  if (t.phase === "stopped" || t.phase === "ended") return [];
+  const effects: Effect[] = [];
+  if (t.renewing === "reading" || (t.phase === "locating" && t.committed === null)) {
+    effects.push({ do: "read-committed", round: t.round });
+  }
+  if (t.phase === "locating") locate(t, effects);
+  if (t.phase === "walking" && t.slots.length === 0) {
+    t.looks.forEach((look, sink) => {
+      if (look === null) effects.push({ do: "look", sink, at: t.position });
+    });
+  }
+  for (const slot of t.slots) if (!slot.ready) effects.push(obtain(t, slot));
+  deliver(t, effects);
+  const commit = nextCommit(t);
+  if (commit !== null && t.renewing === "no" && t.sent === null) effects.push(commit);
+  return effects;
+}
+
+function locate(t: Task, effects: Effect[]): void {
+  t.heads.forEach((head, sink) => {
+    if (head === null) effects.push({ do: "head", sink });
+  });
+  const nothingAnywhere = t.heads.every((h) => h === "empty");
+  if (t.committed !== null && t.committed.offset === null && nothingAnywhere) {
+    effects.push({ do: "resolve-start" });
+  }
+}
+
+function obtain(t: Task, slot: Slot): Effect {
+  if (slot.origin === "sink") {
+    assert(slot.source !== null, "a slot found in a sink names the sink");
+    return { do: "take", slot: slot.id, sink: slot.source, start: slot.start };
+  }
+  const exact: PlanMark | null =
+    slot.origin === "plan" && slot.end !== null && slot.mark !== null
+      ? { start: slot.start, end: slot.end, mark: slot.mark }
+      : null;
+  const limit = slot.start < t.limit ? t.limit : null;
+  return { do: "build", slot: slot.id, start: slot.start, exact, limit };
+}
+
+/** Rules 3, 4 and 6: primary first, in order in every sink, data first and manifest last. */
+function deliver(t: Task, effects: Effect[]): void {
+  t.slots.forEach((slot, j) => {
+    if (!slot.ready || !(slot.planned || slot.mend)) return;
+    const before = j === 0 ? undefined : t.slots[j - 1];
+    slot.steps.forEach((step, sink) => {
+      if (step === "whole") return;
+      if (before !== undefined && before.steps[sink] !== "whole") return;
+      const primary = slot.steps[0];
+      if (step === "none") {
+        if (sink === 0 || primary !== "none") effects.push({ do: "publish", slot: slot.id, sink });
+      } else if (sink === 0 || primary === "whole") {
+        effects.push({ do: "describe", slot: slot.id, sink });
+      }
+    });
+  });
+}
+
+const planOf = (slot: Slot): PlanMark => {
+  assert(slot.end !== null && slot.mark !== null, "a ready slot has an end and a mark");
+  return { start: slot.start, end: slot.end, mark: slot.mark };
+};
+
+/** The ready slots from `from` on that have no unready one before them. */
+function plansFrom(t: Task, from: number): PlanMark[] {
+  const plans: PlanMark[] = [];
+  for (const slot of t.slots.slice(from, from + MAX_PLANS)) {
+    // A planned slot that has to be built again is still what was committed.
+    if (slot.mend || !(slot.ready || slot.planned)) break;
+    plans.push(planOf(slot));
+  }
+  return plans;
+}
+
+/** Rule 1: a plan before the first put; in steady state it rides on the commit of the previous batch. */
+function nextCommit(t: Task): Effect | null {
+  if (t.committed === null || t.phase === "locating") return null;
+  const committed = t.committed.offset;
+  if (committed === null) return { do: "commit", value: { offset: t.position, plans: [] }, why: "start" };
+  let confirmed = 0;
+  while (confirmed < t.slots.length) {
+    const slot = t.slots[confirmed];
+    if (slot === undefined || slot.mend || !slot.planned || !isConfirmed(slot)) break;
+    confirmed += 1;
+  }
+  const last = t.slots[confirmed - 1];
+  if (last !== undefined) {
+    const value: Committed = { offset: planOf(last).end, plans: plansFrom(t, confirmed) };
+    return { do: "commit", value, why: "offset" };
+  }
+  const plans = plansFrom(t, 0);
+  const unplanned = t.slots.slice(0, plans.length).some((s) => !s.planned);
+  if (unplanned) {
+    const start = plans[0]?.start ?? t.position;
+    // The committed offset never goes back: a tail of markers may lie between the head and it.
+    return { do: "commit", value: { offset: start > committed ? start : committed, plans }, why: "plan" };
+  }
+  if (t.archived && t.tail !== null && t.tail > committed && t.slots.every((s) => !s.ready)) {
+    return { do: "commit", value: { offset: t.tail, plans: [] }, why: "tail" };
+  }
+  return null;
+}
