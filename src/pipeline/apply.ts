@@ -1,7 +1,7 @@
 import { unreachable } from "../core/assert.ts";
 import type { Event } from "./effect.ts";
 import { type Committed, isConfirmed, type Slot, type Step, type Stop, type Task } from "./state.ts";
-import { advance, restart, walkAt } from "./walk.ts";
+import { advance, from, restart, walkAt } from "./walk.ts";
 
 /**
  * The right half of the state table: what an event does to a state. A result that no longer fits (of
@@ -21,7 +21,7 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "head":
       return { ...t, heads: t.heads.map((h, i) => (i === e.sink ? e.head : h)) };
     case "resolve-start":
-      return t.phase === "locating" ? { ...t, phase: "walking", position: e.offset } : t;
+      return t.phase === "locating" ? from({ ...t, limit: e.offset }, e.offset) : t;
     case "look":
       if (e.at !== t.position) return t;
       return { ...t, looks: t.looks.map((l, i) => (i === e.sink ? e.look : l)) };

@@ -4,8 +4,11 @@ import type { Committed, Head, Look, PlanMark } from "./state.ts";
 export type Effect =
   | { readonly do: "read-committed"; readonly round: number }
   | { readonly do: "head"; readonly sink: number }
-  /** Nothing is committed or archived anywhere: which offset does `start:` mean? */
-  | { readonly do: "resolve-start" }
+  /**
+   * Nothing is archived anywhere: where does the first batch begin? At the committed offset, or where
+   * `start:` says when there is none; inside a record batch: at its base offset.
+   */
+  | { readonly do: "resolve-start"; readonly committed: bigint | null }
   | { readonly do: "look"; readonly sink: number; readonly at: bigint }
   /**
    * Assemble and seal from `start`. `exact`: what the plan says. `limit`: below it lie records that

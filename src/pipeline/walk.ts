@@ -53,16 +53,15 @@ function located(t: Task): Task {
   if (t.committed === null || heads.length < t.sinkCount) return t;
   const c = t.committed.offset;
   const filled = heads.filter((h) => h !== "empty");
-  if (filled.length === 0) {
-    return c === null ? t : from(t, c);
-  }
+  // Nothing archived: the effect resolve-start says where the first batch begins.
+  if (filled.length === 0) return t;
   const first = filled.map((h) => h.first).reduce((a, b) => (b < a ? b : a));
   const lowest = heads.map((h) => (h === "empty" ? first : h.head)).reduce((a, b) => (b < a ? b : a));
   const start = c !== null && c < lowest ? c : lowest;
   return from({ ...t, archived: true }, start < first ? first : start);
 }
 
-function from(t: Task, position: bigint): Task {
+export function from(t: Task, position: bigint): Task {
   const plans = t.committed?.plans ?? [];
   if (plans[0]?.start !== position) return walkAt(t, position);
   let id = t.nextId;

@@ -39,8 +39,8 @@ function locate(t: Task, effects: Effect[]): void {
     if (head === null) effects.push({ do: "head", sink });
   });
   const nothingAnywhere = t.heads.every((h) => h === "empty");
-  if (t.committed !== null && t.committed.offset === null && nothingAnywhere) {
-    effects.push({ do: "resolve-start" });
+  if (t.committed !== null && nothingAnywhere) {
+    effects.push({ do: "resolve-start", committed: t.committed.offset });
   }
 }
 
