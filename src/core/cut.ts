@@ -26,6 +26,8 @@ export interface Cut extends BatchKey {
   readonly leaderEpoch: number;
   /** Some record batch came without compression (`recompress: auto` then compresses the whole file). */
   readonly uncompressed: boolean;
+  /** Reserved in the budget for raw and sealed bytes; whoever holds the cut releases it. */
+  readonly reservedBytes: number;
   /** Which rule cut it, for metrics. */
   readonly reason: "bytes" | "age" | "idle" | "pressure" | "plan" | "limit" | "drain";
   release(): void;

@@ -32,6 +32,7 @@ export const ERRORS = {
   "fenced": e("transient", 1, "Nothing to do: another member owns the partition now."),
   "offset-out-of-range": e("operator", 1, "The position is no longer in Kafka. Nothing was reset: decide with `skip`, or restore the topic."),
   "topic-recreated": e("operator", 1, "The topic has a new id. Its records go to a new name space after a restart of the partition."),
+  "log-changed": e("conflict", 1, "The topic's log differs from what was archived (truncation, or the topic was rebuilt). Run `verify --against-kafka`."),
   "corrupt-record-batch": e("operator", 1, "Compare the replicas of the partition; `skip` passes over the named offsets, loudly."),
   "undecodable-record-batch": e("permanent", 1, "The bytes were kept in the dead-letter place; inspect them there."),
   "plan-invalid": e("permanent", 1, "The committed metadata is not a plan of this product; it is ignored, the sinks decide."),

@@ -25,6 +25,8 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "look":
       if (e.at !== t.position) return t;
       return { ...t, looks: t.looks.map((l, i) => (i === e.sink ? e.look : l)) };
+    case "cut":
+      return change(t, e.slot, (s) => (s.end === null ? { ...s, end: e.end } : s));
     case "build":
       return onBuilt(t, e.slot, e.end, e.mark);
     case "gone":

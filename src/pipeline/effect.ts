@@ -32,6 +32,8 @@ export type Result =
   | { readonly of: "head"; readonly sink: number; readonly head: Head }
   | { readonly of: "resolve-start"; readonly offset: bigint }
   | { readonly of: "look"; readonly sink: number; readonly at: bigint; readonly look: Look }
+  /** The batch's end is known, sealing goes on: the next one can be filled meanwhile. */
+  | { readonly of: "cut"; readonly slot: number; readonly end: bigint }
   /** `end` and `mark` of what was made; it may differ from the plan when Kafka no longer has all of it. */
   | { readonly of: "build"; readonly slot: number; readonly end: bigint; readonly mark: string }
   /** Kafka no longer has the range. */

@@ -98,6 +98,8 @@ function afterLooks(t: Task): Task | null {
   const mend = look.start < t.limit && look.end <= t.limit;
   const whole = (l: Look): boolean =>
     l !== "nothing" && l.step === "whole" && l.link === look.link && l.start === look.start;
+  // Whole everywhere under one link: nothing is read or written again, only committed over.
+  const settled = looks.every(whole);
   const slot: Slot = {
     id: t.nextId,
     start: look.start,
@@ -105,9 +107,8 @@ function afterLooks(t: Task): Task | null {
     origin: "sink",
     source,
     mark: look.mark,
-    // Whole everywhere under one link: nothing has to be read again, only committed over.
-    ready: looks.every(whole),
-    planned: mend,
+    ready: settled,
+    planned: mend || settled,
     mend,
     steps: looks.map((l) => (source === 0 && whole(l) ? "whole" : "none")),
   };

@@ -1,0 +1,286 @@
+import { assert } from "../core/assert.ts";
+import type { Budget } from "../core/budget.ts";
+import type { Cut } from "../core/cut.ts";
+import { ArchiverError } from "../core/errors.ts";
+import type { Scope } from "../core/scope.ts";
+import { AbortedFilter, type AbortedTransaction } from "../record-batch/aborted.ts";
+import { verifyCrc } from "../record-batch/crc.ts";
+import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
+import type { BlockPool } from "./block-buffer.ts";
+import { OpenBatch } from "./open-batch.ts";
+import { type BatchPolicy, TURN_AT_AGE, whyCut } from "./policy.ts";
+import type { Applicant, Turns } from "./turns.ts";
+
+/** What the task asks for; one at a time. */
+export interface BuildRequest {
+  readonly start: bigint;
+  /** Cut exactly here, as the plan says. */
+  readonly exactEnd: bigint | null;
+  /** Cut here when records lie below it. */
+  readonly limit: bigint | null;
+}
+
+/** What a fetch brought for this partition. */
+export interface Fetched {
+  /** The offset that was asked for. */
+  readonly offset: bigint;
+  readonly records: Uint8Array;
+  readonly aborted: readonly AbortedTransaction[];
+  /** End of what read_committed may see. */
+  readonly lastStableOffset: bigint;
+}
+
+export interface FeedOptions {
+  readonly scope: Scope;
+  readonly policy: BatchPolicy;
+  readonly budget: Budget;
+  readonly turns: Turns;
+  readonly pool: BlockPool;
+  readonly now: () => number;
+  /** Bytes of one fetch of this partition at most. */
+  readonly maxFetchBytes: number;
+  /** How many batches of this partition hold memory. */
+  readonly inFlight: () => number;
+  /** Kafka holds only offsets without records from the batch's start up to here. */
+  readonly onTail: (offset: bigint) => void;
+  /** There may be something new to fetch. */
+  readonly onWant: () => void;
+}
+
+interface Job {
+  readonly request: BuildRequest;
+  readonly batch: OpenBatch;
+  turn: "asked" | "held";
+  byTurns: boolean;
+  /** End of the log when the turn began. */
+  target: bigint | null;
+  readonly resolve: (cut: Cut) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How often a record batch with a wrong checksum is fetched again before the partition stops. */
+const CRC_TRIES = 3;
+
+/**
+ * The stream of one partition, cut into batches. It says what to fetch (`want`) and takes what came
+ * (`offer`); nothing is fetched but for the batch that is being filled, so Kafka is the buffer.
+ */
+export class Feed implements Applicant {
+  readonly costBytes: number;
+  readonly #o: FeedOptions;
+  #job: Job | null = null;
+  #end: bigint | null = null;
+  #waitingSince: number | null = null;
+  #bytesPerOffset = 500;
+  #badCrc = 0;
+
+  constructor(options: FeedOptions) {
+    this.#o = options;
+    this.costBytes = 2 * options.policy.bytes;
+    options.turns.join(this);
+  }
+
+  /** Resolves to the next batch; rejects when aborted or when the records cannot be trusted. */
+  build(request: BuildRequest, signal: AbortSignal): Promise<Cut> {
+    assert(this.#job === null, "one batch of a partition is filled at a time");
+    signal.throwIfAborted();
+    return new Promise<Cut>((resolve, reject) => {
+      const batch = new OpenBatch(this.#o.scope, request.start, this.#o.pool);
+      const job: Job = { request, batch, turn: "asked", byTurns: false, target: null, resolve, reject };
+      this.#job = job;
+      const abort = (): void => {
+        if (this.#job === job) this.#fail(signal.reason);
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.#o.turns.ask(this);
+    });
+  }
+
+  close(): void {
+    this.#fail(new ArchiverError("interrupted", "the partition was given up"));
+    this.#o.turns.leave(this);
+  }
+
+  inFlight(): number {
+    return this.#o.inFlight();
+  }
+
+  urgencyMs(now: number, plenty: boolean): number | null {
+    const job = this.#job;
+    if (job === null) return null;
+    const waits = this.#waitingSince === null ? 0 : now - this.#waitingSince;
+    if (plenty || job.request.exactEnd !== null || job.request.limit !== null) return waits;
+    const backlog = this.#end === null ? 0 : Number(this.#end - job.batch.next) * this.#bytesPerOffset;
+    const due = backlog >= this.#o.policy.bytes || waits >= this.#o.policy.ageMs * TURN_AT_AGE;
+    return due ? waits : null;
+  }
+
+  granted(byTurns: boolean): void {
+    const job = this.#job;
+    assert(job !== null, "a turn is granted to who asked");
+    job.turn = "held";
+    job.byTurns = byTurns;
+    job.target = byTurns ? this.#end : null;
+    this.#o.onWant();
+  }
+
+  /** What to fetch now: nothing while there is no batch to fill or no turn. */
+  want(): { offset: bigint; maxBytes: number } | null {
+    const job = this.#job;
+    if (job === null || job.turn !== "held") return null;
+    const room = Math.max(this.#o.policy.bytes - job.batch.bytes, 64 * 1024);
+    return { offset: job.batch.next, maxBytes: Math.min(room, this.#o.maxFetchBytes) };
+  }
+
+  /** True while the partition waits for its turn, so that somebody has to look for its end. */
+  waitsForTurn(): boolean {
+    return this.#job !== null && this.#job.turn === "asked";
+  }
+
+  /** The log's end as a poll or a fetch saw it. */
+  sawEnd(end: bigint, now: number): void {
+    this.#end = end;
+    const next = this.#job?.batch.next;
+    if (next !== undefined && end > next) this.#waitingSince ??= now;
+  }
+
+  /** Takes a fetch's answer. Throws nothing: what is wrong rejects the batch being built. */
+  offer(f: Fetched): void {
+    const job = this.#job;
+    if (job === null || job.turn !== "held" || f.offset !== job.batch.next) return;
+    const now = this.#o.now();
+    this.sawEnd(f.lastStableOffset, now);
+    const held = job.batch.heldBytes;
+    try {
+      this.#take(job, f, now);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#account(job, held);
+    if (this.#job === job) this.#settle(job, now);
+  }
+
+  /** Looks at the clock: age and idle rules. */
+  tick(now: number): void {
+    const job = this.#job;
+    if (job === null || job.turn !== "held") return;
+    if (!job.byTurns && !this.#o.turns.plenty()) {
+      // More partitions came than there is room for: from now on this one cuts when it has caught up.
+      job.byTurns = true;
+      job.target = this.#end;
+    }
+    this.#settle(job, now);
+  }
+
+  #take(job: Job, f: Fetched, now: number): void {
+    const filter = new AbortedFilter(f.aborted);
+    const { batch, request } = job;
+    const before = batch.next;
+    for (const { header, bytes } of recordBatches(f.records)) {
+      if (header.nextOffset <= batch.next) {
+        filter.keep(header, bytes);
+        continue;
+      }
+      if (!this.#checked(header, bytes)) return;
+      this.#aligned(header, batch.next);
+      const end = request.exactEnd;
+      if (end !== null && header.baseOffset >= end) {
+        batch.skipTo(end);
+        break;
+      }
+      if (this.#wouldCross(job, header)) break;
+      const verdict = filter.keep(header, bytes);
+      if (verdict === "keep") batch.keep(header, bytes, now);
+      else batch.leaveOut(header, verdict);
+      if (batch.bytes >= this.#o.policy.bytes && end === null) break;
+    }
+    const offsets = Number(batch.next - before);
+    if (offsets > 0) this.#bytesPerOffset += (f.records.length / offsets - this.#bytesPerOffset) / 4;
+  }
+
+  #wouldCross(job: Job, h: RecordBatchHeader): boolean {
+    const { limit } = job.request;
+    return limit !== null && job.batch.records > 0n && h.nextOffset > limit;
+  }
+
+  #aligned(h: RecordBatchHeader, next: bigint): void {
+    if (h.baseOffset >= next) return;
+    const s = this.#o.scope;
+    throw new ArchiverError(
+      "log-changed",
+      `${s.topic}/${s.partition}: offset ${next} lies inside the record batch ${h.baseOffset} to ` +
+        `${h.lastOffset}, but the batch before it ended there: the log is not what it was`,
+    );
+  }
+
+  /** False: fetch it again. Throws after `CRC_TRIES`. */
+  #checked(h: RecordBatchHeader, bytes: Uint8Array): boolean {
+    if (verifyCrc(bytes)) {
+      this.#badCrc = 0;
+      return true;
+    }
+    this.#badCrc += 1;
+    if (this.#badCrc < CRC_TRIES) return false;
+    const s = this.#o.scope;
+    throw new ArchiverError(
+      "corrupt-record-batch",
+      `${s.topic}/${s.partition}: the record batch at offset ${h.baseOffset} to ${h.lastOffset} has ` +
+        `a wrong CRC32C, fetched ${CRC_TRIES} times; nothing of it was archived`,
+    );
+  }
+
+  /** A record batch larger than foreseen may take more memory than the turn reserved. */
+  #account(job: Job, heldBefore: number): void {
+    const excess = (held: number): number => Math.max(0, held - this.costBytes);
+    const more = excess(job.batch.heldBytes) - excess(heldBefore);
+    if (more > 0) this.#o.budget.force(more);
+  }
+
+  #settle(job: Job, now: number): void {
+    const { batch, request } = job;
+    const caughtUp = this.#end !== null && batch.next >= (job.target ?? this.#end);
+    if (request.exactEnd !== null && batch.next >= request.exactEnd && batch.records > 0n) {
+      this.#cut(job, "plan");
+    } else if (request.limit !== null && batch.next >= request.limit && batch.records > 0n) {
+      this.#cut(job, "limit");
+    } else if (request.exactEnd === null) {
+      const { bytes, records, firstAt, lastAt } = batch;
+      const since = Math.min(firstAt, this.#waitingSince ?? firstAt);
+      const fill = { bytes, records, firstAt: since, lastAt, caughtUp, byTurns: job.byTurns };
+      const why = whyCut(fill, this.#o.policy, now);
+      if (why !== null) this.#cut(job, why);
+      else if (batch.records === 0n && caughtUp) this.#nothingYet(job);
+    }
+  }
+
+  /** Markers only, or nothing at all: say how far, and let others have the turn. */
+  #nothingYet(job: Job): void {
+    if (job.batch.next > job.batch.start) this.#o.onTail(job.batch.next);
+    if (!job.byTurns || this.#job !== job) return;
+    job.turn = "asked";
+    this.#waitingSince = null;
+    this.#o.turns.ask(this);
+    this.#o.budget.release(Math.max(this.costBytes, job.batch.heldBytes));
+  }
+
+  #cut(job: Job, reason: Cut["reason"]): void {
+    this.#job = null;
+    this.#waitingSince = null;
+    // The turn's reservation goes on with the cut: the sealed bytes take the raw bytes' place.
+    const reserved = Math.max(this.costBytes, job.batch.heldBytes);
+    job.resolve(job.batch.cut(reason, reserved));
+    this.#o.onWant();
+  }
+
+  #fail(error: unknown): void {
+    const job = this.#job;
+    if (job === null) return;
+    this.#job = null;
+    const held = job.batch.heldBytes;
+    job.batch.drop();
+    if (job.turn === "held") this.#o.budget.release(Math.max(this.costBytes, held));
+    else this.#o.turns.withdraw(this);
+    job.reject(error);
+  }
+}

@@ -1,0 +1,136 @@
+import { assert } from "../core/assert.ts";
+import type { Cut } from "../core/cut.ts";
+import type { Hole, HoleReason } from "../core/description.ts";
+import type { BatchKey, Scope } from "../core/scope.ts";
+import type { RecordBatchHeader } from "../record-batch/header.ts";
+import { BlockBuffer, type BlockPool } from "./block-buffer.ts";
+
+/** A batch being filled: record batches in offset order, every offset between them accounted. */
+export class OpenBatch {
+  readonly start: bigint;
+  /** The next offset that is not accounted yet. */
+  next: bigint;
+  records = 0n;
+  sparse = false;
+  uncompressed = false;
+  /** Arrival of the first and last record, monotonic milliseconds. */
+  firstAt = 0;
+  lastAt = 0;
+  readonly #scope: Scope;
+  readonly #buffer: BlockBuffer;
+  readonly #holes: { from: bigint; to: bigint; reason: HoleReason }[] = [];
+  readonly #lost = { aborted: 0n, control: 0n, compacted: 0n };
+  #first: bigint | null = null;
+  #min: bigint | null = null;
+  #max: bigint | null = null;
+  #epoch = -1;
+
+  constructor(scope: Scope, start: bigint, pool: BlockPool) {
+    this.#scope = scope;
+    this.start = start;
+    this.next = start;
+    this.#buffer = new BlockBuffer(pool);
+  }
+
+  get bytes(): number {
+    return this.#buffer.length;
+  }
+
+  get heldBytes(): number {
+    return this.#buffer.heldBytes;
+  }
+
+  /** A record batch to keep. Its first offset may lie before `next` only in the first one (alignment). */
+  keep(h: RecordBatchHeader, bytes: Uint8Array, now: number): void {
+    this.skipTo(h.baseOffset);
+    if (this.records === 0n) {
+      this.firstAt = now;
+      this.#first = stamp(h.baseTimestamp);
+    }
+    this.lastAt = now;
+    const range = h.nextOffset - h.baseOffset;
+    const count = BigInt(h.count);
+    this.records += count;
+    if (count < range) {
+      this.sparse = true;
+      this.#lost.compacted += range - count;
+    }
+    if (h.codec === "none") this.uncompressed = true;
+    // With LogAppendTime every record has the batch's one time, whatever the producer's base was.
+    const low = h.timestampType === "LogAppendTime" ? h.maxTimestamp : h.baseTimestamp;
+    this.#min = lowest(this.#min, stamp(low));
+    this.#max = highest(this.#max, stamp(h.maxTimestamp));
+    this.#epoch = h.leaderEpoch;
+    this.#buffer.append(bytes);
+    this.next = h.nextOffset;
+  }
+
+  /** A record batch to leave out: of an aborted transaction, or markers. */
+  leaveOut(h: RecordBatchHeader, reason: "aborted" | "control"): void {
+    this.skipTo(h.baseOffset);
+    this.#hole(this.next, h.nextOffset, reason);
+    this.#epoch = h.leaderEpoch;
+    this.next = h.nextOffset;
+  }
+
+  /** Offsets up to `to` are not in the log any more. */
+  skipTo(to: bigint): void {
+    if (to > this.next) {
+      this.#hole(this.next, to, "compacted");
+      this.next = to;
+    }
+  }
+
+  #hole(from: bigint, to: bigint, reason: "aborted" | "control" | "compacted"): void {
+    this.#lost[reason] += to - from;
+    const last = this.#holes.at(-1);
+    if (last !== undefined && last.to === from && last.reason === reason) last.to = to;
+    else this.#holes.push({ from, to, reason });
+  }
+
+  /** Hands the bytes over; the cut's owner frees them by `release`. */
+  cut(reason: Cut["reason"], reservedBytes: number): Cut {
+    assert(this.records > 0n, "a cut has at least one record");
+    const key: BatchKey = { ...this.#scope, start: this.start };
+    const holes: readonly Hole[] = this.#holes;
+    return {
+      ...key,
+      end: this.next,
+      payload: this.#buffer.payload(),
+      records: this.records,
+      ...this.#lost,
+      holes,
+      sparse: this.sparse,
+      firstTimestamp: this.#first,
+      minTimestamp: this.#min,
+      maxTimestamp: this.#max,
+      leaderEpoch: this.#epoch,
+      uncompressed: this.uncompressed,
+      reason,
+      reservedBytes,
+      release: once(() => this.#buffer.free()),
+    };
+  }
+
+  drop(): void {
+    this.#buffer.free();
+  }
+}
+
+/** Kafka writes -1 for a record without a time. */
+const stamp = (ms: bigint): bigint | null => (ms < 0n ? null : ms);
+
+const lowest = (a: bigint | null, b: bigint | null): bigint | null =>
+  a === null ? b : b === null || a < b ? a : b;
+
+const highest = (a: bigint | null, b: bigint | null): bigint | null =>
+  a === null ? b : b === null || a > b ? a : b;
+
+function once(call: () => void): () => void {
+  let done = false;
+  return () => {
+    assert(!done, "a cut is released once");
+    done = true;
+    call();
+  };
+}

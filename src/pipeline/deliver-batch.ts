@@ -1,0 +1,153 @@
+import { makeManifest } from "../core/manifest.ts";
+import type { Manifest } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { batchId } from "../core/scope.ts";
+import { blake3Hex } from "../core/digest.ts";
+import type { Plan } from "../core/plan.ts";
+import type { Published, SealedBatch, State } from "../sdk/sink.ts";
+import type { Result } from "./effect.ts";
+import type { Links } from "./links.ts";
+import { markOf } from "./marks.ts";
+import type { NamedSink, TaskPorts } from "./ports.ts";
+
+/** Data first (rule 3): the primary's answer decides, any other sink that differs is an alarm. */
+export async function publish(
+  ports: TaskPorts,
+  slot: number,
+  sink: number,
+  batch: SealedBatch,
+  signal: AbortSignal,
+): Promise<Result> {
+  const named = sinkAt(ports, sink);
+  ports.failpoint("before-data", named.name);
+  const answer = named.sink.publish(batch, signal);
+  // In the middle of the write: it was begun, and its outcome is not awaited.
+  ports.failpoint("mid-data", named.name);
+  const published = await answer;
+  if (published.outcome !== "different") {
+    ports.failpoint("after-data", named.name);
+    return { of: "published", slot, sink };
+  }
+  const { state } = published;
+  if (state.is === "absent") throw vanished(named, batch);
+  if (state.is === "damaged") {
+    return alarm("primary-invalid", named, batch, `holds something invalid: ${state.reason}`);
+  }
+  if (sink !== 0) return conflict(named, batch, state);
+  const found = state.is === "data" ? state.description : state.manifest;
+  return { of: "differs", slot, sink, end: found.end, mark: markOf(found.content) };
+}
+
+/** Manifest last (rule 6): made once from the primary's chain, the same bytes for every sink. */
+export async function describe(
+  ports: TaskPorts,
+  slot: number,
+  sink: number,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<Result> {
+  const named = sinkAt(ports, sink);
+  const described: Published = await named.sink.describe(manifest, signal);
+  if (described.outcome !== "different") {
+    ports.failpoint("after-manifest", named.name);
+    return { of: "described", slot, sink };
+  }
+  return alarm(
+    sink === 0 ? "primary-invalid" : "sink-conflict",
+    named,
+    { description: manifest },
+    `has another manifest for it (${described.state.is})`,
+  );
+}
+
+export async function manifestOf(
+  ports: TaskPorts,
+  links: Links,
+  batch: SealedBatch,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const prevLink = await links.before(batch.description.start, signal);
+  const manifest = makeManifest(batch.description, prevLink, ports.judge.macKey ?? undefined);
+  links.saw(manifest);
+  return manifest;
+}
+
+/** Reads a batch whole from a sink and judges it: what lies there is a claim, not a fact. */
+export async function take(
+  ports: TaskPorts,
+  sink: number,
+  start: bigint,
+  plan: Plan | null,
+  signal: AbortSignal,
+): Promise<SealedBatch> {
+  const named = sinkAt(ports, sink);
+  const key = { ...ports.scope, start };
+  const state = await named.sink.stat(key, "cheap", signal);
+  if (state.is === "absent") throw vanished(named, { description: key });
+  if (state.is === "damaged") {
+    throw new ArchiverError("primary-invalid", `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`);
+  }
+  const description = state.is === "data" ? state.description : withoutLink(state.manifest);
+  const bytes = new Uint8Array(description.seal.size);
+  let at = 0;
+  for await (const piece of named.sink.read(description, { from: 0 }, signal)) {
+    if (at + piece.length > bytes.length) break;
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  const batch: SealedBatch = { description, bytes };
+  const objection =
+    at !== bytes.length || blake3Hex(bytes) !== description.seal.digest
+      ? "its bytes are not what its description says (length or digest)"
+      : await ports.judge.objection(batch, plan, signal);
+  if (objection !== null) {
+    throw new ArchiverError(
+      "primary-invalid",
+      `sink ${named.name}, batch ${batchId(key)} at ${description.seal.path}: ${objection}`,
+    );
+  }
+  return batch;
+}
+
+const withoutLink = (m: Manifest): SealedBatch["description"] => {
+  const { link: _link, prevLink: _prevLink, mac: _mac, ...description } = m;
+  return description;
+};
+
+export function sinkAt(ports: TaskPorts, sink: number): NamedSink {
+  const named = ports.sinks[sink];
+  if (named === undefined) throw new ArchiverError("assertion-failed", `there is no sink ${sink}`);
+  return named;
+}
+
+type Described = { readonly description: { readonly start: bigint } & Parameters<typeof batchId>[0] };
+
+const vanished = (named: NamedSink, batch: Described): ArchiverError =>
+  new ArchiverError(
+    "sink-transient",
+    `sink ${named.name}: ${batchId(batch.description)} was there and is gone; it is looked for again`,
+  );
+
+const alarm = (
+  code: "primary-invalid" | "sink-conflict",
+  named: NamedSink,
+  batch: Described,
+  text: string,
+): Result => ({ of: "alarm", code, text: `sink ${named.name}, batch ${batchId(batch.description)}: ${text}` });
+
+function conflict(named: NamedSink, batch: SealedBatch, state: State): Result {
+  const theirs =
+    state.is === "data"
+      ? state.description
+      : state.is === "whole"
+        ? state.manifest
+        : batch.description;
+  const ours = batch.description;
+  return alarm(
+    "sink-conflict",
+    named,
+    batch,
+    `holds ${theirs.start} to ${theirs.end}, sealed ${theirs.seal.digest}; the primary holds ` +
+      `${ours.start} to ${ours.end}, sealed ${ours.seal.digest}`,
+  );
+}

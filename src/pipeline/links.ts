@@ -1,0 +1,49 @@
+import { genesisLink } from "../core/chain.ts";
+import type { Manifest } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { scopeText } from "../core/scope.ts";
+import type { TaskPorts } from "./ports.ts";
+
+/** Links kept in memory: those of the newest batches, by the offset where the batch ends. */
+const KEEP = 64;
+
+/** The chain as the primary has it: which link does the batch that ends at an offset have? */
+export class Links {
+  readonly #ports: TaskPorts;
+  readonly #byEnd = new Map<bigint, string>();
+
+  constructor(ports: TaskPorts) {
+    this.#ports = ports;
+  }
+
+  saw(manifest: Manifest): void {
+    this.#byEnd.delete(manifest.end);
+    this.#byEnd.set(manifest.end, manifest.link);
+    const oldest = this.#byEnd.keys().next();
+    if (this.#byEnd.size > KEEP && oldest.done !== true) this.#byEnd.delete(oldest.value);
+  }
+
+  at(end: bigint): string | undefined {
+    return this.#byEnd.get(end);
+  }
+
+  /** The link that a batch beginning at `start` names as its predecessor's. */
+  async before(start: bigint, signal: AbortSignal): Promise<string> {
+    const known = this.#byEnd.get(start);
+    if (known !== undefined) return known;
+    const { scope, archiveId, sinks } = this.#ports;
+    const primary = sinks[0];
+    if (primary === undefined) throw new ArchiverError("assertion-failed", "there is a primary");
+    const found = start === 0n ? undefined : await primary.sink.floor(scope, start - 1n, signal);
+    if (found === undefined) return genesisLink(archiveId, scope);
+    if (found.end !== start) {
+      throw new ArchiverError(
+        "primary-invalid",
+        `${scopeText(scope)} in sink ${primary.name}: a batch begins at ${start}, but the one before ` +
+          `it is ${found.start} to ${found.end}`,
+      );
+    }
+    this.saw(found);
+    return found.link;
+  }
+}

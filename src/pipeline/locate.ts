@@ -1,0 +1,116 @@
+import type { Manifest } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { decodePlans, encodePlans } from "../core/plan-codec.ts";
+import type { Plan } from "../core/plan.ts";
+import { type BatchKey, batchId } from "../core/scope.ts";
+import type { State } from "../sdk/sink.ts";
+import type { Links } from "./links.ts";
+import { markOf, planMark } from "./marks.ts";
+import type { NamedSink, TaskPorts } from "./ports.ts";
+import type { Committed, Head, Look } from "./state.ts";
+
+/** Greater than every offset. */
+const END_OF_TIME = (1n << 63n) - 1n;
+
+export interface ReadBack {
+  readonly committed: Committed;
+  readonly plans: readonly Plan[];
+}
+
+/** The committed offset with the plans that are ours; foreign or broken metadata holds none (rule 1). */
+export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Promise<ReadBack> {
+  const { scope, clusterId } = ports;
+  const stored = await ports.offsets.read(scope.topic, scope.partition, signal);
+  const none = { committed: { offset: stored.offset, plans: [] }, plans: [] };
+  if (stored.offset === null || stored.metadata === "") return none;
+  const decoded = decodePlans(stored.metadata);
+  if ("invalid" in decoded) {
+    ports.emit({ what: "metadata-ignored", reason: decoded.invalid });
+    return none;
+  }
+  const ours = decoded.plans.every(
+    (p) => p.clusterId === clusterId && p.topicId === scope.topicId && p.branch === scope.branch,
+  );
+  if (!ours) {
+    ports.emit({ what: "metadata-ignored", reason: "plans of another cluster, topic id or branch" });
+    return none;
+  }
+  return {
+    committed: { offset: stored.offset, plans: decoded.plans.map(planMark) },
+    plans: decoded.plans,
+  };
+}
+
+/** Metadata for a commit: the plans, and the head of the chain so that a removed tail is noticed. */
+export function metadataOf(plans: readonly Plan[], head: bigint, links: Links): string {
+  const link = links.at(head);
+  return encodePlans({ plans: [...plans], chain: link === undefined ? null : { offset: head, link } });
+}
+
+/** The run of whole batches in a sink: its first start and its end. */
+export async function headOf(
+  ports: TaskPorts,
+  named: NamedSink,
+  links: Links,
+  signal: AbortSignal,
+): Promise<Head> {
+  const last = await named.sink.floor(ports.scope, END_OF_TIME, signal);
+  if (last === undefined) return "empty";
+  const first = await firstManifest(ports, named, signal);
+  const state = await named.sink.stat(last, "cheap", signal);
+  refuseDamaged(named, last, state);
+  if (state.is !== "whole") {
+    // The manifest outlived its data: the run ends before it, and the data is put back by a walk.
+    return { first, head: last.start };
+  }
+  if (named === ports.sinks[0]) links.saw(last);
+  return { first, head: last.end };
+}
+
+async function firstManifest(ports: TaskPorts, named: NamedSink, signal: AbortSignal): Promise<bigint> {
+  for await (const listed of named.sink.list(ports.scope, 0n, signal)) {
+    if (listed.manifest !== undefined) return listed.start;
+  }
+  throw new ArchiverError(
+    "sink-transient",
+    `sink ${named.name} showed a manifest and then lists none; it is asked again`,
+  );
+}
+
+/** What covers or begins at a position in a sink (rule 7). */
+export async function lookAt(
+  ports: TaskPorts,
+  named: NamedSink,
+  at: bigint,
+  signal: AbortSignal,
+): Promise<Look> {
+  const floor = await named.sink.floor(ports.scope, at, signal);
+  const key: BatchKey = { ...ports.scope, start: at };
+  if (floor !== undefined && floor.end > at) {
+    const state = await named.sink.stat(floor, "cheap", signal);
+    refuseDamaged(named, floor, state);
+    return state.is === "whole" ? whole(state.manifest) : "nothing";
+  }
+  const state = await named.sink.stat(key, "cheap", signal);
+  refuseDamaged(named, key, state);
+  if (state.is === "whole") return whole(state.manifest);
+  if (state.is !== "data") return "nothing";
+  const { start, end, content } = state.description;
+  return { start, end, mark: markOf(content), step: "data", link: null };
+}
+
+const whole = (m: Manifest): Look => ({
+  start: m.start,
+  end: m.end,
+  mark: markOf(m.content),
+  step: "whole",
+  link: m.link,
+});
+
+export function refuseDamaged(named: NamedSink, key: BatchKey, state: State): void {
+  if (state.is !== "damaged") return;
+  throw new ArchiverError(
+    "primary-invalid",
+    `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`,
+  );
+}

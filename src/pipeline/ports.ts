@@ -1,0 +1,88 @@
+import type { Cut } from "../core/cut.ts";
+import type { Description } from "../core/description.ts";
+import type { Plan } from "../core/plan.ts";
+import type { Clock, Random } from "../core/ports.ts";
+import type { Scope } from "../core/scope.ts";
+import type { Budget } from "../core/budget.ts";
+import type { BuildRequest } from "../batch/feed.ts";
+import type { Lease } from "../kafka/lease.ts";
+import type { SealRecipe } from "../seal/recipe.ts";
+import type { SealedBatch, Sink } from "../sdk/sink.ts";
+import type { HitFailpoint } from "./failpoint.ts";
+
+/** A sink as the pipeline sees it: named, retried and limited by decorators. Index 0 is the primary. */
+export interface NamedSink {
+  readonly name: string;
+  readonly sink: Sink;
+}
+
+/** The committed offset of one partition, through the group's coordinator. */
+export interface OffsetStore {
+  read(topic: string, partition: number, signal: AbortSignal): Promise<StoredOffset>;
+  /** Under exactly this lease; rejects with `fenced` when it is no longer current. */
+  commit(lease: Lease, entry: OffsetEntry, signal: AbortSignal): Promise<void>;
+}
+
+export interface StoredOffset {
+  readonly offset: bigint | null;
+  readonly metadata: string;
+}
+
+export interface OffsetEntry {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly metadata: string;
+}
+
+export interface Sealer {
+  seal(cut: Cut, recipe: SealRecipe, signal: AbortSignal): Promise<SealedBatch>;
+}
+
+/** What the partition's log in Kafka says. */
+export interface LogPort {
+  /** The base offset of the record batch that holds `offset`; `offset` itself when it is at the end. */
+  align(offset: bigint, signal: AbortSignal): Promise<bigint>;
+  /** What `start: earliest | latest` means now. */
+  startOffset(signal: AbortSignal): Promise<bigint>;
+}
+
+/** Judges what lies in a sink: digests and, where a seed is configured, MACs and keyed checks. */
+export interface Judge {
+  /** Why the batch is not valid, or null. `plan`: what was committed for this start, if anything. */
+  objection(batch: SealedBatch, plan: Plan | null, signal: AbortSignal): Promise<string | null>;
+  /** HMAC over a manifest's canonical text; absent without a seed. */
+  readonly macKey: Uint8Array | null;
+}
+
+export interface TaskPorts {
+  readonly scope: Scope;
+  readonly archiveId: string;
+  readonly clusterId: string;
+  readonly sinks: readonly NamedSink[];
+  readonly offsets: OffsetStore;
+  readonly sealer: Sealer;
+  readonly log: LogPort;
+  readonly judge: Judge;
+  readonly budget: Budget;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly failpoint: HitFailpoint;
+  readonly depth: number;
+  build(request: BuildRequest, signal: AbortSignal): Promise<Cut>;
+  /** The recipe the configuration asks for, with a fresh salt; or what a plan says. */
+  recipe(plan: Plan | null, revision: number): SealRecipe;
+  emit(event: TaskEvent): void;
+}
+
+/** What a task tells the outside; metrics, logs and the status page derive from it. */
+export type TaskEvent =
+  | { readonly what: "sealed"; readonly batch: Description; readonly ms: number; readonly rawBytes: number; readonly reason: Cut["reason"] }
+  | { readonly what: "confirmed"; readonly batch: Description; readonly ms: number }
+  | { readonly what: "committed"; readonly offset: bigint; readonly why: string }
+  | { readonly what: "adopted"; readonly start: bigint; readonly end: bigint }
+  | { readonly what: "revised"; readonly start: bigint; readonly revision: number }
+  | { readonly what: "metadata-ignored"; readonly reason: string }
+  | { readonly what: "retry"; readonly effect: string; readonly error: string }
+  | { readonly what: "stopped"; readonly code: string; readonly text: string }
+  | { readonly what: "ended" };
