@@ -1,0 +1,111 @@
+import type { Hole } from "../../core/description.ts";
+import type { Scope } from "../../core/scope.ts";
+
+/** The document `verify --json` prints; `docs/schema/verify.schema.json` describes it. */
+export interface VerifyReport {
+  readonly ok: boolean;
+  /** Name and version of the program that looked. */
+  readonly tool: string;
+  /** What was looked at and how closely. */
+  readonly scope: VerifyScope;
+  readonly sinks: readonly SinkReport[];
+  readonly across?: AcrossReport;
+  readonly againstKafka?: KafkaReport;
+}
+
+export interface VerifyScope {
+  readonly topic?: string;
+  readonly topicId?: string;
+  readonly partition?: number;
+  readonly branch?: number;
+  readonly deep: boolean;
+  /** Percent of the files that were read; 100 without `--sample`. */
+  readonly samplePercent: number;
+  /** False when no seed is configured: then no manifest's MAC could be checked. */
+  readonly macsChecked: boolean;
+}
+
+export interface SinkReport {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly partitions: readonly PartitionReport[];
+  /** Of the sink as a whole, as `archive.json`; left out when there is none. */
+  readonly problems?: readonly Problem[];
+}
+
+/** Codes are stable: docs/cli.md lists them. */
+export interface Problem {
+  readonly code: string;
+  readonly path?: string;
+  /** First offset of the batch concerned. */
+  readonly start?: bigint;
+  readonly text: string;
+}
+
+export interface OffsetRange {
+  readonly from: bigint;
+  /** Exclusive. */
+  readonly to: bigint;
+}
+
+export interface PartitionReport {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly branch: number;
+  /** Null when there is no batch. */
+  readonly firstOffset: bigint | null;
+  readonly nextOffset: bigint | null;
+  readonly batches: number;
+  readonly records: bigint;
+  /** Batches at the tip whose manifest is not there yet: in progress. */
+  readonly pending: number;
+  /** Offsets this sink lacks at the tip, compared with the sink that has most. */
+  readonly behind: bigint;
+  /** Neighbours of one reason joined; at most 10,000, then `holesOmitted` counts the rest. */
+  readonly holes: readonly Hole[];
+  readonly holesOmitted?: number;
+  readonly gaps: readonly OffsetRange[];
+  readonly overlaps: readonly OffsetRange[];
+  /** At most 1,000; `problemsOmitted` counts the rest. */
+  readonly problems: readonly Problem[];
+  readonly problemsOmitted?: number;
+}
+
+export interface AcrossReport {
+  readonly ok: boolean;
+  readonly sinks: readonly string[];
+  /** Batches that were compared between all sinks that have them. */
+  readonly batches: number;
+  readonly problems: readonly (Problem & { readonly sink: string } & Scope)[];
+  readonly problemsOmitted?: number;
+}
+
+export interface KafkaReport {
+  readonly ok: boolean;
+  readonly sink: string;
+  /** Records that are in the topic and in the archive. */
+  readonly compared: bigint;
+  readonly lost: bigint;
+  readonly duplicated: bigint;
+  readonly different: bigint;
+  /** Archived, but neither visible in the topic nor explained. */
+  readonly unexpected: bigint;
+  /** Offsets that hold no record, by what the topic shows there. */
+  readonly explained: Readonly<Record<"aborted" | "control" | "compacted", bigint>>;
+  /** Archived records the topic no longer has. */
+  readonly goneByRetention: bigint;
+  readonly goneByCompaction: bigint;
+  readonly partitions: readonly KafkaPartitionReport[];
+}
+
+export interface KafkaPartitionReport {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly branch: number;
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly note?: string;
+  readonly problems: readonly Problem[];
+}

@@ -1,0 +1,145 @@
+import type { ArchiveFile } from "./archive-side.ts";
+import { archiveFiles, manifestOf, readArchiveFile } from "./archive-side.ts";
+import type { AuditRecord } from "./audit-record.ts";
+import { fingerprint, show } from "./audit-record.ts";
+import { readTopic } from "./topic-side.ts";
+
+export interface AuditOptions {
+  readonly bootstrap: string;
+  readonly topic: string;
+  /** Holds `data/` and `manifests/`. */
+  readonly archiveDir: string;
+  /** Path of an age identity file; left out where nothing is encrypted. */
+  readonly identity?: string;
+  /** Where several incarnations of the topic are archived. */
+  readonly topicId?: string;
+  /** Records the topic no longer has (retention, compaction) are then no problem. */
+  readonly vanishedAllowed?: boolean;
+  /** Further librdkafka properties, `name=value`. */
+  readonly properties?: readonly string[];
+}
+
+export interface AuditResult {
+  /** Committed records of the topic as librdkafka shows them. */
+  readonly records: number;
+  /** In the topic, not in the archive. */
+  readonly lost: number;
+  /** In the archive more than once. */
+  readonly duplicated: number;
+  /** In both, some byte of key, value, headers, timestamp or its type differs. */
+  readonly different: number;
+  /** In the archive, not visible in the topic: aborted, or vanished since. */
+  readonly extra: number;
+  readonly files: number;
+  readonly problems: readonly string[];
+}
+
+const MAX_PROBLEMS = 50;
+
+/** Every committed record of the topic is in the archive once and equal, and no ranges overlap. */
+export async function auditTopic(options: AuditOptions): Promise<AuditResult> {
+  const problems: string[] = [];
+  const note = (text: string): void => {
+    if (problems.length < MAX_PROBLEMS) problems.push(text);
+  };
+  const files = await chooseFiles(options);
+  const archive = new Map<string, { print: string; where: string; met: boolean }>();
+  let duplicated = 0;
+  await checkRanges(options, files, note);
+  for (const file of files) {
+    for (const record of await readFileChecked(options, file, note)) {
+      const id = `${record.partition}/${record.offset}`;
+      const there = archive.get(id);
+      if (there !== undefined) {
+        duplicated++;
+        note(`${id} is in ${there.where} and in ${file.file}`);
+      } else {
+        archive.set(id, { print: fingerprint(record), where: file.file, met: false });
+      }
+    }
+  }
+  let records = 0;
+  let lost = 0;
+  let different = 0;
+  for await (const record of readTopic(options)) {
+    records++;
+    const there = archive.get(`${record.partition}/${record.offset}`);
+    if (there === undefined) {
+      lost++;
+      note(`lost: ${show(record)}`);
+      continue;
+    }
+    there.met = true;
+    if (there.print !== fingerprint(record)) {
+      different++;
+      note(`different in ${there.where}; the topic has ${show(record)}`);
+    }
+  }
+  let extra = 0;
+  for (const [id, there] of archive) {
+    if (there.met) continue;
+    extra++;
+    if (options.vanishedAllowed !== true) note(`${id} in ${there.where} is not in the topic`);
+  }
+  return { records, lost, duplicated, different, extra, files: files.length, problems };
+}
+
+async function chooseFiles(options: AuditOptions): Promise<ArchiveFile[]> {
+  const all = await archiveFiles(options.archiveDir, options.topic);
+  const ids = new Set(all.map((file) => file.topicId));
+  const wanted = options.topicId ?? [...ids][0];
+  if (options.topicId === undefined && ids.size > 1) {
+    throw new Error(`several incarnations of ${options.topic}: ${[...ids].join(", ")}`);
+  }
+  return all.filter((file) => file.topicId === wanted);
+}
+
+/** Manifest by manifest: each file has one, ranges follow each other, names agree. */
+async function checkRanges(
+  options: AuditOptions,
+  files: readonly ArchiveFile[],
+  note: (text: string) => void,
+): Promise<void> {
+  let before: { file: ArchiveFile; end: bigint } | undefined;
+  for (const file of files) {
+    const manifest = await manifestOf(options.archiveDir, options.topic, file);
+    if (manifest === undefined) {
+      note(`${file.file} has no manifest`);
+      continue;
+    }
+    if (!file.file.endsWith(manifest.path)) note(`${file.file}: its manifest names ${manifest.path}`);
+    if (BigInt(manifest.start) !== file.start) note(`${file.file}: its manifest starts at ${manifest.start}`);
+    const sameScope = before?.file.partition === file.partition && before.file.branch === file.branch;
+    if (sameScope && before !== undefined && before.end !== file.start) {
+      note(`${before.end > file.start ? "overlap" : "gap"} between ${before.file.file} and ${file.file}`);
+    }
+    before = { file, end: BigInt(manifest.end) };
+  }
+}
+
+async function readFileChecked(
+  options: AuditOptions,
+  file: ArchiveFile,
+  note: (text: string) => void,
+): Promise<readonly AuditRecord[]> {
+  let records: readonly AuditRecord[];
+  try {
+    records = await readArchiveFile(file, options.identity);
+  } catch (error) {
+    note(`${file.file} cannot be read: ${String(error)}`);
+    return [];
+  }
+  const manifest = await manifestOf(options.archiveDir, options.topic, file);
+  if (manifest !== undefined && manifest.records !== records.length) {
+    note(`${file.file} holds ${records.length} records, its manifest says ${manifest.records}`);
+  }
+  let last = file.start - 1n;
+  for (const record of records) {
+    if (record.offset <= last) note(`${file.file}: offset ${record.offset} after ${last}`);
+    if (manifest !== undefined && record.offset >= BigInt(manifest.end)) {
+      note(`${file.file}: offset ${record.offset} is beyond its end ${manifest.end}`);
+    }
+    last = record.offset;
+  }
+  return records;
+}
