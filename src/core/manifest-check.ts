@@ -15,12 +15,12 @@ type HoleCount = "aborted" | "control" | "compacted" | "filtered" | "deadLettere
 
 /** Which count of a description covers a hole: what Kafka no longer has, what we were told to leave out. */
 const COUNT_OF: Record<HoleReason, HoleCount> = {
-  "aborted": "aborted",
-  "control": "control",
-  "compacted": "compacted",
-  "retention": "compacted",
-  "filtered": "filtered",
-  "skipped": "filtered",
+  aborted: "aborted",
+  control: "control",
+  compacted: "compacted",
+  retention: "compacted",
+  filtered: "filtered",
+  skipped: "filtered",
   "dead-lettered": "deadLettered",
 };
 
@@ -35,7 +35,10 @@ export function inconsistency(d: Description): Inconsistency | undefined {
   }
   const covered = d.records + d.aborted + d.control + d.compacted + d.filtered + d.deadLettered;
   if (covered !== d.end - d.start) {
-    return { field: "records", text: `counts add up to ${covered}, the range is ${d.end - d.start}` };
+    return {
+      field: "records",
+      text: `counts add up to ${covered}, the range is ${d.end - d.start}`,
+    };
   }
   if ((d.minTimestamp === null) !== (d.maxTimestamp === null)) {
     return { field: "maxTimestamp", text: "one of minTimestamp and maxTimestamp is null" };

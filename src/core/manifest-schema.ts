@@ -18,11 +18,19 @@ const big = (min: bigint, max: bigint): z.ZodType<bigint> =>
 
 const offset = big(0n, INT64_MAX);
 const timestamp = z.union([z.null(), big(-(1n << 63n), INT64_MAX)], "expected an integer or null");
-const int32 = (min: number): z.ZodType<number> => z.int().min(min).max(2 ** 31 - 1);
+const int32 = (min: number): z.ZodType<number> =>
+  z
+    .int()
+    .min(min)
+    .max(2 ** 31 - 1);
 const byteCount = z.int().min(0);
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits");
 const printable = (max: number): z.ZodType<string> =>
-  z.string().min(1).max(max).regex(/^[\x21-\x7e]+$/, "expected printable ASCII without spaces");
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[\x21-\x7e]+$/, "expected printable ASCII without spaces");
 
 export const topicName = z
   .string()

@@ -8,7 +8,8 @@
  */
 export interface BlobStore {
   /**
-   * Resolves to `exists` when something is there already, whatever it is: comparing is the caller's.
+   * Resolves to `exists` when something is there already, whatever it is, or when another `about` was
+   * stored first for these bytes at this path: comparing both is the caller's.
    * After an unknown outcome it looks, and rejects with `sink-transient` when looking fails too.
    */
   create(path: string, blob: NewBlob, signal: AbortSignal): Promise<"created" | "exists">;
@@ -16,11 +17,40 @@ export interface BlobStore {
   /** Bytes [from, to); rejects with `sink-transient` when the blob is absent or ends early. */
   get(path: string, from: number, to: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** What `create` was given as `about` for this path, when the store can still tell. */
-  about(path: string, digest: () => Promise<string>, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  about(
+    path: string,
+    digest: () => Promise<string>,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined>;
   /** Paths of blobs under a folder, ascending by bytes, after `after` (exclusive). */
-  list(folder: string, after: string | undefined, signal: AbortSignal): AsyncIterable<BlobHead & { path: string }>;
+  list(
+    folder: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<BlobHead & { path: string }>;
   /** Names of the folders directly below `folder`, ascending. */
   folders(folder: string, signal: AbortSignal): AsyncIterable<string>;
+  /**
+   * Greatest path ≤ `upTo` directly below `folder` whose name is accepted; for stores that find it
+   * cheaper than by listing. Absent: the folder is listed.
+   */
+  greatest?(
+    folder: string,
+    upTo: string,
+    accepts: (name: string) => boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
+  /** What `about` holds for this path is kept elsewhere now (the manifest) and may go, soon or later. */
+  forget?(path: string, digest: string): void;
+  /**
+   * Removes leftovers in `tmp/` older than `ageMs`; an `about` only when `disposable` says so of it.
+   * Resolves to how many went.
+   */
+  sweep?(
+    ageMs: number,
+    disposable: (about: Uint8Array) => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<number>;
   /** Operator commands only. Moves away what is seen as `tag`, create-only at `to`. */
   move?(from: string, to: string, tag: string, signal: AbortSignal): Promise<void>;
   remove?(path: string, tag: string, signal: AbortSignal): Promise<void>;

@@ -95,7 +95,11 @@ describe("refusals name the field", () => {
     ["another path", text.replace(".log.zst", ".ndjson.zst"), /field seal\.path/],
     ["upper-case hex", text.replace(/"link":"../, '"link":"FF'), /field link/],
     ["a link that does not follow", text.replace(/"link":"../, '"link":"zz'), /field link/],
-    ["a wrong link", text.replace(/"link":"[0-9a-f]{64}/, `"link":"${"0".repeat(64)}`), /field link/],
+    [
+      "a wrong link",
+      text.replace(/"link":"[0-9a-f]{64}/, `"link":"${"0".repeat(64)}`),
+      /field link/,
+    ],
     ["counts that do not add up", text.replace('"records":8', '"records":7'), /field records/],
     ["a hole out of range", text.replace('"to":110', '"to":111'), /field holes\.1/],
     ["a hole without a count", text.replace('"reason":"control"', '"reason":"retention"'), /field/],
@@ -131,17 +135,33 @@ describe("refusals name the field", () => {
 describe("consistency", () => {
   const refused: readonly (readonly [string, Partial<Description>, RegExp])[] = [
     ["empty range", { end: 100n }, /end/],
-    ["overlapping holes", { holes: [
-      { from: 102n, to: 104n, reason: "aborted" },
-      { from: 103n, to: 104n, reason: "control" },
-    ] }, /holes\.1/],
-    ["offsets equal to the range", { holes: [
-      { from: 102n, to: 103n, reason: "aborted", offsets: 1n },
-      { from: 109n, to: 110n, reason: "control" },
-    ] }, /holes\.0\.offsets/],
+    [
+      "overlapping holes",
+      {
+        holes: [
+          { from: 102n, to: 104n, reason: "aborted" },
+          { from: 103n, to: 104n, reason: "control" },
+        ],
+      },
+      /holes\.1/,
+    ],
+    [
+      "offsets equal to the range",
+      {
+        holes: [
+          { from: 102n, to: 103n, reason: "aborted", offsets: 1n },
+          { from: 109n, to: 110n, reason: "control" },
+        ],
+      },
+      /holes\.0\.offsets/,
+    ],
     ["min after max", { minTimestamp: 5n, maxTimestamp: 4n }, /maxTimestamp/],
     ["one timestamp null", { minTimestamp: null }, /maxTimestamp/],
-    ["tag without encryption", { content: { algorithm: "blake3", tag: "0".repeat(64) } }, /content/],
+    [
+      "tag without encryption",
+      { content: { algorithm: "blake3", tag: "0".repeat(64) } },
+      /content/,
+    ],
     ["batch id of another start", { batchId: "x" }, /batchId/],
   ];
   test.each(refused)("%s is refused", (_name, over, message) => {
@@ -168,17 +188,28 @@ describe("consistency", () => {
 
 describe("chain", () => {
   test("golden links: another implementation has to find these", () => {
-    expect(genesis).toMatchInlineSnapshot(`"c65ac4aa896c087edc63e9743b96ef2fc7b93d1e3d596787a67d396deef8a9c7"`);
-    expect(nextLink(genesis, sample())).toMatchInlineSnapshot(`"6540a16f11fa36ccf6b77372bbadcff302bf7c6bfcd0ecf5b91498b5afb6ba56"`);
+    expect(genesis).toMatchInlineSnapshot(
+      `"c65ac4aa896c087edc63e9743b96ef2fc7b93d1e3d596787a67d396deef8a9c7"`,
+    );
+    expect(nextLink(genesis, sample())).toMatchInlineSnapshot(
+      `"6540a16f11fa36ccf6b77372bbadcff302bf7c6bfcd0ecf5b91498b5afb6ba56"`,
+    );
   });
 
   test("a link covers what was archived and not how it is stored", () => {
     const link = nextLink(genesis, sample());
     const { seal } = sample();
-    expect(nextLink(genesis, sample({ seal: { ...seal, size: 9, digest: "0".repeat(64) } }))).toBe(link);
+    expect(nextLink(genesis, sample({ seal: { ...seal, size: 9, digest: "0".repeat(64) } }))).toBe(
+      link,
+    );
     const moved: readonly Partial<Description>[] = [
-      { start: 101n }, { end: 111n }, { records: 9n }, { partition: 4 }, { branch: 1 },
-      { topicId: "BAAAAAAAAAAAAAAAAAAAAQ" }, { holes: [] },
+      { start: 101n },
+      { end: 111n },
+      { records: 9n },
+      { partition: 4 },
+      { branch: 1 },
+      { topicId: "BAAAAAAAAAAAAAAAAAAAAQ" },
+      { holes: [] },
       { content: { algorithm: "blake3", digest: "0".repeat(64) } },
       { content: { algorithm: "blake3", tag: (sample().content as { digest: string }).digest } },
     ];

@@ -1,0 +1,151 @@
+import type { Description, Manifest } from "../../src/core/description.ts";
+import { blake3HexOf } from "../../src/core/digest.ts";
+import { ArchiverError } from "../../src/core/errors.ts";
+import { dataPaths, manifestPath } from "../../src/core/layout.ts";
+import { parseDescription, parseManifest } from "../../src/core/manifest.ts";
+import { MAX_MANIFEST_BYTES } from "../../src/core/manifest-schema.ts";
+import { batchId, type BatchKey } from "../../src/core/scope.ts";
+import type { BlobHead, BlobStore } from "../../src/sdk/blob-store.ts";
+import type { State } from "../../src/sdk/sink.ts";
+import { readWhole } from "./read-whole.ts";
+
+export type Evidence = "cheap" | "bytes";
+export type Found = BlobHead & { readonly path: string };
+
+/** Data under any name this start can have (docs/decisions/0002). */
+export async function findData(
+  store: BlobStore,
+  key: BatchKey,
+  signal: AbortSignal,
+): Promise<readonly Found[]> {
+  const paths = dataPaths(key);
+  const heads = await Promise.all(paths.map((path) => store.head(path, signal)));
+  return heads.flatMap((head, i) => {
+    const path = paths[i];
+    return head === undefined || path === undefined ? [] : [{ ...head, path }];
+  });
+}
+
+export const readManifest = (
+  store: BlobStore,
+  key: BatchKey,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> =>
+  readWhole(store, manifestPath(key), MAX_MANIFEST_BYTES, signal);
+
+/** What is there under a key. A store that does not answer is an error, never "absent". */
+export async function look(
+  store: BlobStore,
+  key: BatchKey,
+  evidence: Evidence,
+  signal: AbortSignal,
+): Promise<State> {
+  const stored = await readManifest(store, key, signal);
+  if (stored !== undefined) return lookByManifest(store, key, stored, evidence, signal);
+  const [data, second] = await findData(store, key, signal);
+  if (data === undefined) return { is: "absent" };
+  if (second !== undefined) {
+    const reason = `two data files for one start: ${data.path} and ${second.path}`;
+    return { is: "damaged", reason, tag: data.tag };
+  }
+  const described = await describedBy(store, key, data, signal);
+  if (described !== undefined) return lookByAbout(store, data, described, evidence, signal);
+  // The manifest may have come, and the description gone, since we looked for it.
+  const late = await readManifest(store, key, signal);
+  if (late !== undefined) return lookByManifest(store, key, late, evidence, signal);
+  const reason = `${data.path} has neither a manifest nor a description`;
+  return { is: "damaged", reason, tag: data.tag };
+}
+
+async function lookByManifest(
+  store: BlobStore,
+  key: BatchKey,
+  stored: Uint8Array,
+  evidence: Evidence,
+  signal: AbortSignal,
+): Promise<State> {
+  const manifest = refusedOr(() => parseManifest(stored));
+  if (typeof manifest === "string") {
+    const [data] = await findData(store, key, signal);
+    return { is: "damaged", reason: `${manifestPath(key)}: ${manifest}`, tag: data?.tag ?? "" };
+  }
+  if (manifest.batchId !== batchId(key)) {
+    const reason = `${manifestPath(key)} is the manifest of ${manifest.batchId}`;
+    return { is: "damaged", reason, tag: "" };
+  }
+  const head = await store.head(manifest.seal.path, signal);
+  if (head === undefined) {
+    const reason = `${manifest.seal.path} is gone, its manifest is there`;
+    return { is: "damaged", reason, tag: "" };
+  }
+  const { tag } = head;
+  const reason = await dataProblem(
+    store,
+    { ...head, path: manifest.seal.path },
+    manifest,
+    evidence,
+    signal,
+  );
+  return reason === undefined ? { is: "whole", manifest, tag } : { is: "damaged", reason, tag };
+}
+
+async function lookByAbout(
+  store: BlobStore,
+  data: Found,
+  described: Description | string,
+  evidence: Evidence,
+  signal: AbortSignal,
+): Promise<State> {
+  const { tag } = data;
+  if (typeof described === "string") return { is: "damaged", reason: described, tag };
+  const reason = await dataProblem(store, data, described, evidence, signal);
+  return reason === undefined
+    ? { is: "data", description: described, tag }
+    : { is: "damaged", reason, tag };
+}
+
+/** The description stored with data that has no manifest; a text says why it is none. */
+export async function describedBy(
+  store: BlobStore,
+  key: BatchKey,
+  data: Found,
+  signal: AbortSignal,
+  digest: () => Promise<string> = () => digestOf(store, data, signal),
+): Promise<Description | string | undefined> {
+  const about = await store.about(data.path, digest, signal);
+  if (about === undefined) return undefined;
+  const described = refusedOr(() => parseDescription(about));
+  if (typeof described === "string") return `the description of ${data.path}: ${described}`;
+  if (described.batchId === batchId(key) && described.seal.path === data.path) return described;
+  return `the description of ${data.path} is that of ${described.seal.path}`;
+}
+
+async function dataProblem(
+  store: BlobStore,
+  data: Found,
+  d: Description | Manifest,
+  evidence: Evidence,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (data.size !== d.seal.size) {
+    return `${data.path} has ${data.size} bytes, its description says ${d.seal.size}`;
+  }
+  if (evidence === "cheap") return undefined;
+  const digest = await digestOf(store, data, signal);
+  return digest === d.seal.digest
+    ? undefined
+    : `${data.path} has digest ${digest}, its description says ${d.seal.digest}`;
+}
+
+const digestOf = (store: BlobStore, data: Found, signal: AbortSignal): Promise<string> =>
+  blake3HexOf(store.get(data.path, 0, data.size, signal));
+
+/** The value, or the text of why it is refused; anything else is thrown on. */
+export function refusedOr<T>(read: () => T): T | string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "manifest-invalid") return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import type { ConformanceCase, ConformancePlace, ConformanceTarget } from "./conformance.ts";
+import { CHAIN_BYTES, madeBatch, madeManifest, scopeOf } from "./conformance-batches.ts";
+import { all, never, onPlace } from "./conformance-case.ts";
+import { startWriter } from "./conformance-process.ts";
+import type { Sink } from "./sink.ts";
+
+const KILLS = 100;
+const AT_ONCE = 3;
+/** A kill comes this long after the writer is ready, at most. */
+const LIFE_MS = 60;
+
+export const crashCases: readonly ConformanceCase[] = [
+  onPlace(
+    `${KILLS} writers killed at random: nothing partial, everything acknowledged is whole`,
+    async ({ place, open, target }) => {
+      let left = KILLS;
+      const acknowledged: bigint[] = [];
+      const lane = async (partition: number): Promise<void> => {
+        let last = -1n;
+        while (left-- > 0) last = maxOf(last, await killOne(target, place, partition));
+        acknowledged[partition] = last;
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, (_, partition) => lane(partition)));
+      const sink = await open();
+      for (const [partition, last] of acknowledged.entries()) {
+        assert.ok(last > 0n, "writers got somewhere before they were killed");
+        await checkPartition(sink, partition, last);
+      }
+      for (const name of await place.finalNames()) {
+        assert.match(name, /^(?:data\/.+\.log\.zst|manifests\/.+\.json|archive\.json)$/);
+      }
+    },
+    180_000,
+  ),
+];
+
+const maxOf = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+/** Resolves to the last start it acknowledged, -1 for none. */
+async function killOne(
+  target: ConformanceTarget,
+  place: ConformancePlace,
+  partition: number,
+): Promise<bigint> {
+  const writer = startWriter(target.module, place.address, "chain", partition);
+  let last = -1n;
+  if ((await writer.line()) === "ready") {
+    setTimeout(() => writer.kill(), Math.random() * LIFE_MS);
+    for (let line = await writer.line(); line !== undefined; line = await writer.line()) {
+      last = BigInt(line);
+    }
+  }
+  assert.equal(await writer.ended, "", "a writer failed before it was killed");
+  return last;
+}
+
+async function checkPartition(sink: Sink, partition: number, last: bigint): Promise<void> {
+  const listed = await all(sink.list(scopeOf(partition), 0n, never));
+  let previous;
+  for (const [i, { start }] of listed.entries()) {
+    assert.equal(start, BigInt(i) * 10n, "no gap");
+    const seed = Number(start) + 1;
+    const { description } = madeBatch({ partition, start, seed, size: CHAIN_BYTES });
+    const state = await sink.stat(description, "bytes", never);
+    if (state.is === "data") {
+      assert.ok(start > last && i === listed.length - 1, "data without manifest only at the tip");
+      assert.deepEqual(state.description, description);
+      continue;
+    }
+    assert.ok(state.is === "whole", `${start}: ${JSON.stringify(state.is)}`);
+    previous = madeManifest(description, previous);
+    assert.deepEqual(state.manifest, previous);
+  }
+  assert.ok(BigInt(listed.length) * 10n > last, "everything acknowledged is there");
+}

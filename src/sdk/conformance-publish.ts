@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { encodeManifest } from "../core/manifest.ts";
+import type { ConformanceCase } from "./conformance.ts";
+import { IDENTITY, madeBatch, madeManifest, scopeOf } from "./conformance-batches.ts";
+import { all, never, onPlace } from "./conformance-case.ts";
+import type { Published } from "./sink.ts";
+
+export const publishCases: readonly ConformanceCase[] = [
+  onPlace("a claim is create-only: the first identity stays", async ({ sink, open }) => {
+    const other = { ...IDENTITY, archiveId: "other" };
+    assert.deepEqual(await (await open()).claim(other, never), IDENTITY);
+    assert.deepEqual(await sink.identity(never), IDENTITY);
+  }),
+
+  onPlace("publish, describe, read back the same bytes", async ({ sink, open }) => {
+    const batch = madeBatch({ partition: 0, start: 0n, size: 3_000_001 });
+    const manifest = madeManifest(batch.description);
+    assert.deepEqual(await sink.publish(batch, never), { outcome: "created" });
+    assert.deepEqual(await sink.describe(manifest, never), { outcome: "created" });
+    const other = await open();
+    const state = await other.stat(batch.description, "bytes", never);
+    assert.equal(state.is, "whole");
+    assert.deepEqual(state.is === "whole" && state.manifest, manifest);
+    const read = Buffer.concat(await all(other.read(batch.description, { from: 0 }, never)));
+    assert.ok(read.equals(batch.bytes));
+    const part = await all(
+      other.read(batch.description, { from: 1_048_570, to: 1_048_580 }, never),
+    );
+    assert.ok(Buffer.concat(part).equals(batch.bytes.subarray(1_048_570, 1_048_580)));
+    const stored = await other.manifest(batch.description, never);
+    assert.equal(Buffer.from(stored ?? []).toString(), encodeManifest(manifest));
+  }),
+
+  onPlace(
+    "an equal batch again is equal, before and after its manifest",
+    async ({ sink, open }) => {
+      const batch = madeBatch({ partition: 0, start: 0n });
+      const manifest = madeManifest(batch.description);
+      await sink.publish(batch, never);
+      assert.deepEqual(await sink.publish(batch, never), { outcome: "equal" });
+      await sink.describe(manifest, never);
+      const other = await open();
+      assert.deepEqual(await other.publish(batch, never), { outcome: "equal" });
+      assert.deepEqual(await other.describe(manifest, never), { outcome: "equal" });
+    },
+  ),
+
+  onPlace(
+    "other bytes, another cut, another suffix of one start are different",
+    async ({ sink, open }) => {
+      const first = madeBatch({ partition: 0, start: 0n });
+      await sink.publish(first, never);
+      const others = [
+        madeBatch({ partition: 0, start: 0n, seed: 2 }),
+        madeBatch({ partition: 0, start: 0n, seed: 2, size: 900, count: 4n }),
+        madeBatch({
+          partition: 0,
+          start: 0n,
+          kind: { format: "ndjson", codec: "none", encrypted: false },
+        }),
+      ];
+      const other = await open();
+      for (const batch of others) saysItIs(first, await other.publish(batch, never));
+      await sink.describe(madeManifest(first.description), never);
+      for (const batch of others) saysItIs(first, await other.publish(batch, never));
+      const state = await other.stat(first.description, "bytes", never);
+      assert.equal(state.is, "whole", "what was there stays as it was");
+    },
+  ),
+
+  onPlace("the same bytes with another end are different", async ({ sink, open }) => {
+    const first = madeBatch({ partition: 0, start: 0n, count: 10n });
+    const longer = madeBatch({ partition: 0, start: 0n, count: 12n, aborted: 2n });
+    assert.deepEqual(longer.bytes, first.bytes);
+    await sink.publish(first, never);
+    saysItIs(first, await (await open()).publish(longer, never));
+  }),
+
+  onPlace("two partitions may hold the same bytes", async ({ sink, open }) => {
+    const batches = [0, 1].map((partition) => madeBatch({ partition, start: 0n }));
+    for (const batch of batches) {
+      assert.deepEqual(await sink.publish(batch, never), { outcome: "created" });
+    }
+    const other = await open();
+    for (const batch of batches) {
+      const state = await other.stat(batch.description, "bytes", never);
+      assert.deepEqual(state.is === "data" && state.description, batch.description);
+    }
+  }),
+
+  onPlace("another manifest of a batch is different and changes nothing", async ({ sink }) => {
+    const batch = madeBatch({ partition: 0, start: 0n });
+    const manifest = madeManifest(batch.description);
+    await sink.publish(batch, never);
+    await sink.describe(manifest, never);
+    const previous = madeManifest(madeBatch({ partition: 1, start: 0n }).description);
+    const answer = await sink.describe(madeManifest(batch.description, previous), never);
+    assert.ok(answer.outcome === "different" && answer.state.is === "whole");
+    assert.deepEqual(answer.state.manifest, manifest);
+  }),
+
+  onPlace("a manifest without its data is refused", async ({ sink }) => {
+    const batch = madeBatch({ partition: 0, start: 0n });
+    await assert.rejects(sink.describe(madeManifest(batch.description), never));
+    assert.deepEqual(await sink.stat(batch.description, "bytes", never), { is: "absent" });
+  }),
+
+  onPlace("an aborted signal ends every call and leaves nothing half done", async ({ sink }) => {
+    const gone = AbortSignal.abort(new Error("drained"));
+    const batch = madeBatch({ partition: 0, start: 0n });
+    await assert.rejects(sink.publish(batch, gone), /drained/);
+    await assert.rejects(sink.stat(batch.description, "cheap", gone), /drained/);
+    await assert.rejects(sink.floor(scopeOf(0), 5n, gone), /drained/);
+    await assert.rejects(all(sink.list(scopeOf(0), 0n, gone)), /drained/);
+    assert.deepEqual(await sink.stat(batch.description, "bytes", never), { is: "absent" });
+  }),
+
+  onPlace("check writes, finds nothing wrong and leaves nothing", async ({ sink, place }) => {
+    const before = await place.finalNames();
+    const findings = await sink.check(never);
+    assert.deepEqual(
+      findings.filter((f) => f.level === "error"),
+      [],
+    );
+    assert.ok(findings.some((f) => f.level === "ok"));
+    assert.deepEqual(await place.finalNames(), before);
+  }),
+];
+
+function saysItIs(first: ReturnType<typeof madeBatch>, answer: Published): void {
+  assert.ok(answer.outcome === "different", answer.outcome);
+  const { state } = answer;
+  const found = state.is === "data" ? state.description : state.is === "whole" && state.manifest;
+  assert.ok(found, state.is);
+  assert.equal(found.seal.digest, first.description.seal.digest);
+  assert.equal(found.end, first.description.end);
+}
