@@ -93,8 +93,9 @@ export class BlobSink implements Sink {
       `${description.batchId}: ${bytes.length} bytes, not ${seal.size}`,
     );
     const about = Buffer.from(encodeDescription(description), "utf8");
-    if (bytes.length > this.capabilities.maxBatchBytes) {
-      const text = `${seal.path}: ${bytes.length} bytes, at most ${this.capabilities.maxBatchBytes} fit`;
+    const { maxBatchBytes } = this.capabilities;
+    if (bytes.length > maxBatchBytes) {
+      const text = `${seal.path}: ${bytes.length} bytes, at most ${maxBatchBytes} fit`;
       throw new SinkError("sink-permanent", text);
     }
     const [found] = await findData(this.#store, description, signal);

@@ -49,7 +49,9 @@ export async function linkNew(temp: string, final: string): Promise<"created" | 
     const there = await afterFailedLink(temp, final, error);
     if (there !== undefined) return there;
     if (NO_LINKS.has(errno)) {
-      const text = `${final}: ${errno}, this file system has no hard links (or forbids them), which is how a file is created without ever replacing one; use another file system`;
+      const text =
+        `${final}: ${errno}, this file system has no hard links (or forbids them), which is how ` +
+        "a file is created without ever replacing one; use another file system";
       throw new SinkError("sink-permanent", text, { cause: error });
     }
     throw sinkError(error, "create", final);
@@ -68,7 +70,7 @@ async function afterFailedLink(
     return there.ino === ours.ino && there.dev === ours.dev ? "created" : "exists";
   } catch (second) {
     const both = new AggregateError([error, second]);
-    const text = `cannot tell whether ${final} was created: the look after ${String(error)} failed too`;
+    const text = `cannot tell whether ${final} was created: looking after ${String(error)} failed`;
     throw new SinkError("sink-transient", text, { cause: both });
   }
 }

@@ -8,7 +8,9 @@ import { step, stepOrAbsent } from "./fs-error.ts";
 /** Files whose size is asked for at once. */
 const STATS_AT_ONCE = 16;
 
-/** Size and identity of a file; the tag changes whenever the file is another or was written again. */
+/**
+ * Size and identity of a file; the tag changes whenever the file is another or was written again.
+ */
 export async function headOf(path: string): Promise<BlobHead | undefined> {
   const found = await stepOrAbsent("stat", path, () => stat(path, { bigint: true }));
   if (found === undefined) return undefined;

@@ -17,7 +17,9 @@ const durationMs = z
 const fsSchema = z.strictObject({
   /** Folder of the archive, relative to the configuration file. Its parent has to be there. */
   path: z.string().min(1).max(4096),
-  /** Off: a power failure can lose batches that were committed. For tests and throw-away archives. */
+  /**
+   * Off: a power failure can lose batches that were committed. For tests and throw-away archives.
+   */
   fsync: z.boolean().default(true),
   /** Age from which leftovers of crashed writers in `tmp/` are removed at start. */
   tmpMaxAge: durationMs.prefault("24h"),

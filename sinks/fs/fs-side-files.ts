@@ -6,7 +6,9 @@ import { stepOrAbsent } from "./fs-error.ts";
 import { linkNew, readSmall, unlinkIfThere, withTemp, writeNew } from "./fs-file.ts";
 import type { FsFolders } from "./fs-folders.ts";
 
-/** How long a forgotten side file stays for readers whose NFS client still remembers "no manifest". */
+/**
+ * How long a forgotten side file stays for readers whose NFS client still remembers "no manifest".
+ */
 const KEEP_FORGOTTEN_MS = 10 * 60_000;
 
 export interface Described {
@@ -15,8 +17,8 @@ export interface Described {
 }
 
 /**
- * What a data file is described by until its manifest is there: a file in `tmp/`, durable before the
- * data file has its name. Its name holds the digest of the data and of its path, because two
+ * What a data file is described by until its manifest is there: a file in `tmp/`, durable before
+ * the data file has its name. Its name holds the digest of the data and of its path, because two
  * partitions can hold the same bytes.
  */
 export class FsSideFiles {

@@ -21,12 +21,12 @@ export interface FsStoreOptions {
 const SIDE_FILE_TRIES = 3;
 
 /**
- * The blob verbs on a shared file system: a temporary file, fsync, `link()` to the final name (which
- * never replaces), fsync of the folder. Opening and reading create nothing.
+ * The blob verbs on a shared file system: a temporary file, fsync, `link()` to the final name
+ * (which never replaces), fsync of the folder. Opening and reading create nothing.
  *
  * A file system that is not mounted looks like an empty archive. So the base folder is made only
- * before `archive.json` was ever seen here, and once it was seen, "absent" is answered only while it
- * is still there.
+ * before `archive.json` was ever seen here, and once it was seen, "absent" is answered only while
+ * it is still there.
  */
 export class FsStore implements BlobStore {
   readonly #base: string;

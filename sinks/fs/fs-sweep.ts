@@ -7,8 +7,8 @@ import { linkNew, readSmall, unlinkIfThere, withTemp, writeNew } from "./fs-file
 
 /**
  * Removes what crashed writers left in `tmp/`. A side file is the only description of data that has
- * no manifest yet, so it goes only when `disposable` says so, before and after it went: a writer may
- * have found it and linked its data in between, and then it comes back.
+ * no manifest yet, so it goes only when `disposable` says so, before and after it went: a writer
+ * may have found it and linked its data in between, and then it comes back.
  */
 export async function sweepTmp(
   tmp: string,

@@ -4,8 +4,8 @@ import { holeOffsets } from "./manifest-check.ts";
 import type { Scope } from "./scope.ts";
 
 /**
- * The chain of a branch (design rule 6). A link covers what was archived, never how it is stored, so
- * a rewrap leaves every link as it is. docs/format.md gives the bytes.
+ * The chain of a branch (design rule 6). A link covers what was archived, never how it is stored,
+ * so a rewrap leaves every link as it is. docs/format.md gives the bytes.
  */
 const LINK = "bulk-archiver link 1";
 const GENESIS = "bulk-archiver genesis 1";

@@ -13,7 +13,10 @@ export const holeOffsets = (hole: Hole): bigint => hole.offsets ?? hole.to - hol
 
 type HoleCount = "aborted" | "control" | "compacted" | "filtered" | "deadLettered";
 
-/** Which count of a description covers a hole: what Kafka no longer has, what we were told to leave out. */
+/**
+ * Which count covers a hole: `compacted` all that Kafka no longer has, `filtered` what we leave
+ * out.
+ */
 const COUNT_OF: Record<HoleReason, HoleCount> = {
   aborted: "aborted",
   control: "control",
@@ -25,8 +28,8 @@ const COUNT_OF: Record<HoleReason, HoleCount> = {
 };
 
 /**
- * How the fields of a description agree with each other: ranges, counts, holes, and the path its key
- * and kind give. Undefined when all do. It needs no secret and reads nothing.
+ * How the fields of a description agree with each other: ranges, counts, holes, and the path its
+ * key and kind give. Undefined when all do. It needs no secret and reads nothing.
  */
 export function inconsistency(d: Description): Inconsistency | undefined {
   if (d.end <= d.start) return { field: "end", text: `${d.end} is not after start ${d.start}` };

@@ -2,15 +2,26 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { z } from "zod";
 import { assert } from "./assert.ts";
 import { nextLink } from "./chain.ts";
-import type { Description, Manifest } from "./description.ts";
+import type { ContentMark, Description, Manifest, SealInfo } from "./description.ts";
 import { ArchiverError } from "./errors.ts";
 import { parse, stringify } from "./json.ts";
 import { inconsistency } from "./manifest-check.ts";
 import { descriptionSchema, manifestSchema, MAX_MANIFEST_BYTES } from "./manifest-schema.ts";
 
+const HEAD = [
+  ...(["version", "archiveId", "clusterId", "topic", "topicId", "partition", "branch"] as const),
+  ...(["start", "end", "batchId", "revision", "leaderEpoch"] as const),
+  ...(["records", "aborted", "control", "compacted", "filtered", "deadLettered"] as const),
+] satisfies readonly (keyof Description)[];
+
+const SEAL = [
+  ...(["path", "size", "digest", "digestAlgorithm", "codec", "contentSize"] as const),
+  ...(["encryption", "keyId", "recipients"] as const),
+] satisfies readonly (keyof SealInfo)[];
+
 /**
- * Descriptions and manifests as text. There is exactly one text for a value: the keys in the order
- * below, no spaces, integers as literals, one newline at the end. So equal values are equal bytes in
+ * Descriptions and manifests as text. There is exactly one text for a value: the keys in one order,
+ * no spaces, integers as literals, one newline at the end. So equal values are equal bytes in
  * every sink, and reading refuses any other spelling.
  */
 export function encodeDescription(d: Description): string {
@@ -81,31 +92,24 @@ function manifestText(m: Manifest): string {
   return `${stringify({ ...descriptionFields(m), prevLink, link, mac })}\n`;
 }
 
-/** In the order of the format; fields that are undefined are left out by JSON itself. */
-function descriptionFields(d: Description): Description {
-  const { version, archiveId, clusterId, topic, topicId, partition, branch, start, end } = d;
-  const { batchId, revision, leaderEpoch, minTimestamp, maxTimestamp, format } = d;
-  const { records, aborted, control, compacted, filtered, deadLettered } = d;
-  const holes = d.holes.map(({ from, to, reason, offsets }) => ({ from, to, reason, offsets }));
-  const { algorithm } = d.content;
-  const content =
-    "digest" in d.content
-      ? { algorithm, digest: d.content.digest }
-      : { algorithm, tag: d.content.tag };
-  const { contentCheck, recordsDigest } = d;
-  const { path, size, digest, digestAlgorithm, codec, contentSize, encryption } = d.seal;
-  const { keyId, recipients } = d.seal;
-  const seal = {
-    ...{ path, size, digest, digestAlgorithm, codec, contentSize, encryption },
-    ...{ keyId, recipients },
-  };
+/** In the order of the format; what is undefined is left out by JSON itself. */
+function descriptionFields(d: Description): object {
   return {
-    ...{ version, archiveId, clusterId, topic, topicId, partition, branch, start, end },
-    ...{ batchId, revision, leaderEpoch },
-    ...{ records, aborted, control, compacted, filtered, deadLettered, holes },
-    ...{ minTimestamp, maxTimestamp, format, content, contentCheck, recordsDigest, seal },
-  } as Description;
+    ...ordered(d, HEAD),
+    holes: d.holes.map((hole) => ordered(hole, ["from", "to", "reason", "offsets"])),
+    ...ordered(d, ["minTimestamp", "maxTimestamp", "format"]),
+    content: { algorithm: d.content.algorithm, ...mark(d.content) },
+    ...ordered(d, ["contentCheck", "recordsDigest"]),
+    seal: ordered(d.seal, SEAL),
+  };
 }
+
+function ordered<T extends object>(value: T, keys: readonly (keyof T)[]): object {
+  return Object.fromEntries(keys.map((key) => [key, value[key]]));
+}
+
+const mark = (content: ContentMark): object =>
+  "digest" in content ? { digest: content.digest } : { tag: content.tag };
 
 function manifestInconsistency(m: Manifest): { field: string; text: string } | undefined {
   const wrong = inconsistency(m);

@@ -3,13 +3,13 @@
  * layout, the chain and the comparison from `sinks/blob/`.
  *
  * Required of an implementation: `create` is atomic and create-only, and when it resolves the bytes
- * are durable and visible to every later call of every process (read-after-write); nothing partial is
- * ever visible under the path. Paths are relative, `/` between parts, without `.` and `..`.
+ * are durable and visible to every later call of every process (read-after-write); nothing partial
+ * is ever visible under the path. Paths are relative, `/` between parts, without `.` and `..`.
  */
 export interface BlobStore {
   /**
-   * Resolves to `exists` when something is there already, whatever it is, or when another `about` was
-   * stored first for these bytes at this path: comparing both is the caller's.
+   * Resolves to `exists` when something is there already, whatever it is, or when another `about`
+   * was stored first for these bytes at this path: comparing both is the caller's.
    * After an unknown outcome it looks, and rejects with `sink-transient` when looking fails too.
    */
   create(path: string, blob: NewBlob, signal: AbortSignal): Promise<"created" | "exists">;
@@ -40,11 +40,14 @@ export interface BlobStore {
     accepts: (name: string) => boolean,
     signal: AbortSignal,
   ): Promise<string | undefined>;
-  /** What `about` holds for this path is kept elsewhere now (the manifest) and may go, soon or later. */
+  /**
+   * What `about` holds for this path is kept elsewhere now (the manifest) and may go, soon or
+   * later.
+   */
   forget?(path: string, digest: string): void;
   /**
-   * Removes leftovers in `tmp/` older than `ageMs`; an `about` only when `disposable` says so of it.
-   * Resolves to how many went.
+   * Removes leftovers in `tmp/` older than `ageMs`; an `about` only when `disposable` says so of
+   * it. Resolves to how many went.
    */
   sweep?(
     ageMs: number,

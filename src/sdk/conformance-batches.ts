@@ -6,7 +6,9 @@ import { makeManifest } from "../core/manifest.ts";
 import { batchId, type Scope } from "../core/scope.ts";
 import type { ArchiveIdentity, SealedBatch } from "./sink.ts";
 
-/** Made batches for the conformance kit: the same arguments give the same bytes in every process. */
+/**
+ * Made batches for the conformance kit: the same arguments give the same bytes in every process.
+ */
 export const ARCHIVE_ID = "conformance";
 
 /** Batches of a killed writer's chain: large enough that a kill hits writes in their middle. */
@@ -49,15 +51,34 @@ export function madeBatch(made: MadeBatch): SealedBatch {
   const bytes = madeBytes(size, seed);
   const digest = blake3Hex(bytes);
   const description: Description = {
-    ...{ version: 1, archiveId: ARCHIVE_ID, clusterId: IDENTITY.clusterId, ...key, end },
-    ...{ batchId: batchId(key), revision: 0, leaderEpoch: 0, records: count - aborted, aborted },
-    ...{ control: 0n, compacted: 0n, filtered: 0n, deadLettered: 0n },
+    version: 1,
+    archiveId: ARCHIVE_ID,
+    clusterId: IDENTITY.clusterId,
+    ...key,
+    end,
+    batchId: batchId(key),
+    revision: 0,
+    leaderEpoch: 0,
+    records: count - aborted,
+    aborted,
+    control: 0n,
+    compacted: 0n,
+    filtered: 0n,
+    deadLettered: 0n,
     holes: aborted === 0n ? [] : [{ from: end - aborted, to: end, reason: "aborted" }],
-    ...{ minTimestamp: 1n, maxTimestamp: 2n, format: kind.format },
+    minTimestamp: 1n,
+    maxTimestamp: 2n,
+    format: kind.format,
     content: { algorithm: "blake3", digest },
     seal: {
-      ...{ path: dataPath(key, kind), size, digest, digestAlgorithm: "blake3" },
-      ...{ codec: kind.codec, contentSize: size, encryption: "none", recipients: [] },
+      path: dataPath(key, kind),
+      size,
+      digest,
+      digestAlgorithm: "blake3",
+      codec: kind.codec,
+      contentSize: size,
+      encryption: "none",
+      recipients: [],
     },
   };
   return { description, bytes };

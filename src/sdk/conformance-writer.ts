@@ -5,12 +5,12 @@ import type { Sink } from "./sink.ts";
 /**
  * A writer in a process of its own. Arguments: the sink's module, the address, a mode, a number.
  * `race <seed>`: on a line on stdin it publishes one batch of start 0 with that seed and prints the
- * outcome. `chain <partition>`: publishes and describes batch after batch from the first that is not
- * whole, printing the start of each one acknowledged, until it is killed.
+ * outcome. `chain <partition>`: publishes and describes batch after batch from the first that is
+ * not whole, printing the start of each one acknowledged, until it is killed.
  */
 const [, , module = "", address = "", mode = "", number = "0"] = process.argv;
-const { openSink } = (await import(module)) as { openSink(address: string): Promise<Sink> };
-const sink = await openSink(address);
+const loaded = (await import(module)) as { openSink(address: string): Promise<Sink> };
+const sink = await loaded.openSink(address);
 
 const MAX_CHAIN = 100_000n;
 

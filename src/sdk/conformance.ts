@@ -6,8 +6,8 @@ import { raceCases } from "./conformance-race.ts";
 import type { SealedBatch } from "./sink.ts";
 
 /**
- * The conformance kit: what every sink has to hold, run on its real server. A sink's own test makes a
- * test of each case: `for (const c of conformance) test(c.name, () => c.run(target))`.
+ * The conformance kit: what every sink has to hold, run on its real server. A sink's own test makes
+ * a test of each case: `for (const c of conformance) test(c.name, () => c.run(target))`.
  */
 export interface ConformanceTarget {
   /** A new, empty place for an archive; `address` is what `open` of the module needs to find it. */

@@ -24,12 +24,11 @@ describe("text", () => {
     const text = encodeManifest(manifest);
     expect(parseManifest(bytes(text))).toEqual(manifest);
     expect(text.endsWith("}\n")).toBe(true);
-    expect(Object.keys(parse(text) as object)).toEqual([
-      ...["version", "archiveId", "clusterId", "topic", "topicId", "partition", "branch"],
-      ...["start", "end", "batchId", "revision", "leaderEpoch"],
-      ...["records", "aborted", "control", "compacted", "filtered", "deadLettered", "holes"],
-      ...["minTimestamp", "maxTimestamp", "format", "content", "seal", "prevLink", "link", "mac"],
-    ]);
+    const keys =
+      "version archiveId clusterId topic topicId partition branch start end batchId revision " +
+      "leaderEpoch records aborted control compacted filtered deadLettered holes minTimestamp " +
+      "maxTimestamp format content seal prevLink link mac";
+    expect(Object.keys(parse(text) as object).join(" ")).toBe(keys);
   });
 
   test("the order in which a value was put together does not show", () => {

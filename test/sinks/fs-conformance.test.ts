@@ -6,6 +6,6 @@ test("the kit has cases", () => {
   expect(conformance.length).toBeGreaterThan(15);
 });
 
-for (const { name, timeoutMs, run } of conformance) {
-  test(name, { timeout: timeoutMs }, () => run(fsTarget));
+for (const held of conformance) {
+  test(held.name, { timeout: held.timeoutMs }, () => held.run(fsTarget));
 }
