@@ -1,0 +1,47 @@
+import type { Clock, Random } from "../core/ports.ts";
+import type { Sink } from "../sdk/sink.ts";
+import { deadline } from "./deadline.ts";
+import { type HealthView, SinkHealth } from "./health.ts";
+import { instrument, type SinkEvent } from "./instrument.ts";
+import { limit, type LimitOptions } from "./limit.ts";
+import { retry, type RetryOptions } from "./retry.ts";
+
+export interface DecorateOptions {
+  /** The name the configuration gave the sink. */
+  readonly name: string;
+  readonly retry?: RetryOptions;
+  readonly limit?: LimitOptions;
+  /** Of one try. @default 120000 */
+  readonly tryTimeoutMs?: number;
+}
+
+export interface DecoratePorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onEvent?: (event: SinkEvent) => void;
+  readonly onHealth?: (name: string, health: HealthView) => void;
+}
+
+/** A sink with everything around it, and its health. */
+export interface DecoratedSink {
+  readonly name: string;
+  readonly sink: Sink;
+  readonly health: SinkHealth;
+}
+
+/**
+ * The order matters: a call that pauses between tries holds no place, waiting for a place is not
+ * part of a try's time, and an event is one try.
+ */
+export function decorate(
+  plain: Sink,
+  options: DecorateOptions,
+  ports: DecoratePorts,
+): DecoratedSink {
+  const { name, tryTimeoutMs = 120_000 } = options;
+  const { clock, random, onEvent, onHealth } = ports;
+  const health = new SinkHealth(clock, (view) => onHealth?.(name, view));
+  const told = onEvent === undefined ? plain : instrument(plain, name, onEvent, clock);
+  const limited = limit(deadline(told, tryTimeoutMs, clock), options.limit ?? {}, clock);
+  return { name, health, sink: retry(limited, options.retry ?? {}, { clock, random, health }) };
+}
