@@ -24,8 +24,9 @@ export class ChainCheck {
     this.#keys = keys;
   }
 
-  /** The manifest could not be read: the next one cannot be held against it. */
-  lose(): void {
+  /** The manifest of `start` is unreadable or missing: the next one cannot be held against it. */
+  lose(start: bigint): void {
+    if (this.#end !== undefined && start < this.#end) return;
     this.#began = true;
     this.#end = undefined;
     this.#link = undefined;

@@ -1,0 +1,173 @@
+import type { Manifest } from "../../core/description.ts";
+import type { Scope } from "../../core/scope.ts";
+import type { Sink } from "../../sdk/sink.ts";
+import { contentRecords } from "./content-records.ts";
+import type { Opener } from "./deep-check.ts";
+import { isDamage } from "./deep-check.ts";
+import { entries } from "./entries.ts";
+import type { ArchiveItem } from "./kafka-compare.ts";
+import { KafkaCompare } from "./kafka-compare.ts";
+import { readManifest } from "./own-manifest.ts";
+import type { KafkaPartitionReport, KafkaReport, Problem } from "./report.ts";
+import { readStored } from "./stored-file.ts";
+import type { TopicReader } from "./topic-items.ts";
+import { topicItems } from "./topic-items.ts";
+
+export interface KafkaOptions {
+  readonly sinkName: string;
+  readonly sink: Sink;
+  readonly scopes: readonly Scope[];
+  readonly reader: TopicReader;
+  readonly open: Opener;
+  /** Records compared so far, for progress. */
+  readonly progress: (records: bigint) => void;
+}
+
+/** Every archived range against what the live topic shows there, record by record. */
+export async function againstKafka(
+  options: KafkaOptions,
+  signal: AbortSignal,
+): Promise<KafkaReport> {
+  const sum = {
+    ...{ compared: 0n, lost: 0n, duplicated: 0n, different: 0n, unexpected: 0n },
+    explained: { aborted: 0n, control: 0n, compacted: 0n },
+    ...{ goneByRetention: 0n, goneByCompaction: 0n },
+  };
+  const partitions: KafkaPartitionReport[] = [];
+  for (const scope of options.scopes) {
+    const { report, compare, goneByRetention } = await comparePartition(options, scope, signal);
+    partitions.push(report);
+    sum.goneByRetention += goneByRetention;
+    if (compare === undefined) continue;
+    for (const count of ["compared", "lost", "duplicated", "different", "unexpected", "goneByCompaction"] as const) {
+      sum[count] += compare[count];
+    }
+    for (const kind of ["aborted", "control", "compacted"] as const) {
+      sum.explained[kind] += compare.explained[kind];
+    }
+  }
+  const ok = partitions.every(({ problems }) => problems.length === 0);
+  return { ok, sink: options.sinkName, ...sum, partitions };
+}
+
+interface Compared {
+  readonly report: KafkaPartitionReport;
+  readonly compare: KafkaCompare | undefined;
+  readonly goneByRetention: bigint;
+}
+
+async function comparePartition(
+  options: KafkaOptions,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<Compared> {
+  const { topic, topicId, partition, branch } = scope;
+  const about = { topic, topicId, partition, branch };
+  const none = (note: string): Compared => {
+    const report = { ...about, from: 0n, to: 0n, note, problems: [] };
+    return { report, compare: undefined, goneByRetention: 0n };
+  };
+  const newer = options.scopes.some((s) => s.topicId === topicId && s.topic === topic &&
+    s.partition === partition && s.branch > branch);
+  if (newer) return none("a later branch goes on: the topic was truncated, this one cannot be compared");
+  const live = await options.reader.range(topic, topicId, partition, signal);
+  if (live === undefined) return none("the topic is not in Kafka any more, or has another id: nothing to compare with");
+  const extent = await extentOf(options.sink, scope, live.start, signal);
+  if (extent === undefined) return none("this sink has no batch of it");
+  const from = extent.start > live.start ? extent.start : live.start;
+  const to = extent.end < live.end ? extent.end : live.end;
+  const problems: Problem[] = [];
+  if (extent.end > live.end) {
+    const text = `the archive reaches ${extent.end}, the topic's committed records end at ${live.end}`;
+    problems.push({ code: "beyond-kafka", start: live.end, text });
+  }
+  const archive = new ArchiveItems(options, scope, from, problems, signal);
+  const compare = new KafkaCompare(archive.items(), live.compacted);
+  let since = 0n;
+  for await (const item of topicItems(options.reader, topic, partition, { from, to }, signal)) {
+    await compare.take(item);
+    if (++since % 10_000n === 0n) options.progress(10_000n);
+  }
+  await compare.finish(to);
+  problems.push(...compare.problems);
+  const goneByRetention = extent.gone + archive.before;
+  const note = goneByRetention > 0n ? `${goneByRetention} archived records before ${from} are gone from Kafka by retention` : undefined;
+  const report = { ...about, from, to: to > from ? to : from, ...(note === undefined ? {} : { note }), problems };
+  return { report, compare, goneByRetention };
+}
+
+/** Where the sink's batches begin and end, and how many records Kafka's log start has passed. */
+async function extentOf(
+  sink: Sink,
+  scope: Scope,
+  logStart: bigint,
+  signal: AbortSignal,
+): Promise<{ start: bigint; end: bigint; gone: bigint } | undefined> {
+  let extent: { start: bigint; end: bigint; gone: bigint } | undefined;
+  for await (const { start, end, records } of manifestsOf(sink, scope, signal)) {
+    const gone = (extent?.gone ?? 0n) + (end <= logStart ? records : 0n);
+    const furthest = extent === undefined || end > extent.end ? end : extent.end;
+    extent = { start: extent?.start ?? start, end: furthest, gone };
+  }
+  return extent;
+}
+
+/** Batches whose manifest can be read and whose file is there; what is wrong with others the walk says. */
+async function* manifestsOf(sink: Sink, scope: Scope, signal: AbortSignal): AsyncGenerator<Manifest> {
+  for await (const { start, manifest, data } of entries(sink, scope, 0n, signal)) {
+    if (manifest === undefined) continue;
+    const bytes = await sink.manifest({ ...scope, start }, signal);
+    const read = bytes === undefined ? undefined : readManifest(bytes, { ...scope, start }).manifest;
+    if (read === undefined) continue;
+    if (data.some(({ path, size }) => path === read.seal.path && size === read.seal.size)) yield read;
+  }
+}
+
+/** The archive's side: each file opened in turn, its damage named, one file in memory at a time. */
+class ArchiveItems {
+  /** Records below the compared range. */
+  before = 0n;
+  readonly #options: KafkaOptions;
+  readonly #scope: Scope;
+  readonly #from: bigint;
+  readonly #problems: Problem[];
+  readonly #signal: AbortSignal;
+
+  constructor(
+    options: KafkaOptions,
+    scope: Scope,
+    from: bigint,
+    problems: Problem[],
+    signal: AbortSignal,
+  ) {
+    this.#options = options;
+    this.#scope = scope;
+    this.#from = from;
+    this.#problems = problems;
+    this.#signal = signal;
+  }
+
+  async *items(): AsyncGenerator<ArchiveItem> {
+    const { sink, open } = this.#options;
+    for await (const manifest of manifestsOf(sink, this.#scope, this.#signal)) {
+      if (manifest.end <= this.#from) continue;
+      yield { kind: "batch", manifest };
+      try {
+        const { bytes } = await readStored(sink, manifest, this.#signal);
+        const { content } = await open(manifest, bytes ?? new Uint8Array(), this.#signal);
+        for await (const record of contentRecords(manifest.format, content, manifest)) {
+          if (record.offset < this.#from) this.before++;
+          else yield { kind: "record", record };
+        }
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        this.#problems.push({
+          code: "archive-unreadable",
+          path: manifest.seal.path,
+          start: manifest.start,
+          text: error.message,
+        });
+      }
+    }
+  }
+}
