@@ -8,7 +8,7 @@ import { entries } from "./entries.ts";
 import type { ArchiveItem } from "./kafka-compare.ts";
 import { KafkaCompare } from "./kafka-compare.ts";
 import { readManifest } from "./own-manifest.ts";
-import type { KafkaPartitionReport, KafkaReport, Problem } from "./report.ts";
+import type { KafkaPartitionReport, KafkaReport, OffsetRange, Problem } from "./report.ts";
 import { readStored } from "./stored-file.ts";
 import type { TopicReader } from "./topic-items.ts";
 import { topicItems } from "./topic-items.ts";
@@ -70,10 +70,12 @@ async function comparePartition(
   const newer = options.scopes.some((s) => s.topicId === topicId && s.topic === topic &&
     s.partition === partition && s.branch > branch);
   if (newer) return none("a later branch goes on: the topic was truncated, this one cannot be compared");
-  const live = await options.reader.range(topic, topicId, partition, signal);
+  let live = await options.reader.range(topic, topicId, partition, signal);
   if (live === undefined) return none("the topic is not in Kafka any more, or has another id: nothing to compare with");
   const extent = await extentOf(options.sink, scope, live.start, signal);
   if (extent === undefined) return none("this sink has no batch of it");
+  // A live daemon may have gone on since the topic was asked for its end.
+  if (extent.end > live.end) live = (await options.reader.range(topic, topicId, partition, signal)) ?? live;
   const from = extent.start > live.start ? extent.start : live.start;
   const to = extent.end < live.end ? extent.end : live.end;
   const problems: Problem[] = [];
@@ -81,7 +83,7 @@ async function comparePartition(
     const text = `the archive reaches ${extent.end}, the topic's committed records end at ${live.end}`;
     problems.push({ code: "beyond-kafka", start: live.end, text });
   }
-  const archive = new ArchiveItems(options, scope, from, problems, signal);
+  const archive = new ArchiveItems(options, scope, { from, to: extent.end }, problems, signal);
   const compare = new KafkaCompare(archive.items(), live.compacted);
   let since = 0n;
   for await (const item of topicItems(options.reader, topic, partition, { from, to }, signal)) {
@@ -129,20 +131,20 @@ class ArchiveItems {
   before = 0n;
   readonly #options: KafkaOptions;
   readonly #scope: Scope;
-  readonly #from: bigint;
+  readonly #range: OffsetRange;
   readonly #problems: Problem[];
   readonly #signal: AbortSignal;
 
   constructor(
     options: KafkaOptions,
     scope: Scope,
-    from: bigint,
+    range: OffsetRange,
     problems: Problem[],
     signal: AbortSignal,
   ) {
     this.#options = options;
     this.#scope = scope;
-    this.#from = from;
+    this.#range = range;
     this.#problems = problems;
     this.#signal = signal;
   }
@@ -150,13 +152,14 @@ class ArchiveItems {
   async *items(): AsyncGenerator<ArchiveItem> {
     const { sink, open } = this.#options;
     for await (const manifest of manifestsOf(sink, this.#scope, this.#signal)) {
-      if (manifest.end <= this.#from) continue;
+      if (manifest.start >= this.#range.to) return;
+      if (manifest.end <= this.#range.from) continue;
       yield { kind: "batch", manifest };
       try {
         const { bytes } = await readStored(sink, manifest, this.#signal);
         const { content } = await open(manifest, bytes ?? new Uint8Array(), this.#signal);
         for await (const record of contentRecords(manifest.format, content, manifest)) {
-          if (record.offset < this.#from) this.before++;
+          if (record.offset < this.#range.from) this.before++;
           else yield { kind: "record", record };
         }
       } catch (error) {
