@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { ArchiverError } from "../../src/core/errors.ts";
 import { SinkError, type SinkErrorCode } from "../../src/sdk/sink-error.ts";
 
@@ -38,16 +39,26 @@ const ERRNO: Readonly<Record<string, readonly [SinkErrorCode, string]>> = {
   EXDEV: ["sink-permanent", "tmp/ and data/ have to be on one file system"],
 };
 
-export const errnoOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
+/**
+ * The errno's name, or its number in words where there is no name. libuv has no names for some of
+ * the errnos that matter here (ESTALE, EDQUOT), so the number decides.
+ */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("errno" in error) || !("code" in error)) return undefined;
+  const { errno, code } = error;
+  if (typeof errno !== "number" || typeof code !== "string") return undefined;
+  return /^E[A-Z0-9]+$/.test(code) ? code : (NAMES.get(-errno) ?? `errno ${-errno}`);
+}
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+);
 
 /** What node's fs raised as a `SinkError`; errors of our own and aborts stay as they are. */
 export function sinkError(error: unknown, doing: string, path: string): unknown {
   if (error instanceof ArchiverError) return error;
   const errno = errnoOf(error);
-  if (errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) return error;
+  if (errno === undefined) return error;
   // Everything not in the table is retried: a retry loses nothing, giving up might.
   const [code, next] = ERRNO[errno] ?? ["sink-transient", "it is tried again"];
   return new SinkError(code, `cannot ${doing} ${path}: ${errno}, ${next}`, { cause: error });
