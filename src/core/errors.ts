@@ -34,6 +34,7 @@ export const ERRORS = {
   "topic-recreated": e("operator", 1, "The topic has a new id. Its records go to a new name space after a restart of the partition."),
   "log-changed": e("conflict", 1, "The topic's log differs from what was archived (truncation, or the topic was rebuilt). Run `verify --against-kafka`."),
   "corrupt-record-batch": e("operator", 1, "Compare the replicas of the partition; `skip` passes over the named offsets, loudly."),
+  "message-format-old": e("operator", 1, "The topic holds messages from before Kafka 0.11, which are not archived: have the broker rewrite them, or leave the topic out."),
   "undecodable-record-batch": e("permanent", 1, "The bytes were kept in the dead-letter place; inspect them there."),
   "plan-invalid": e("permanent", 1, "The committed metadata is not a plan of this product; it is ignored, the sinks decide."),
   "archive-foreign": e("operator", 2, "The sink belongs to another archive, cluster or primary; use another prefix."),
