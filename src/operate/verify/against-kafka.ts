@@ -64,7 +64,7 @@ async function comparePartition(
   const { topic, topicId, partition, branch } = scope;
   const about = { topic, topicId, partition, branch };
   const none = (note: string): Compared => {
-    const report = { ...about, from: 0n, to: 0n, note, problems: [] };
+    const report = { ...about, from: 0n, to: 0n, notArchived: 0n, note, problems: [] };
     return { report, compare: undefined, goneByRetention: 0n };
   };
   const newer = options.scopes.some((s) => s.topicId === topicId && s.topic === topic &&
@@ -94,7 +94,8 @@ async function comparePartition(
   problems.push(...compare.problems);
   const goneByRetention = extent.gone + archive.before;
   const note = goneByRetention > 0n ? `${goneByRetention} archived records before ${from} are gone from Kafka by retention` : undefined;
-  const report = { ...about, from, to: to > from ? to : from, ...(note === undefined ? {} : { note }), problems };
+  const notArchived = live.end > extent.end ? live.end - extent.end : 0n;
+  const report = { ...about, from, to: to > from ? to : from, notArchived, ...(note === undefined ? {} : { note }), problems };
   return { report, compare, goneByRetention };
 }
 

@@ -104,8 +104,11 @@ export interface KafkaPartitionReport {
   readonly topicId: string;
   readonly partition: number;
   readonly branch: number;
+  /** What was compared: [from, to). */
   readonly from: bigint;
   readonly to: bigint;
+  /** Committed offsets of the topic after the archive's end. */
+  readonly notArchived: bigint;
   readonly note?: string;
   readonly problems: readonly Problem[];
 }

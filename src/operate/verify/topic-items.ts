@@ -40,13 +40,12 @@ export async function* topicItems(
   range: { readonly from: bigint; readonly to: bigint },
   signal: AbortSignal,
 ): AsyncGenerator<TopicItem> {
-  const aborted = new AbortedTransactions();
   let next = range.from;
   let empty = 0;
   while (next < range.to) {
     const fetched = await reader.fetch(topic, partition, next, signal);
     const before = next;
-    aborted.learn(fetched.aborted);
+    const aborted = new AbortedTransactions(fetched.aborted);
     for (const batch of batchesOf(fetched.bytes)) {
       if (batch.lastOffset < next) continue;
       for (const item of itemsOf(batch, next, aborted)) {
@@ -104,24 +103,16 @@ function clip(item: TopicItem, range: { readonly from: bigint; readonly to: bigi
 }
 
 /**
- * Which transactions were aborted, by the broker's list: a producer's records count as aborted from
- * its entry's first offset on, up to its abort marker. Written apart from the writer's filter.
+ * Which batches of one fetch were aborted, by the broker's list, which names every aborted transaction
+ * that touches the fetched range: a producer's records count as aborted from its entry's first offset
+ * on, up to its abort marker. Written apart from the writer's filter.
  */
 class AbortedTransactions {
-  /** Greatest first offset known of each producer: its transactions follow one another. */
-  readonly #known = new Map<bigint, bigint>();
-  #waiting: { producerId: bigint; firstOffset: bigint }[] = [];
+  readonly #waiting: { readonly producerId: bigint; readonly firstOffset: bigint }[];
   readonly #open = new Set<bigint>();
 
-  /** Lists of successive fetches repeat entries. */
-  learn(entries: Fetched["aborted"]): void {
-    const ascending = entries.toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
-    for (const { producerId, firstOffset } of ascending) {
-      if (firstOffset <= (this.#known.get(producerId) ?? -1n)) continue;
-      this.#known.set(producerId, firstOffset);
-      this.#waiting.push({ producerId, firstOffset });
-    }
-    this.#waiting.sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
+  constructor(entries: Fetched["aborted"]) {
+    this.#waiting = entries.toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
   }
 
   judge(batch: ForeignBatch): "committed" | "aborted" | "control" {
