@@ -17,6 +17,9 @@ export interface FsStoreOptions {
   readonly fsync: boolean;
 }
 
+/** Enough for the batches between their data and their manifest. */
+const REMEMBERED = 1024;
+
 /** Attempts at a data file whose side file a sweep removes at the very moment it is linked. */
 const SIDE_FILE_TRIES = 3;
 
@@ -38,6 +41,8 @@ export class FsStore implements BlobStore {
   /** This process writes here: what it reports as present has to be durable. */
   #writes = false;
   #madeBase = false;
+  /** Names that this process itself made durable, the last ones. */
+  readonly #durable = new Set<string>();
 
   constructor(options: FsStoreOptions) {
     this.#base = options.base;
@@ -70,7 +75,7 @@ export class FsStore implements BlobStore {
     if (head === undefined) return this.#absent();
     if (path === IDENTITY_PATH) this.#seen = true;
     // Its maker may have died between link and fsync; what we call present we may commit upon.
-    if (this.#writes && !path.startsWith("tmp/")) await this.#folders.sync(dirname(full));
+    if (this.#writes && !path.startsWith("tmp/")) await this.#makeDurable(full);
     return head;
   }
 
@@ -143,6 +148,7 @@ export class FsStore implements BlobStore {
     }
     await this.#folders.sync(dirname(target));
     await unlinkIfThere(source);
+    this.#durable.delete(source);
     await this.#folders.sync(dirname(source));
   }
 
@@ -153,6 +159,7 @@ export class FsStore implements BlobStore {
       throw new SinkError("sink-permanent", `${full} is no longer what was seen; look again`);
     }
     await unlinkIfThere(full);
+    this.#durable.delete(full);
     await this.#folders.sync(dirname(full));
     if (path.startsWith("tmp/")) await this.#removeEmpty(dirname(full));
   }
@@ -193,8 +200,17 @@ export class FsStore implements BlobStore {
   async #publish(temp: string, final: string): Promise<"created" | "exists"> {
     const outcome = await linkNew(temp, final);
     // Also when it was there: its maker may have died before this.
-    await this.#folders.sync(dirname(final));
+    this.#durable.delete(final);
+    await this.#makeDurable(final);
     return outcome;
+  }
+
+  async #makeDurable(full: string): Promise<void> {
+    if (this.#durable.has(full)) return;
+    await this.#folders.sync(dirname(full));
+    this.#durable.add(full);
+    const [oldest] = this.#durable;
+    if (this.#durable.size > REMEMBERED && oldest !== undefined) this.#durable.delete(oldest);
   }
 
   /** A sweep may have taken an old side file in the instant between its look and our link. */
