@@ -5,6 +5,10 @@ import { IDENTITY, madeBatch, madeManifest, scopeOf } from "./conformance-batche
 import { all, never, onPlace } from "./conformance-case.ts";
 import type { Published } from "./sink.ts";
 
+const KINDS = (["segment", "ndjson"] as const).flatMap((format) =>
+  (["none", "zstd", "gzip"] as const).map((codec) => ({ format, codec, encrypted: false })),
+);
+
 export const publishCases: readonly ConformanceCase[] = [
   onPlace("a claim is create-only: the first identity stays", async ({ sink, open }) => {
     const other = { ...IDENTITY, archiveId: "other" };
@@ -67,6 +71,18 @@ export const publishCases: readonly ConformanceCase[] = [
       assert.equal(state.is, "whole", "what was there stays as it was");
     },
   ),
+
+  onPlace("whatever suffix a start has, no second one is created", async ({ sink, open }) => {
+    const other = await open();
+    for (const [partition, kind] of KINDS.entries()) {
+      const first = madeBatch({ partition, start: 0n, kind });
+      await sink.publish(first, never);
+      for (const second of KINDS.filter((k) => k !== kind)) {
+        const batch = madeBatch({ partition, start: 0n, kind: second });
+        saysItIs(first, await other.publish(batch, never));
+      }
+    }
+  }),
 
   onPlace("the same bytes with another end are different", async ({ sink, open }) => {
     const first = madeBatch({ partition: 0, start: 0n, count: 10n });
@@ -132,6 +148,7 @@ function saysItIs(first: ReturnType<typeof madeBatch>, answer: Published): void 
   const { state } = answer;
   const found = state.is === "data" ? state.description : state.is === "whole" && state.manifest;
   assert.ok(found, state.is);
+  assert.equal(found.seal.path, first.description.seal.path);
   assert.equal(found.seal.digest, first.description.seal.digest);
   assert.equal(found.end, first.description.end);
 }

@@ -3,12 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { offsetName } from "../../src/core/layout.ts";
-import { IDENTITY } from "../../src/sdk/conformance-batches.ts";
-import { openSink } from "./fs-place.ts";
 import { run } from "./strace.ts";
 
-const BATCHES = 40;
+const CALLS = 40;
 
 interface Call {
   readonly text: string;
@@ -32,25 +29,24 @@ function callsOf(trace: string): readonly Call[] {
   return calls;
 }
 
-test("a shared fsync of a folder began after every name that it answers for", async () => {
-  const address = await mkdtemp(join(tmpdir(), "bulk-archiver-fsync-"));
-  const never = new AbortController().signal;
-  await (await openSink(address)).claim(IDENTITY, never);
-  const log = join(address, "trace");
-  const writer = fileURLToPath(new URL("./fs-parallel-writer.ts", import.meta.url));
-  const traced = ["-f", "-q", "-y", "-o", log, "-e", "trace=fsync,?link,?linkat,write"];
-  await run("strace", [...traced, process.execPath, writer, address, String(BATCHES)]);
+test("a shared fsync of a folder began after each call that it answers", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bulk-archiver-fsync-"));
+  const log = join(folder, "trace");
+  const caller = fileURLToPath(new URL("./fs-sync-caller.ts", import.meta.url));
+  const traced = ["-f", "-q", "-y", "-o", log, "-e", "trace=fsync,write"];
+  // Slow fsyncs, so that calls come while one is running.
+  const slow = ["-e", "inject=fsync:delay_exit=20000"];
+  await run("strace", [...traced, ...slow, process.execPath, caller, folder, String(CALLS)]);
   const calls = callsOf(await readFile(log, "utf8"));
-  const syncs = calls.filter((c) => /fsync\(.*\/data\/.*\/00000000000>/.test(c.text));
-  for (let i = 0; i < BATCHES; i++) {
-    const start = BigInt(i) * 10n;
-    const named = calls.find((c) => c.text.includes(`/${offsetName(start)}.log.zst"`));
-    const acked = calls.find((c) => c.text.includes(`"ack ${start}.`));
-    expect(named && acked, `batch ${i}`).toBeDefined();
-    if (named === undefined || acked === undefined) continue;
-    const between = syncs.filter((s) => s.begun > named.ended && s.ended < acked.begun);
-    expect(between.length, `fsyncs between name and answer of batch ${i}`).toBeGreaterThan(0);
+  const syncs = calls.filter((c) => c.text.includes("fsync("));
+  for (let i = 0; i < CALLS; i++) {
+    const called = calls.find((c) => c.text.includes(`"call ${i}.`));
+    const done = calls.find((c) => c.text.includes(`"done ${i}.`));
+    if (called === undefined || done === undefined)
+      throw new Error(`call ${i} is not in the trace`);
+    const between = syncs.filter((s) => s.begun > called.ended && s.ended < done.begun);
+    expect(between.length, `fsyncs during call ${i}`).toBeGreaterThan(0);
   }
-  expect(syncs.length, "and they are shared").toBeLessThan(BATCHES);
-  await rm(address, { recursive: true });
+  expect(syncs.length, "and they are shared").toBeLessThan(CALLS);
+  await rm(folder, { recursive: true });
 });
