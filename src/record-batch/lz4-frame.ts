@@ -1,11 +1,11 @@
-import { decompressFrameSync } from "lz4-napi";
+import { uncompressSync } from "lz4-napi";
 import { undecodable } from "./varint.ts";
+import { xxh32 } from "./xxh32.ts";
 
 /**
- * LZ4 frames (lz4_Frame_format.md) back to back. The library reads one frame, takes a missing end
- * mark for the end and has no bound; so the structure is walked here, which is cheap (a few bytes per
- * block), and each frame is handed over exactly. It then checks the header's, the blocks' and the
- * content's checksums, and reads linked blocks.
+ * LZ4 frames (lz4_Frame_format.md) back to back. The library's own frame reader stops silently after
+ * the first frame, takes a missing end mark for the end, has no bound and is several times slower
+ * than its block reader; so frames are read here, and the library gets one block at a time.
  */
 const FRAME_MAGIC = 0x184d2204;
 const SKIPPABLE_MAGIC = 0x184d2a50;
@@ -14,11 +14,16 @@ const UNCOMPRESSED = 0x80000000;
 const BLOCK_BYTES: readonly number[] = [0, 0, 0, 0, 64 << 10, 256 << 10, 1 << 20, 4 << 20];
 /** A byte adds at most 255 to a match. */
 const MAX_RATIO = 255;
+/** How far back a linked block may refer. */
+const WINDOW_BYTES = 64 << 10;
 
-interface Frame {
+interface Descriptor {
+  readonly linked: boolean;
+  readonly blockSums: boolean;
+  readonly contentSum: boolean;
+  readonly contentBytes: bigint | null;
+  readonly blockBytes: number;
   readonly sizeBytes: number;
-  /** Never less than the frame unfolds to. */
-  readonly bound: number;
 }
 
 export function lz4Decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
@@ -28,88 +33,165 @@ export function lz4Decompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
   let left = maxBytes;
   let at = 0;
   while (at < buffer.length) {
-    const skippable = skippableBytes(buffer, at);
-    if (skippable > 0) {
-      at += skippable;
+    const magic = u32(buffer, at);
+    if (magic >>> 4 === SKIPPABLE_MAGIC >>> 4) {
+      at += 8 + u32(buffer, at + 4);
+      if (at > buffer.length) throw undecodable("lz4: a skippable frame is cut off");
       continue;
     }
-    const frame = frameAt(buffer, at, blockBound);
-    const end = at + frame.sizeBytes;
-    // Blocks that are not full make the cheap bound too high: then they are looked at one by one.
-    if (frame.bound > left && frameAt(buffer, at, blockLength).bound > left) {
-      throw undecodable(`lz4: unfolds beyond the bound of ${maxBytes} bytes`);
+    if (magic !== FRAME_MAGIC) throw undecodable("lz4: not a frame");
+    const frame = new FrameReader(buffer, at, left);
+    const content = frame.read();
+    left -= content.length;
+    parts.push(content);
+    at = frame.at;
+  }
+  return join(parts);
+}
+
+class FrameReader {
+  at: number;
+  readonly #b: Buffer;
+  readonly #d: Descriptor;
+  #left: number;
+
+  constructor(buffer: Buffer, start: number, maxBytes: number) {
+    this.#b = buffer;
+    this.#left = maxBytes;
+    this.#d = descriptorAt(buffer, start + 4);
+    this.at = start + 4 + this.#d.sizeBytes;
+  }
+
+  read(): Buffer {
+    const { contentSum, contentBytes } = this.#d;
+    const made = new Content(this.#d.linked);
+    for (;;) {
+      const block = this.#block(made.window());
+      if (block === null) break;
+      this.#left -= block.length;
+      made.push(block);
     }
-    const part = decompressFrameSync(buffer.subarray(at, end));
-    left -= part.length;
-    parts.push(part);
-    at = end;
+    const content = made.join();
+    if (contentSum) this.#checkSum(content, "content");
+    if (contentBytes !== null && BigInt(content.length) !== contentBytes) {
+      throw undecodable(`lz4: ${content.length} bytes instead of ${contentBytes}`);
+    }
+    return content;
   }
-  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-}
 
-/** Bytes of a skippable frame at `at`, 0 when there is none. */
-function skippableBytes(b: Buffer, at: number): number {
-  if (u32(b, at) >>> 4 !== SKIPPABLE_MAGIC >>> 4) return 0;
-  const sizeBytes = 8 + u32(b, at + 4);
-  if (sizeBytes > b.length - at) throw undecodable("lz4: a skippable frame is cut off");
-  return sizeBytes;
-}
-
-type Measure = (b: Buffer, from: number, to: number, blockBytes: number) => number;
-
-/** Walks one frame from its magic to its last byte. */
-function frameAt(b: Buffer, start: number, measure: Measure): Frame {
-  if (u32(b, start) !== FRAME_MAGIC) throw undecodable("lz4: not a frame");
-  const flags = b[start + 4] ?? 0;
-  const blockBytes = BLOCK_BYTES[((b[start + 5] ?? 0) >> 4) & 7] ?? 0;
-  if (flags >> 6 !== 1 || blockBytes === 0) throw undecodable("lz4: a frame of unknown kind");
-  if ((flags & 0x01) !== 0) throw undecodable("lz4: a frame needs a dictionary");
-  const hasSize = (flags & 0x08) !== 0;
-  const blockSumBytes = (flags & 0x10) === 0 ? 0 : 4;
-  const contentSumBytes = (flags & 0x04) === 0 ? 0 : 4;
-  let at = start + 7 + (hasSize ? 8 : 0);
-  let bound = 0;
-  for (;;) {
-    const word = u32(b, at);
-    at += 4;
-    if (word === 0) break;
+  /** The next block's content, or null at the end mark. */
+  #block(window: Buffer): Buffer | null {
+    const word = this.#u32();
+    if (word === 0) return null;
     const size = word & ~UNCOMPRESSED;
-    const from = at;
-    at += size + blockSumBytes;
-    if (size > blockBytes || at > b.length) throw undecodable("lz4: a block is cut off");
-    bound += word >= UNCOMPRESSED ? size : measure(b, from, from + size, blockBytes);
+    if (size > this.#d.blockBytes || size > this.#b.length - this.at) {
+      throw undecodable("lz4: a block is cut off");
+    }
+    const packed = this.#b.subarray(this.at, this.at + size);
+    this.at += size;
+    if (this.#d.blockSums) this.#checkSum(packed, "block");
+    if (word >= UNCOMPRESSED) {
+      if (size > this.#left) throw this.#beyond();
+      return packed;
+    }
+    return this.#unfold(packed, window);
   }
-  at += contentSumBytes;
-  if (at > b.length) throw undecodable("lz4: a frame is cut off");
-  if (hasSize && b.readBigUInt64LE(start + 6) > BigInt(bound)) {
-    throw undecodable("lz4: a frame claims more than its blocks hold");
+
+  #unfold(packed: Buffer, window: Buffer): Buffer {
+    const room = Math.min(this.#d.blockBytes, packed.length * MAX_RATIO);
+    // The library takes the size to make room for from the first four bytes, and stops there.
+    const sized = Buffer.allocUnsafe(4 + packed.length);
+    sized.writeUInt32LE(Math.min(room, this.#left), 0);
+    packed.copy(sized, 4);
+    try {
+      return window.length === 0 ? uncompressSync(sized) : uncompressSync(sized, window);
+    } catch (cause) {
+      if (room > this.#left) throw this.#beyond();
+      throw cause;
+    }
   }
-  return { sizeBytes: at - start, bound };
+
+  #beyond(): Error {
+    return undecodable(`lz4: unfolds beyond the bound, ${this.#left} bytes were left of it`);
+  }
+
+  #checkSum(bytes: Buffer, what: string): void {
+    if (this.#u32() !== xxh32(bytes)) throw undecodable(`lz4: the checksum of a ${what} is wrong`);
+  }
+
+  #u32(): number {
+    this.at += 4;
+    return u32(this.#b, this.at - 4);
+  }
 }
 
-const blockBound: Measure = (_b, from, to, blockBytes) =>
-  Math.min(blockBytes, (to - from) * MAX_RATIO);
-
-/** What one block unfolds to, from its tokens alone; a damaged one may come out wrong, but not slow. */
-const blockLength: Measure = (b, from, to, blockBytes) => {
-  let total = 0;
-  let at = from;
-  const extended = (nibble: number): number => {
-    let length = nibble;
-    for (let byte = nibble === 15 ? 255 : 0; byte === 255; length += byte) byte = b[at++] ?? 0;
-    return length;
-  };
-  while (at < to) {
-    const token = b[at++] as number;
-    const literals = extended(token >> 4);
-    total += literals;
-    at += literals;
-    if (at >= to) break;
-    at += 2;
-    total += extended(token & 15) + 4;
+/** Reads what follows the magic, the descriptor's own checksum included. */
+function descriptorAt(b: Buffer, start: number): Descriptor {
+  const flags = b[start] ?? 0;
+  const kind = b[start + 1] ?? 0;
+  const blockBytes = BLOCK_BYTES[kind >> 4] ?? 0;
+  const reserved = (flags & 0x02) | (kind & 0x0f);
+  if (flags >> 6 !== 1 || reserved !== 0 || blockBytes === 0) {
+    throw undecodable("lz4: a frame of unknown kind");
   }
-  return Math.min(total, blockBytes);
-};
+  if ((flags & 0x01) !== 0) throw undecodable("lz4: a frame needs a dictionary");
+  const sized = (flags & 0x08) !== 0;
+  const sumAt = start + (sized ? 10 : 2);
+  if (sumAt >= b.length) throw undecodable("lz4: a frame is cut off");
+  if (((xxh32(b.subarray(start, sumAt)) >>> 8) & 0xff) !== b[sumAt]) {
+    throw undecodable("lz4: the checksum of a frame's head is wrong");
+  }
+  return {
+    linked: (flags & 0x20) === 0,
+    blockSums: (flags & 0x10) !== 0,
+    contentSum: (flags & 0x04) !== 0,
+    contentBytes: sized ? b.readBigUInt64LE(start + 2) : null,
+    blockBytes,
+    sizeBytes: sumAt + 1 - start,
+  };
+}
+
+/**
+ * What a frame unfolds to. Linked blocks refer to what came before them, so that lies in one piece
+ * and grows by doubling; others are only kept, and joined once.
+ */
+class Content {
+  readonly #linked: boolean;
+  readonly #parts: Buffer[] = [];
+  #whole = Buffer.alloc(0);
+  #length = 0;
+
+  constructor(linked: boolean) {
+    this.#linked = linked;
+  }
+
+  push(block: Buffer): void {
+    if (!this.#linked) {
+      this.#parts.push(block);
+      return;
+    }
+    const length = this.#length + block.length;
+    if (length > this.#whole.length) {
+      const larger = Buffer.allocUnsafe(Math.max(length, 2 * this.#whole.length));
+      this.#whole.copy(larger, 0, 0, this.#length);
+      this.#whole = larger;
+    }
+    block.copy(this.#whole, this.#length);
+    this.#length = length;
+  }
+
+  /** What a linked block may refer to; empty for others. */
+  window(): Buffer {
+    return this.#whole.subarray(Math.max(0, this.#length - WINDOW_BYTES), this.#length);
+  }
+
+  join(): Buffer {
+    return this.#linked ? this.#whole.subarray(0, this.#length) : join(this.#parts);
+  }
+}
+
+const join = (parts: readonly Buffer[]): Buffer =>
+  parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 
 function u32(b: Buffer, at: number): number {
   if (b.length - at < 4) throw undecodable("lz4: a frame is cut off");

@@ -1,0 +1,99 @@
+import { ArchiverError } from "../core/errors.ts";
+import type { KafkaClient } from "./client/kafka-client.ts";
+import type { TopicMetadata } from "./requests/metadata.ts";
+
+/** Topics by name or by regular expression. */
+export type TopicSelector = string | { readonly regex: string };
+
+/** The topics that the configuration selects, as Kafka last described them. */
+export class TopicCatalogue {
+  readonly #client: KafkaClient;
+  readonly #names: readonly string[];
+  readonly #patterns: readonly RegExp[];
+  #topics = new Map<string, TopicMetadata>();
+  #clusterId = "_";
+
+  constructor(client: KafkaClient, selectors: readonly TopicSelector[]) {
+    this.#client = client;
+    this.#names = selectors.filter((s) => typeof s === "string");
+    this.#patterns = selectors
+      .filter((s) => typeof s !== "string")
+      .map((s) => new RegExp(s.regex, "u"));
+  }
+
+  get clusterId(): string {
+    return this.#clusterId;
+  }
+
+  get topics(): readonly TopicMetadata[] {
+    return [...this.#topics.values()];
+  }
+
+  get(topic: string): TopicMetadata | undefined {
+    return this.#topics.get(topic);
+  }
+
+  /** Leader of a partition; undefined while it has none or is not known. */
+  leader(topic: string, partition: number): number | undefined {
+    const found = this.#topics.get(topic)?.partitions.find((p) => p.partition === partition);
+    return found === undefined || found.leader < 0 ? undefined : found.leader;
+  }
+
+  /**
+   * Asks Kafka again; true when topics or partition counts changed. Internal topics (`__…`) are never
+   * matched by an expression.
+   * @throws ArchiverError topic-missing when a named topic does not exist (`requireNamed`)
+   */
+  async refresh(signal: AbortSignal, requireNamed = false): Promise<boolean> {
+    const all = this.#patterns.length > 0;
+    const found = await this.#client.metadata(all ? null : this.#names, signal);
+    this.#clusterId = found.clusterId;
+    const selected = new Map<string, TopicMetadata>();
+    for (const t of found.topics) {
+      if (t.error === undefined && this.#selects(t)) selected.set(t.topic, t);
+      else if (t.error !== undefined && t.error.code === "kafka-auth") throw t.error;
+    }
+    const missing = this.#names.filter((n) => !selected.has(n));
+    if (requireNamed && missing.length > 0) {
+      throw new ArchiverError(
+        "topic-missing",
+        `Kafka has no topic ${missing.map((n) => `"${n}"`).join(", ")}${nearest(missing, found.topics)}`,
+      );
+    }
+    // A topic that is not shown for a moment (an election, a slow broker) keeps what was known of it.
+    for (const name of missing) {
+      const known = this.#topics.get(name);
+      if (known !== undefined) selected.set(name, known);
+    }
+    const changed = !sameShape(this.#topics, selected);
+    this.#topics = selected;
+    return changed;
+  }
+
+  #selects(t: TopicMetadata): boolean {
+    if (this.#names.includes(t.topic)) return true;
+    if (t.internal || t.topic.startsWith("__")) return false;
+    return this.#patterns.some((p) => p.test(t.topic));
+  }
+}
+
+function sameShape(
+  a: ReadonlyMap<string, TopicMetadata>,
+  b: ReadonlyMap<string, TopicMetadata>,
+): boolean {
+  if (a.size !== b.size) return false;
+  return [...a].every(([name, t]) => {
+    const other = b.get(name);
+    return other?.topicId === t.topicId && other.partitions.length === t.partitions.length;
+  });
+}
+
+function nearest(missing: readonly string[], topics: readonly TopicMetadata[]): string {
+  const close = topics.filter(
+    (t) =>
+      t.error === undefined &&
+      missing.some((m) => t.topic.toLowerCase().includes(m.toLowerCase().slice(0, 4))),
+  );
+  const names = close.slice(0, 3).map((t) => `"${t.topic}"`);
+  return names.length === 0 ? "" : `; there is ${names.join(", ")}`;
+}
