@@ -1,8 +1,11 @@
+import { crc32c } from "@node-rs/crc32";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArchiverError } from "../../src/core/errors.ts";
 import { readHeader, readRecords, type ForeignRecord } from "../../src/operate/verify/foreign-decoder.ts";
+import { readLine } from "../../src/operate/verify/foreign-lines.ts";
 import { batchBytes, type SampleRecord } from "./batch-bytes.ts";
+import { content, sampleRecords } from "./sample-archive.ts";
 
 const decode = (bytes: Buffer): ForeignRecord[] => [...readRecords(readHeader(bytes))];
 const bytes = fc.option(fc.uint8Array({ maxLength: 40 }).map((b) => Buffer.from(b)));
@@ -57,6 +60,51 @@ describe("the decoder that verify uses instead of the writer's", () => {
       const outside = bit < 64 || (bit >= 96 && bit < 128);
       if (!outside) expect(() => decode(bad), `bit ${bit}`).toThrow(ArchiverError);
     }
+  });
+
+  it("raises its own error when what is inside is damaged and the CRC made to fit", () => {
+    const codecs = fc.constantFrom(0 as const, 1 as const, 4 as const);
+    let refused = 0;
+    fc.assert(
+      fc.property(records, codecs, fc.nat(), fc.nat(255), (sample, codec, at, value) => {
+        const bad = batchBytes(sample, { codec });
+        const place = 21 + (at % (bad.length - 21));
+        bad[place] = value;
+        bad.writeUInt32BE(crc32c(bad.subarray(21)), 17);
+        try {
+          decode(bad);
+        } catch (error) {
+          refused++;
+          expect(error).toBeInstanceOf(ArchiverError);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(refused).toBeGreaterThan(100);
+  });
+
+  it("reads lines strictly: any changed byte is another record or an error", () => {
+    const place = { topic: "logs", partition: 0 };
+    const good = content("ndjson", sampleRecords(0n).slice(0, 1));
+    fc.assert(
+      fc.property(fc.nat(good.length - 1), fc.nat(255), (at, value) => {
+        const bad = Buffer.from(good);
+        bad[at] = value;
+        try {
+          readLine(bad, place);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ArchiverError);
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(() => readLine(good, { ...place, partition: 1 })).toThrow("a record of logs/0");
+    const base64 = (text: string): Buffer => Buffer.from(good.toString().replace('"key":"key-0"', text));
+    expect(readLine(base64('"key":null,"keyBase64":"/w=="'), place).key).toEqual(Buffer.from([0xff]));
+    // What is UTF-8 has to stand as a string, so that every record has one spelling.
+    expect(() => readLine(base64('"key":null,"keyBase64":"YQ=="'), place)).toThrow("keyBase64");
+    expect(() => readLine(base64('"key":"x","keyBase64":"/w=="'), place)).toThrow("keyBase64");
+    expect(() => readLine(base64('"key":null,"keyBase64":"/x=="'), place)).toThrow("keyBase64");
   });
 
   it("raises its own error on any bytes at all, and stops", () => {

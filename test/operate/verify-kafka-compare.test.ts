@@ -42,7 +42,7 @@ const open: Opener = async (_manifest, stored) => ({
 
 /** Serves the log as fetches do: from the batch that holds the offset, cut off after `limit` bytes. */
 const reader = (log: readonly Buffer[], limit: number, start = 0n, compacted = true): TopicReader => ({
-  range: async () => ({ start, end: 10n, compacted }),
+  range: async () => ({ start, end: 10n, compacted, committed: null }),
   fetch: async (_topic, _partition, offset) => {
     const from = log.findIndex((b) => b.readBigInt64BE(0) + BigInt(b.readInt32BE(23)) >= offset);
     const first = log[from]?.length ?? 0;
@@ -120,9 +120,24 @@ describe("the archive against the live topic", () => {
     expect(codes(await compare(reader(without, 999, 0n, false)))).toEqual(["unexpected@5"]);
   });
 
+  it("notices batches that were removed from the tip, by what the group committed", async () => {
+    await archive(COMMITTED);
+    const more = batchBytes([value(10n), value(11n)]);
+    const log = [...LOG, more, marker(12n, P1, 1)];
+    const until = (committed: bigint): TopicReader => ({
+      ...reader(log, 999),
+      range: async () => ({ start: 0n, end: 13n, compacted: true, committed }),
+    });
+    const lagging = await compare(until(10n));
+    expect(codes(lagging)).toEqual([]);
+    expect(lagging.partitions[0]?.notArchived).toBe(3n);
+    expect(codes(await compare(until(11n)))).toEqual(["lost@10"]);
+    expect(codes(await compare(until(13n)))).toEqual(["lost@10", "lost@11"]);
+  });
+
   it("notices that the archive goes on after the topic ends, and a topic that gives nothing", async () => {
     await archive(COMMITTED);
-    const short: TopicReader = { ...reader(LOG, 999), range: async () => ({ start: 0n, end: 6n, compacted: false }) };
+    const short: TopicReader = { ...reader(LOG, 999), range: async () => ({ start: 0n, end: 6n, compacted: false, committed: null }) };
     expect(codes(await compare(short))).toEqual(["beyond-kafka@6"]);
     const silent: TopicReader = { ...reader(LOG, 999), fetch: async () => ({ bytes: new Uint8Array(), aborted: [] }) };
     await expect(compare(silent)).rejects.toMatchObject({ code: "kafka-refused" });

@@ -77,7 +77,9 @@ async function comparePartition(
   // A live daemon may have gone on since the topic was asked for its end.
   if (extent.end > live.end) live = (await options.reader.range(topic, topicId, partition, signal)) ?? live;
   const from = extent.start > live.start ? extent.start : live.start;
-  const to = extent.end < live.end ? extent.end : live.end;
+  // Committed means archived; what was committed after the last batch can only be markers.
+  const reach = live.committed !== null && live.committed > extent.end ? live.committed : extent.end;
+  const to = reach < live.end ? reach : live.end;
   const problems: Problem[] = [];
   if (extent.end > live.end) {
     const text = `the archive reaches ${extent.end}, the topic's committed records end at ${live.end}`;

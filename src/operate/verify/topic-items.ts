@@ -16,6 +16,8 @@ export interface LiveRange {
   readonly end: bigint;
   /** `cleanup.policy` contains `compact`: records may vanish from the middle. */
   readonly compacted: boolean;
+  /** What the archiver's group committed: the archive holds every record before it. */
+  readonly committed: bigint | null;
 }
 
 export interface Fetched {

@@ -1,0 +1,86 @@
+import { ArchiverError } from "../../core/errors.ts";
+import type { Clock, Random } from "../../core/ports.ts";
+import type { KafkaClient } from "../../kafka/client/kafka-client.ts";
+import type { Log } from "../../kafka/client/options.ts";
+import { Fetcher } from "../../kafka/fetcher.ts";
+import { KafkaError } from "../../kafka/kafka-error.ts";
+import { readCommittedOffsets } from "../../kafka/offset-commits.ts";
+import { TopicCatalogue } from "../../kafka/topics.ts";
+import { cleanupPolicies } from "./topic-config.ts";
+import type { Fetched, LiveRange, TopicReader } from "./topic-items.ts";
+
+const FETCH_BYTES = 8 << 20;
+const MAX_TRIES = 8;
+
+export interface LiveTopicsOptions {
+  readonly client: KafkaClient;
+  readonly topics: readonly string[];
+  /** Whose committed offsets say how far the archive must reach; null: nobody's. */
+  readonly groupOf: (topic: string) => string | null;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Reads topics raw, beside the daemon: no group membership, nothing committed. */
+export class LiveTopics implements TopicReader {
+  readonly #o: LiveTopicsOptions;
+  readonly #catalogue: TopicCatalogue;
+  readonly #fetcher: Fetcher;
+  #policies: ReadonlyMap<string, string> | undefined;
+
+  constructor(options: LiveTopicsOptions) {
+    const { client, log, clock, random } = options;
+    this.#o = options;
+    this.#catalogue = new TopicCatalogue(client, options.topics);
+    const nothing = { wants: () => [], deliver: () => undefined };
+    const limits = { maxResponseBytes: FETCH_BYTES, maxWaitMs: 200 };
+    this.#fetcher = new Fetcher(client, this.#catalogue, nothing, limits, { clock, random, log });
+  }
+
+  async range(
+    topic: string,
+    topicId: string,
+    partition: number,
+    signal: AbortSignal,
+  ): Promise<LiveRange | undefined> {
+    await this.#catalogue.refresh(signal);
+    const live = this.#catalogue.get(topic);
+    if (live === undefined || live.topicId !== topicId || partition >= live.partitions.length) return undefined;
+    this.#policies ??= await cleanupPolicies(this.#o.client, this.#o.topics, signal);
+    const at = [{ topic, partition }];
+    const group = this.#o.groupOf(topic);
+    const committed =
+      group === null ? [] : await readCommittedOffsets(this.#o.client, group, at, signal);
+    const [start] = await this.#fetcher.offsets(at, "earliest", signal);
+    const [end] = await this.#fetcher.offsets(at, "latest", signal);
+    if (start === undefined || end === undefined) {
+      throw new ArchiverError("kafka-unreachable", `the offsets of ${topic}/${partition} cannot be read now`);
+    }
+    return {
+      start: start.offset,
+      end: end.offset,
+      compacted: this.#policies.get(topic)?.includes("compact") ?? false,
+      committed: committed[0]?.offset ?? null,
+    };
+  }
+
+  /** Retries what passes, such as a leader that moved; bounded. */
+  async fetch(topic: string, partition: number, offset: bigint, signal: AbortSignal): Promise<Fetched> {
+    for (let tries = 1; ; tries++) {
+      const want = { topic, partition, offset, maxBytes: FETCH_BYTES };
+      const { error, records, aborted } = await this.#fetcher.fetchOnce(want, signal);
+      if (error === undefined) return { bytes: records, aborted };
+      if (error.kafkaCode === "OFFSET_OUT_OF_RANGE") {
+        const text = `${topic}/${partition}: offset ${offset} left Kafka while it was being compared; run again`;
+        throw new ArchiverError("offset-out-of-range", text, { cause: error });
+      }
+      if (!(error instanceof KafkaError) || !error.retriable || tries >= MAX_TRIES) throw error;
+      await this.#o.clock.sleep(250 * tries, signal);
+    }
+  }
+
+  close(): void {
+    this.#fetcher.stop();
+  }
+}
