@@ -80,6 +80,9 @@ export const lookCases: readonly ConformanceCase[] = [
       });
       const far = madeBatch({ partition: 0, start: 3_000_000_007n, size: 20 });
       await sink.publish(far, never);
+      const farther = madeBatch({ partition: 0, start: 3_000_000_100n, size: 20 });
+      await sink.publish(farther, never);
+      await sink.describe(madeManifest(farther.description), never);
       const reader = await open();
       await checkListing(
         reader,
@@ -120,17 +123,22 @@ export const lookCases: readonly ConformanceCase[] = [
 ];
 
 async function checkListing(reader: Sink, starts: readonly bigint[]): Promise<void> {
+  const far = [3_000_000_007n, 3_000_000_100n];
   const listed = await all(reader.list(scopeOf(0), 0n, never));
   assert.deepEqual(
     listed.map((l) => l.start),
-    [...starts, 3_000_000_007n],
+    [...starts, ...far],
   );
-  assert.ok(listed.slice(0, -1).every((l) => l.data?.size === 20 && l.manifest !== undefined));
-  assert.equal(listed.at(-1)?.manifest, undefined);
+  assert.ok(listed.every((l) => l.data?.size === 20));
+  const orphans = listed.filter((l) => l.manifest === undefined);
+  assert.deepEqual(
+    orphans.map((l) => l.start),
+    [3_000_000_007n],
+  );
   const later = await all(reader.list(scopeOf(0), 15_005n, never));
   assert.deepEqual(
     later.map((l) => l.start),
-    [...starts.filter((s) => s >= 15_005n), 3_000_000_007n],
+    [...starts.filter((s) => s >= 15_005n), ...far],
   );
 }
 
@@ -142,9 +150,12 @@ async function checkFloor(reader: Sink): Promise<void> {
     [10n, 10n],
     [12_345n, 12_340n],
     [last, last],
-    // No manifest in the later folder, or no such folder: the one before it.
+    // In the later folder only data without a manifest, or a later manifest: the folder before it.
+    [2_000_000_000n, last],
     [3_000_000_007n, last],
-    [9_000_000_000n, last],
+    [3_000_000_099n, last],
+    [3_000_000_100n, 3_000_000_100n],
+    [9_000_000_000n, 3_000_000_100n],
   ] as const;
   for (const [offset, start] of cases) {
     assert.equal((await reader.floor(scopeOf(0), offset, never))?.start, start, `floor ${offset}`);

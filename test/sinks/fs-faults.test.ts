@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { IDENTITY, madeBatch, madeManifest, scopeOf } from "../../src/sdk/conformance-batches.ts";
 import { filesBelow, openSink } from "./fs-place.ts";
@@ -103,6 +104,25 @@ test("everything is durable before it has its name, and its name before it is an
   expect(
     seen.slice(0, data).some((l) => l.includes("fdatasync") && l.includes(dataTemp ?? "?")),
   ).toBe(true);
+});
+
+test("a description taken away before the data has its name is put back", async () => {
+  await claim();
+  const tmp = join(address, "archive", "tmp");
+  const described = async (): Promise<readonly string[]> =>
+    (await readdir(tmp)).filter((name) => name.endsWith(".about"));
+  // Every link comes late, so that there is time between the side file's and the data's.
+  const slow = "delay_enter=200000";
+  const writing = traced(address, "?link,?linkat", slow, { count: 1, tries: 1 });
+  let taken: string | undefined;
+  while (taken === undefined) {
+    await setTimeout(5);
+    [taken] = await described().catch(() => []);
+  }
+  await rm(join(tmp, taken));
+  expect((await writing).codes).toEqual({});
+  expect(await described()).toEqual([taken]);
+  await expectWhole(1);
 });
 
 test("a disk that is full: reported, nothing partial, and whole once there is room", async () => {

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { linkNew } from "../../sinks/fs/fs-file.ts";
 import { fsPlugin } from "../../sinks/fs/fs-plugin.ts";
 import { FsStore } from "../../sinks/fs/fs-store.ts";
+import { sweepTmp } from "../../sinks/fs/fs-sweep.ts";
 import { builtInSinks } from "../../sinks/index.ts";
 import { manifestPath } from "../../src/core/layout.ts";
 import { IDENTITY, madeBatch, madeManifest, scopeOf } from "../../src/sdk/conformance-batches.ts";
@@ -212,6 +213,20 @@ test("a side file that is removed at the very moment of the link comes back", as
   sweeping.on = false;
   await swept;
   expect(lost).toEqual([]);
+});
+
+test("a side file whose data came while it was swept comes back", async () => {
+  const sink = await openSink(address);
+  await sink.claim(IDENTITY, never);
+  await sink.publish(batch, never);
+  const tmp = join(base, "tmp");
+  const before = await readdir(tmp);
+  const answers = [true, false];
+  const removed = await sweepTmp(tmp, 0, () => Promise.resolve(answers.shift() ?? false), never);
+  expect(removed).toBe(0);
+  expect(answers).toEqual([]);
+  expect(await readdir(tmp)).toEqual(before);
+  expect((await sink.stat(batch.description, "bytes", never)).is).toBe("data");
 });
 
 test("another description of the same bytes that was left by a crash wins, and is answered", async () => {
