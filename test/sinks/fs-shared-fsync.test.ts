@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { run } from "./strace.ts";
 
 const CALLS = 40;
@@ -31,6 +31,7 @@ function callsOf(trace: string): readonly Call[] {
 
 test("a shared fsync of a folder began after each call that it answers", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bulk-archiver-fsync-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
   const log = join(folder, "trace");
   const caller = fileURLToPath(new URL("./fs-sync-caller.ts", import.meta.url));
   const traced = ["-f", "-q", "-y", "-o", log, "-e", "trace=fsync,write"];
@@ -48,5 +49,4 @@ test("a shared fsync of a folder began after each call that it answers", async (
     expect(between.length, `fsyncs during call ${i}`).toBeGreaterThan(0);
   }
   expect(syncs.length, "and they are shared").toBeLessThan(CALLS);
-  await rm(folder, { recursive: true });
 });
