@@ -11,6 +11,7 @@ import type { Fetched, LiveRange, TopicReader } from "./topic-items.ts";
 
 const FETCH_BYTES = 8 << 20;
 const MAX_TRIES = 8;
+const PAUSE_MS = 250;
 
 export interface LiveTopicsOptions {
   readonly client: KafkaClient;
@@ -47,13 +48,16 @@ export class LiveTopics implements TopicReader {
     await this.#catalogue.refresh(signal);
     const live = this.#catalogue.get(topic);
     if (live === undefined || live.topicId !== topicId || partition >= live.partitions.length) return undefined;
-    this.#policies ??= await cleanupPolicies(this.#o.client, this.#o.topics, signal);
+    const { client } = this.#o;
+    this.#policies ??= await this.#patiently(() => cleanupPolicies(client, this.#o.topics, signal), signal);
     const at = [{ topic, partition }];
     const group = this.#o.groupOf(topic);
     const committed =
-      group === null ? [] : await readCommittedOffsets(this.#o.client, group, at, signal);
-    const [start] = await this.#fetcher.offsets(at, "earliest", signal);
-    const [end] = await this.#fetcher.offsets(at, "latest", signal);
+      group === null
+        ? []
+        : await this.#patiently(() => readCommittedOffsets(client, group, at, signal), signal);
+    const [start] = await this.#patiently(() => this.#fetcher.offsets(at, "earliest", signal), signal);
+    const [end] = await this.#patiently(() => this.#fetcher.offsets(at, "latest", signal), signal);
     if (start === undefined || end === undefined) {
       throw new ArchiverError("kafka-unreachable", `the offsets of ${topic}/${partition} cannot be read now`);
     }
@@ -65,18 +69,26 @@ export class LiveTopics implements TopicReader {
     };
   }
 
-  /** Retries what passes, such as a leader that moved; bounded. */
-  async fetch(topic: string, partition: number, offset: bigint, signal: AbortSignal): Promise<Fetched> {
-    for (let tries = 1; ; tries++) {
-      const want = { topic, partition, offset, maxBytes: FETCH_BYTES };
+  fetch(topic: string, partition: number, offset: bigint, signal: AbortSignal): Promise<Fetched> {
+    const want = { topic, partition, offset, maxBytes: FETCH_BYTES };
+    return this.#patiently(async () => {
       const { error, records, aborted } = await this.#fetcher.fetchOnce(want, signal);
       if (error === undefined) return { bytes: records, aborted };
-      if (error.kafkaCode === "OFFSET_OUT_OF_RANGE") {
-        const text = `${topic}/${partition}: offset ${offset} left Kafka while it was being compared; run again`;
-        throw new ArchiverError("offset-out-of-range", text, { cause: error });
+      if (error.kafkaCode !== "OFFSET_OUT_OF_RANGE") throw error;
+      const text = `${topic}/${partition}: offset ${offset} left Kafka while it was being compared; run again`;
+      throw new ArchiverError("offset-out-of-range", text, { cause: error });
+    }, signal);
+  }
+
+  /** Tries again what passes, such as a leader that moved; bounded. */
+  async #patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof KafkaError) || !error.retriable || tries >= MAX_TRIES) throw error;
+        await this.#o.clock.sleep(PAUSE_MS * tries, signal);
       }
-      if (!(error instanceof KafkaError) || !error.retriable || tries >= MAX_TRIES) throw error;
-      await this.#o.clock.sleep(250 * tries, signal);
     }
   }
 

@@ -7,6 +7,7 @@ export type Json = null | boolean | string | bigint | readonly Json[] | { readon
 
 type Rule = (value: Json | undefined) => string | undefined;
 
+const MAX_BYTES = 16 << 20;
 const INT64 = 2n ** 63n;
 
 const integer =
@@ -62,7 +63,7 @@ const offset = integer(0n, INT64 - 1n);
 const int32 = integer(0n, 2n ** 31n - 1n);
 const hex32 = text(/^[0-9a-f]{64}$/);
 const timestamp = orNull(integer(-INT64, INT64 - 1n));
-const printable = text(/^[\x21-\x7e]{1,4096}$/);
+const printable = (most: number): Rule => text(new RegExp(`^[\\x21-\\x7e]{1,${most}}$`));
 const size = integer(0n, 2n ** 53n - 1n);
 
 const REASONS = ["aborted", "control", "compacted", "filtered", "dead-lettered", "retention", "skipped"];
@@ -72,28 +73,28 @@ const tag = object({ algorithm: oneOf("blake3"), tag: hex32 });
 const content: Rule = (v) => (digest(v) === undefined ? undefined : tag(v));
 
 const seal = object({
-  path: printable,
+  path: printable(1024),
   size,
   digest: hex32,
   digestAlgorithm: oneOf("blake3"),
   codec: oneOf("none", "zstd", "gzip"),
   contentSize: size,
   encryption: oneOf("none", "age"),
-  keyId: optional(printable),
-  recipients: list(printable, 64),
+  keyId: optional(printable(64)),
+  recipients: list(printable(4096), 64),
 });
 
 const manifest = object({
   version: integer(1n, 1n),
-  archiveId: printable,
-  clusterId: printable,
+  archiveId: printable(64),
+  clusterId: printable(256),
   topic: text(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/),
   topicId: text(/^(_|[A-Za-z0-9_-]{22})$/),
   partition: int32,
   branch: int32,
   start: offset,
   end: offset,
-  batchId: printable,
+  batchId: printable(512),
   revision: int32,
   leaderEpoch: integer(-1n, 2n ** 31n - 1n),
   records: offset,
@@ -117,6 +118,7 @@ const manifest = object({
 
 /** The value, every number as an exact bigint; or what is wrong with the text. */
 export function readOwn(bytes: Uint8Array): { value: { readonly [k: string]: Json } } | { wrong: string } {
+  if (bytes.length > MAX_BYTES) return { wrong: `has ${bytes.length} bytes, at most ${MAX_BYTES}` };
   let parsed: Json;
   let source: string;
   try {

@@ -113,8 +113,15 @@ function countComplaints(m: Manifest): Complaint[] {
   if (explained !== m.end - m.start) {
     say("counts", `${explained} of ${m.end - m.start} offsets are accounted for`);
   }
+  const { minTimestamp: min, maxTimestamp: max } = m;
+  if ((min === null) !== (max === null) || (min !== null && max !== null && min > max)) {
+    say("range", `minTimestamp ${min} and maxTimestamp ${max} contradict each other`);
+  }
   if (("tag" in m.content) !== (m.seal.encryption === "age")) {
     say("content-mark", "a digest stands where a tag must stand, or the reverse");
+  }
+  if (m.seal.encryption === "none" && m.seal.keyId !== undefined) {
+    say("content-mark", "a key id stands where nothing is encrypted");
   }
   if (m.seal.encryption === "age" ? m.seal.recipients.length === 0 : m.seal.recipients.length > 0) {
     say("content-mark", `${m.seal.recipients.length} recipients for encryption ${m.seal.encryption}`);
