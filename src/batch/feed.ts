@@ -161,6 +161,12 @@ export class Feed implements Applicant {
     if (this.#job === job) this.#settle(job, now);
   }
 
+  /** Kafka refused the fetch for good: the batch cannot be built from there. */
+  refuse(offset: bigint, error: ArchiverError): void {
+    const job = this.#job;
+    if (job !== null && job.turn === "held" && offset === job.batch.next) this.#fail(error);
+  }
+
   /** Looks at the clock: age and idle rules. */
   tick(now: number): void {
     const job = this.#job;

@@ -43,9 +43,12 @@ export class OpenBatch {
   /** A record batch to keep. Its first offset may lie before `next` only in the first one (alignment). */
   keep(h: RecordBatchHeader, bytes: Uint8Array, now: number): void {
     this.skipTo(h.baseOffset);
+    // LogAppendTime gives every record the batch's one time; a cleaner may have overwritten the base.
+    const own = h.timestampType === "CreateTime" && !h.deleteHorizon;
+    const first = own ? h.baseTimestamp : h.maxTimestamp;
     if (this.records === 0n) {
       this.firstAt = now;
-      this.#first = stamp(h.baseTimestamp);
+      this.#first = stamp(first);
     }
     this.lastAt = now;
     const range = h.nextOffset - h.baseOffset;
@@ -56,9 +59,7 @@ export class OpenBatch {
       this.#lost.compacted += range - count;
     }
     if (h.codec === "none") this.uncompressed = true;
-    // With LogAppendTime every record has the batch's one time, whatever the producer's base was.
-    const low = h.timestampType === "LogAppendTime" ? h.maxTimestamp : h.baseTimestamp;
-    this.#min = lowest(this.#min, stamp(low));
+    this.#min = lowest(this.#min, stamp(first));
     this.#max = highest(this.#max, stamp(h.maxTimestamp));
     this.#epoch = h.leaderEpoch;
     this.#buffer.append(bytes);

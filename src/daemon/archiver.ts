@@ -1,0 +1,259 @@
+import type { BlockPool } from "../batch/block-buffer.ts";
+import type { BatchPolicy } from "../batch/policy.ts";
+import { Turns } from "../batch/turns.ts";
+import type { Budget } from "../core/budget.ts";
+import { ArchiverError } from "../core/errors.ts";
+import type { Clock, Random } from "../core/ports.ts";
+import type { Scope } from "../core/scope.ts";
+import type { KafkaClient } from "../kafka/client/kafka-client.ts";
+import type { Log } from "../kafka/client/options.ts";
+import { Fetcher } from "../kafka/fetcher.ts";
+import type { Lease } from "../kafka/lease.ts";
+import { GroupMember } from "../kafka/member.ts";
+import { OffsetCommits, readCommittedOffsets } from "../kafka/offset-commits.ts";
+import type { TopicCatalogue } from "../kafka/topics.ts";
+import type { HitFailpoint } from "../pipeline/failpoint.ts";
+import type { Judge, OffsetStore, Sealer, TaskEvent, TaskPorts } from "../pipeline/ports.ts";
+import { branchesOf } from "./branches.ts";
+import { logPort } from "./log-port.ts";
+import type { OpenedSink } from "./open-sinks.ts";
+import { Partitions } from "./partitions.ts";
+
+/** Everything one pipeline needs, resolved and opened. */
+export interface ArchiverOptions {
+  readonly group: string;
+  readonly instanceId: string | null;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly start: "earliest" | "latest";
+  readonly policy: BatchPolicy;
+  readonly archiveId: string;
+  readonly clusterId: string;
+  readonly client: KafkaClient;
+  readonly catalogue: TopicCatalogue;
+  readonly sinks: readonly OpenedSink[];
+  readonly sealer: Sealer;
+  readonly recipe: TaskPorts["recipe"];
+  readonly judge: (fetcher: Fetcher, scope: Scope) => Judge;
+  readonly budget: Budget;
+  readonly pool: BlockPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly failpoint: HitFailpoint;
+  readonly emit: (scope: Scope, event: TaskEvent) => void;
+  readonly onAssigned: (lease: Lease) => void;
+  readonly about: Readonly<Record<string, string>>;
+}
+
+/** Plans in flight at most: what the committed metadata holds. */
+const DEPTH = 4;
+const TICK_MS = 50;
+const POLL_MS = 1_000;
+const CATALOGUE_MS = 30_000;
+const RECHECK_MS = 600_000;
+const FETCH = { maxWaitMs: 250, maxResponseBytes: 8 << 20, maxPartitionBytes: 4 << 20 };
+
+/** One pipeline at work: a member of its group, with a task for each partition it owns. */
+export class Archiver {
+  readonly partitions: Partitions;
+  readonly member: GroupMember;
+  readonly fetcher: Fetcher;
+  readonly #o: ArchiverOptions;
+  readonly #stop = new AbortController();
+  readonly #commits: OffsetCommits;
+  #lease: Lease | null = null;
+
+  constructor(o: ArchiverOptions) {
+    this.#o = o;
+    const { clock, random, log, budget, pool, policy } = o;
+    const turns = new Turns(budget, () => clock.now());
+    this.#commits = new OffsetCommits(o.client, this.#stop.signal);
+    this.partitions = new Partitions({
+      policy,
+      budget,
+      turns,
+      pool,
+      clock,
+      maxFetchBytes: FETCH.maxPartitionBytes,
+      wakeFetcher: () => this.fetcher.wake(),
+      portsOf: (scope) => this.#portsOf(scope),
+    });
+    this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, FETCH, { clock, random, log });
+    this.member = this.#member();
+  }
+
+  #member(): GroupMember {
+    const { client, catalogue, group, instanceId, sessionTimeoutMs, heartbeatMs, clock, log } = this.#o;
+    return new GroupMember(
+      client,
+      {
+        group,
+        instanceId,
+        sessionTimeoutMs,
+        rebalanceTimeoutMs: sessionTimeoutMs,
+        heartbeatMs,
+        about: this.#o.about,
+        topics: () => catalogue.topics.map((t) => t.topic),
+        partitions: () =>
+          catalogue.topics.flatMap((t) =>
+            t.partitions.map(({ partition }) => ({ topic: t.topic, partition })),
+          ),
+      },
+      {
+        assigned: (lease) => this.#assigned(lease),
+        lost: (reason) => this.#lost(reason),
+      },
+      { clock, log },
+    );
+  }
+
+  /** Runs until stopped. Rejects with what an operator has to change. */
+  async run(): Promise<void> {
+    const { signal } = this.#stop;
+    const loops = [
+      this.#every(TICK_MS, () => this.partitions.tick()),
+      this.#every(POLL_MS, () => this.#pollEnds()),
+      this.#every(CATALOGUE_MS, () => this.#refreshTopics()),
+      this.#every(RECHECK_MS, () => this.#recheck()),
+    ];
+    try {
+      await this.member.run();
+    } finally {
+      if (!signal.aborted) this.#stop.abort(new ArchiverError("interrupted", "the pipeline stopped"));
+      await Promise.all(loops);
+    }
+  }
+
+  /** Delivers what is ready, within the deadline, then gives the membership up. */
+  async drain(deadlineMs: number): Promise<void> {
+    const { clock } = this.#o;
+    for (const { task } of this.partitions) task.dispatch({ of: "drain" });
+    const until = clock.now() + deadlineMs;
+    const busy = (): boolean =>
+      [...this.partitions].some(({ task }) => task.state.phase !== "stopped" && task.state.slots.length > 0);
+    while (busy() && clock.now() < until) await clock.sleep(20);
+    this.partitions.endAll();
+    await this.member.stop();
+    this.fetcher.stop();
+    this.#stop.abort(new ArchiverError("interrupted", "the pipeline was drained"));
+  }
+
+  #assigned(lease: Lease): void {
+    const { log, group } = this.#o;
+    const { generation, partitions } = lease;
+    log.info({ group, generation, partitions: partitions.length }, "assigned");
+    this.#lease = lease;
+    for (const { scope } of [...this.partitions]) {
+      const kept = partitions.some((p) => p.topic === scope.topic && p.partition === scope.partition);
+      if (!kept) this.partitions.end(scope.topic, scope.partition);
+    }
+    this.partitions.renew(lease);
+    this.#o.onAssigned(lease);
+    void this.#begin(lease);
+  }
+
+  /** Begins the tasks of partitions that came; retried until it succeeds or the lease is another. */
+  async #begin(lease: Lease): Promise<void> {
+    const { signal } = this.#stop;
+    const { clock, log, sinks, catalogue } = this.#o;
+    const came = lease.partitions.filter((p) => !this.partitions.has(p.topic, p.partition));
+    while (!signal.aborted && this.#lease === lease && came.length > 0) {
+      try {
+        const scopes = await branchesOf(came, sinks[0]?.sink, catalogue, signal);
+        if (this.#lease !== lease) return;
+        for (const scope of scopes) this.partitions.begin(scope, lease);
+        this.fetcher.wake();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn({ error: String(error) }, "the primary could not be asked for branches; again soon");
+        await clock.sleep(1_000);
+      }
+    }
+  }
+
+  #lost(reason: string): void {
+    this.#o.log.warn({ group: this.#o.group, reason }, "the membership is lost");
+    this.#lease = null;
+    this.partitions.endAll();
+  }
+
+  #portsOf(scope: Scope): Omit<TaskPorts, "scope" | "build"> {
+    const o = this.#o;
+    return {
+      archiveId: o.archiveId,
+      clusterId: o.clusterId,
+      sinks: o.sinks,
+      offsets: this.#offsets(),
+      sealer: o.sealer,
+      log: logPort(this.fetcher, scope, o.start),
+      judge: o.judge(this.fetcher, scope),
+      budget: o.budget,
+      clock: o.clock,
+      random: o.random,
+      failpoint: o.failpoint,
+      depth: DEPTH,
+      recipe: o.recipe,
+      emit: (event) => o.emit(scope, event),
+    };
+  }
+
+  #offsets(): OffsetStore {
+    const { client, group } = this.#o;
+    return {
+      read: async (topic, partition, signal) => {
+        const [found] = await readCommittedOffsets(client, group, [{ topic, partition }], signal);
+        return { offset: found?.offset ?? null, metadata: found?.metadata ?? "" };
+      },
+      commit: (lease, entry, signal) => {
+        signal.throwIfAborted();
+        return this.#commits.commit(lease, { ...entry, leaderEpoch: -1 });
+      },
+    };
+  }
+
+  async #pollEnds(): Promise<void> {
+    const waiting = [...this.partitions].filter((p) => p.feed.waitsForTurn() || p.endOffset === null);
+    const partitions = waiting.map((p) => ({ topic: p.scope.topic, partition: p.scope.partition }));
+    if (partitions.length === 0) return;
+    const found = await this.fetcher.offsets(partitions, "latest", this.#stop.signal);
+    for (const f of found) this.partitions.sawEnd(f.topic, f.partition, f.offset);
+  }
+
+  async #refreshTopics(): Promise<void> {
+    const before = new Map(this.#o.catalogue.topics.map((t) => [t.topic, t.topicId]));
+    if (!(await this.#o.catalogue.refresh(this.#stop.signal))) return;
+    for (const t of this.#o.catalogue.topics) {
+      const was = before.get(t.topic);
+      if (was !== undefined && was !== t.topicId) this.#recreated(t.topic, was, t.topicId);
+    }
+    this.member.rejoin();
+  }
+
+  #recreated(topic: string, was: string, is: string): void {
+    const text = `topic ${topic} was deleted and created again: its id was ${was} and is ${is}`;
+    for (const { scope, task } of this.partitions) {
+      if (scope.topic === topic) task.dispatch({ of: "alarm", code: "topic-recreated", text });
+    }
+  }
+
+  async #recheck(): Promise<void> {
+    for (const { task } of [...this.partitions]) await task.recheck(this.#stop.signal);
+  }
+
+  async #every(ms: number, work: () => void | Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    const { clock, log } = this.#o;
+    while (!signal.aborted) {
+      try {
+        await clock.sleep(ms, signal);
+        await work();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof ArchiverError)) throw error;
+        log.warn({ error: error.message, code: error.code }, "it is tried again");
+      }
+    }
+  }
+}

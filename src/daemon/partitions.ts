@@ -1,0 +1,151 @@
+import { Feed } from "../batch/feed.ts";
+import type { BlockPool } from "../batch/block-buffer.ts";
+import type { BatchPolicy } from "../batch/policy.ts";
+import type { Turns } from "../batch/turns.ts";
+import type { Budget } from "../core/budget.ts";
+import { ArchiverError } from "../core/errors.ts";
+import type { Clock } from "../core/ports.ts";
+import type { Scope } from "../core/scope.ts";
+import type { Demand, FetchedPartition, FetchWant } from "../kafka/fetcher.ts";
+import type { Lease } from "../kafka/lease.ts";
+import { PartitionTask } from "../pipeline/task.ts";
+import type { TaskPorts } from "../pipeline/ports.ts";
+
+/** One partition of this member: its stream and its task. */
+export interface Partition {
+  readonly scope: Scope;
+  readonly feed: Feed;
+  readonly task: PartitionTask;
+  /** As the last fetch or poll saw it. */
+  endOffset: bigint | null;
+  logStart: bigint | null;
+}
+
+export interface PartitionsOptions {
+  readonly policy: BatchPolicy;
+  readonly budget: Budget;
+  readonly turns: Turns;
+  readonly pool: BlockPool;
+  readonly clock: Clock;
+  readonly maxFetchBytes: number;
+  readonly wakeFetcher: () => void;
+  /** Everything a task needs but its stream. */
+  readonly portsOf: (scope: Scope) => Omit<TaskPorts, "scope" | "build">;
+}
+
+const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
+
+/** The partitions this member owns: what they want fetched, and who gets what came. */
+export class Partitions implements Demand {
+  readonly #o: PartitionsOptions;
+  readonly #owned = new Map<string, Partition>();
+
+  constructor(options: PartitionsOptions) {
+    this.#o = options;
+  }
+
+  [Symbol.iterator](): IterableIterator<Partition> {
+    return this.#owned.values();
+  }
+
+  has(topic: string, partition: number): boolean {
+    return this.#owned.has(keyOf(topic, partition));
+  }
+
+  get size(): number {
+    return this.#owned.size;
+  }
+
+  begin(scope: Scope, lease: Lease): void {
+    const { policy, budget, turns, pool, clock, maxFetchBytes, wakeFetcher } = this.#o;
+    const feed: Feed = new Feed({
+      scope,
+      policy,
+      budget,
+      turns,
+      pool,
+      maxFetchBytes,
+      now: () => clock.now(),
+      inFlight: () => task.inFlight(),
+      onTail: (offset) => task.dispatch({ of: "tail", offset }),
+      onWant: wakeFetcher,
+    });
+    const build: TaskPorts["build"] = (request, signal) => feed.build(request, signal);
+    const task: PartitionTask = new PartitionTask({ ...this.#o.portsOf(scope), scope, build }, lease);
+    this.#owned.set(keyOf(scope.topic, scope.partition), {
+      scope,
+      feed,
+      task,
+      endOffset: null,
+      logStart: null,
+    });
+    task.start();
+  }
+
+  renew(lease: Lease): void {
+    for (const p of this.#owned.values()) p.task.renew(lease);
+  }
+
+  /** Ends the task; what it had planned stays planned, what it had buffered is dropped. */
+  end(topic: string, partition: number): void {
+    const key = keyOf(topic, partition);
+    const p = this.#owned.get(key);
+    if (p === undefined) return;
+    this.#owned.delete(key);
+    p.task.dispatch({ of: "revoked" });
+    p.feed.close();
+  }
+
+  endAll(): void {
+    for (const { scope } of [...this.#owned.values()]) this.end(scope.topic, scope.partition);
+  }
+
+  *wants(): Generator<FetchWant> {
+    for (const { scope, feed } of this.#owned.values()) {
+      const want = feed.want();
+      if (want !== null) yield { topic: scope.topic, partition: scope.partition, ...want };
+    }
+  }
+
+  deliver(f: FetchedPartition): void {
+    const p = this.#owned.get(keyOf(f.topic, f.partition));
+    if (p === undefined) return;
+    if (f.error !== undefined) {
+      const refusal = refusalOf(f, p.scope);
+      if (refusal !== null) p.feed.refuse(f.offset, refusal);
+      return;
+    }
+    p.endOffset = f.lastStableOffset;
+    p.logStart = f.logStartOffset;
+    p.feed.offer(f);
+  }
+
+  sawEnd(topic: string, partition: number, end: bigint): void {
+    const p = this.#owned.get(keyOf(topic, partition));
+    if (p === undefined) return;
+    p.endOffset = end;
+    p.feed.sawEnd(end, this.#o.clock.now());
+  }
+
+  tick(): void {
+    const now = this.#o.clock.now();
+    for (const { feed } of this.#owned.values()) feed.tick(now);
+    this.#o.turns.grant();
+  }
+}
+
+/** A position that Kafka does not have is never reset: the partition stops and says so (rule 14). */
+function refusalOf(f: FetchedPartition, scope: Scope): ArchiverError | null {
+  if (f.error?.kafkaCode !== "OFFSET_OUT_OF_RANGE") return null;
+  const where = `${scope.topic}/${scope.partition}: offset ${f.offset}`;
+  if (f.highWatermark >= 0n && f.offset > f.highWatermark) {
+    return new ArchiverError(
+      "log-changed",
+      `${where} is beyond the log's end ${f.highWatermark}: the log was cut short (unclean election?)`,
+    );
+  }
+  return new ArchiverError(
+    "offset-out-of-range",
+    `${where} is no longer in Kafka; the log begins at ${f.logStartOffset}. Nothing was reset`,
+  );
+}

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Admin, CompressionTypes, Kafka, logLevel, type Producer } from "kafkajs";
+
+/** A topic under live production, seen through kafkajs' own producer and admin: nothing of the product. */
+export class LiveTopic {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly #admin: Admin;
+  readonly #producer: Producer;
+  #running = true;
+  #loop: Promise<void> = Promise.resolve();
+  #sent = 0;
+
+  private constructor(topic: string, partitions: number, admin: Admin, producer: Producer) {
+    this.topic = topic;
+    this.partitions = partitions;
+    this.#admin = admin;
+    this.#producer = producer;
+  }
+
+  static async create(bootstrap: string, topic: string, partitions: number): Promise<LiveTopic> {
+    const kafka = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING });
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
+    const producer = kafka.producer({ allowAutoTopicCreation: false });
+    await producer.connect();
+    return new LiveTopic(topic, partitions, admin, producer);
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Some hundred records now, spread over the partitions, with keys, headers and odd values. */
+  async produce(records: number): Promise<void> {
+    const messages = Array.from({ length: records }, () => this.#message());
+    await this.#producer.send({ topic: this.topic, messages, compression: CompressionTypes.GZIP });
+  }
+
+  /** Goes on producing until `stop`. */
+  begin(perBatch: number, everyMs: number): void {
+    this.#loop = (async () => {
+      while (this.#running) {
+        await this.produce(perBatch);
+        await sleep(everyMs);
+      }
+    })();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#loop;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#producer.disconnect();
+    await this.#admin.disconnect();
+  }
+
+  async ends(): Promise<bigint[]> {
+    const offsets = await this.#admin.fetchTopicOffsets(this.topic);
+    return offsets.sort((a, b) => a.partition - b.partition).map((p) => BigInt(p.high));
+  }
+
+  async committed(group: string): Promise<bigint[]> {
+    const [of] = await this.#admin.fetchOffsets({ groupId: group, topics: [this.topic] });
+    const partitions = [...(of?.partitions ?? [])].sort((a, b) => a.partition - b.partition);
+    return partitions.map((p) => BigInt(p.offset));
+  }
+
+  /** Waits until the group's committed offset has reached the end of every partition. */
+  async archived(group: string, ms: number, alive: () => string | null): Promise<void> {
+    const until = Date.now() + ms;
+    for (;;) {
+      const ends = await this.ends();
+      const committed = await this.committed(group);
+      if (ends.every((end, i) => (committed[i] ?? -1n) >= end)) return;
+      const dead = alive();
+      if (dead !== null) throw new Error(dead);
+      if (Date.now() > until) {
+        throw new Error(`not archived within ${ms} ms: ends ${ends.join()}, committed ${committed.join()}`);
+      }
+      await sleep(200);
+    }
+  }
+
+  #message(): { key: Buffer | null; value: Buffer | null; headers: Record<string, Buffer> } {
+    const n = this.#sent++;
+    const value = Buffer.from(
+      JSON.stringify({ n, at: n * 7, level: n % 5 === 0 ? "warn" : "info", text: "x".repeat(n % 300) }),
+    );
+    return {
+      key: n % 11 === 0 ? null : Buffer.from(`key-${n % 97}`),
+      value: n % 53 === 0 ? null : n % 17 === 0 ? Buffer.from([0xff, 0xfe, n & 255]) : value,
+      headers: n % 3 === 0 ? { trace: Buffer.from(String(n)), empty: Buffer.alloc(0) } : {},
+    };
+  }
+}
+
