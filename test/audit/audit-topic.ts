@@ -37,7 +37,14 @@ export interface AuditResult {
 const MAX_PROBLEMS = 50;
 
 /** Every committed record of the topic is in the archive once and equal, and no ranges overlap. */
-export async function auditTopic(options: AuditOptions): Promise<AuditResult> {
+export const auditTopic = (options: AuditOptions): Promise<AuditResult> =>
+  auditRecords(options, readTopic(options));
+
+/** The same against records from elsewhere, for the auditor's own test. */
+export async function auditRecords(
+  options: Omit<AuditOptions, "bootstrap">,
+  topic: AsyncIterable<AuditRecord>,
+): Promise<AuditResult> {
   const problems: string[] = [];
   const note = (text: string): void => {
     if (problems.length < MAX_PROBLEMS) problems.push(text);
@@ -61,7 +68,7 @@ export async function auditTopic(options: AuditOptions): Promise<AuditResult> {
   let records = 0;
   let lost = 0;
   let different = 0;
-  for await (const record of readTopic(options)) {
+  for await (const record of topic) {
     records++;
     const there = archive.get(`${record.partition}/${record.offset}`);
     if (there === undefined) {
@@ -84,7 +91,7 @@ export async function auditTopic(options: AuditOptions): Promise<AuditResult> {
   return { records, lost, duplicated, different, extra, files: files.length, problems };
 }
 
-async function chooseFiles(options: AuditOptions): Promise<ArchiveFile[]> {
+async function chooseFiles(options: Omit<AuditOptions, "bootstrap">): Promise<ArchiveFile[]> {
   const all = await archiveFiles(options.archiveDir, options.topic);
   const ids = new Set(all.map((file) => file.topicId));
   const wanted = options.topicId ?? [...ids][0];
@@ -96,7 +103,7 @@ async function chooseFiles(options: AuditOptions): Promise<ArchiveFile[]> {
 
 /** Manifest by manifest: each file has one, ranges follow each other, names agree. */
 async function checkRanges(
-  options: AuditOptions,
+  options: Omit<AuditOptions, "bootstrap">,
   files: readonly ArchiveFile[],
   note: (text: string) => void,
 ): Promise<void> {
@@ -118,7 +125,7 @@ async function checkRanges(
 }
 
 async function readFileChecked(
-  options: AuditOptions,
+  options: Omit<AuditOptions, "bootstrap">,
   file: ArchiveFile,
   note: (text: string) => void,
 ): Promise<readonly AuditRecord[]> {
