@@ -4,8 +4,8 @@ import { blake3Hex } from "./digest.ts";
 import type { Plan } from "./plan.ts";
 
 /**
- * Plans as the metadata of an offset commit (design rule 1): one line of ASCII, words with one space
- * between them.
+ * Plans as the metadata of an offset commit (design rule 1): one line of ASCII, words with one
+ * space between them.
  *
  *     ba1 <number of plans> <15 words a plan> <chain offset or -> <chain link or -> <checksum>
  *
@@ -75,7 +75,8 @@ export function decodePlans(text: string): Plans | { readonly invalid: string } 
 }
 
 function planWords(p: Plan): string[] {
-  const mark = "digest" in p.content ? `d${packHex(p.content.digest)}` : `t${packHex(p.content.tag)}`;
+  const mark =
+    "digest" in p.content ? `d${packHex(p.content.digest)}` : `t${packHex(p.content.tag)}`;
   return [
     p.clusterId,
     p.topicId,

@@ -13,8 +13,9 @@ export type Verdict = "keep" | "aborted" | "control";
 /**
  * Which record batches of one fetch response a read_committed reader gets: the Java client's
  * algorithm (`CompletedFetch`), on whole batches, as a record batch belongs to one producer and one
- * transaction. The broker lists every aborted transaction that overlaps the fetched range, those that
- * began before it too; so each response needs a filter of its own, and all its batches in order.
+ * transaction. The broker lists every aborted transaction that overlaps the fetched range, those
+ * that began before it too; so each response needs a filter of its own, and all its batches in
+ * order.
  */
 export class AbortedFilter {
   readonly #aborted: readonly AbortedTransaction[];

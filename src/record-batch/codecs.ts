@@ -43,7 +43,9 @@ export function decompress(
   }
 }
 
-/** Compresses a records section so that every Kafka client reads it; at each codec's default level. */
+/**
+ * Compresses a records section so that every Kafka client reads it; at each codec's default level.
+ */
 export function compress(codec: RecordCodec, bytes: Buffer): Uint8Array {
   switch (codec) {
     case "none":

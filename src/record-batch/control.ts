@@ -5,7 +5,8 @@ export type ControlType = "abort" | "commit" | "other";
 
 /**
  * What a control batch says: its one record's key is version int16, type int16 (0 abort, 1 commit).
- * A later version only adds fields. A cleaned control batch without its record says nothing: `other`.
+ * A later version only adds fields. A cleaned control batch without its record says nothing:
+ * `other`.
  *
  * @throws ArchiverError `undecodable-record-batch`
  */

@@ -7,7 +7,9 @@ export const CRC_FROM = 21;
 /** CRC32C over everything after the checksum itself; `bytes` is one whole record batch. */
 export const crcOf = (bytes: Uint8Array): number => crc32c(bytes.subarray(CRC_FROM));
 
-/** False when the bytes are not those the producer or broker wrote. Takes shared memory as it is. */
+/**
+ * False when the bytes are not those the producer or broker wrote. Takes shared memory as it is.
+ */
 export function verifyCrc(bytes: Uint8Array): boolean {
   if (bytes.length < CRC_FROM) return false;
   const high = ((bytes[CRC_AT] as number) << 8) | (bytes[CRC_AT + 1] as number);

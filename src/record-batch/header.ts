@@ -6,8 +6,12 @@ export const HEADER_BYTES = 61;
 /** What the length field does not count: base offset and the length itself. */
 export const LENGTH_FROM = 12;
 const MAGIC_AT = 16;
+/** CRC, magic, attributes, key length, value length; less is no old message, but zeros, say. */
+const MIN_OLD_BYTES = 14;
 
-/** A broker takes what `message.max.bytes` allows, 1 MiB unless raised; no one raises it to this. */
+/**
+ * A broker takes what `message.max.bytes` allows, 1 MiB unless raised; no one raises it to this.
+ */
 export const MAX_RECORD_BATCH_BYTES = 1 << 30;
 
 export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
@@ -36,9 +40,13 @@ export interface RecordBatchHeader {
   readonly transactional: boolean;
   readonly control: boolean;
   readonly timestampType: TimestampType;
-  /** What the records' timestamps are relative to: that of the first record, unless `deleteHorizon`. */
+  /**
+   * What the records' timestamps are relative to: that of the first record, unless `deleteHorizon`.
+   */
   readonly baseTimestamp: bigint;
-  /** The cleaner put the time to drop tombstones in place of the first record's timestamp (KIP-534). */
+  /**
+   * The cleaner put the time to drop tombstones in place of the first record's timestamp (KIP-534).
+   */
   readonly deleteHorizon: boolean;
   /** -1 when no record has one. With LogAppendTime it is the timestamp of every record. */
   readonly maxTimestamp: bigint;
@@ -56,9 +64,9 @@ export interface RecordBatch {
 
 /**
  * The record batches of a fetch response, in order. A fetch response ends where its byte limit is,
- * so a cut-off tail ends the walk silently; the generator's return value is how many bytes the whole
- * ones took. The CRC is not checked; but fields it covers are only complained of when it holds, so
- * that who checks it sees a wrong checksum first.
+ * so a cut-off tail ends the walk silently; the generator's return value is how many bytes the
+ * whole ones took. The CRC is not checked; but fields it covers are only complained of when it
+ * holds, so that who checks it sees a wrong checksum first.
  *
  * @throws ArchiverError `message-format-old` for magic 0 and 1; `corrupt-record-batch` for bytes
  * that are no record batch.
@@ -76,7 +84,10 @@ export function segmentBatches(bytes: Uint8Array): Generator<RecordBatch, number
   return walk(bufferOver(bytes), cutOff, invalid, true);
 }
 
-/** Reads one record batch's header; `bytes` is exactly that record batch. Throws as `segmentBatches`. */
+/**
+ * Reads one record batch's header; `bytes` is exactly that record batch. Throws as
+ * `segmentBatches`.
+ */
 export function readHeader(bytes: Uint8Array): RecordBatchHeader {
   const buffer = bufferOver(bytes);
   if (buffer.length < HEADER_BYTES) throw invalid(0, `${buffer.length} bytes are no record batch`);
@@ -129,14 +140,15 @@ function* walk(
 /** Bytes of the record batch at `position`, of which at least the magic byte is there. */
 function sizeAt(buffer: Buffer, position: number, complain: Complaint): number {
   const magic = buffer[position + MAGIC_AT] as number;
-  if (magic === 0 || magic === 1) {
+  const length = buffer.readInt32BE(position + 8);
+  if ((magic === 0 || magic === 1) && length >= MIN_OLD_BYTES) {
     throw new ArchiverError(
       "message-format-old",
       `byte ${position}: a message set of format ${magic}, from before Kafka 0.11`,
     );
   }
   if (magic !== 2) throw complain(position, `magic byte ${magic} is not 2`);
-  const sizeBytes = buffer.readInt32BE(position + 8) + LENGTH_FROM;
+  const sizeBytes = length + LENGTH_FROM;
   if (sizeBytes < HEADER_BYTES || sizeBytes > MAX_RECORD_BATCH_BYTES) {
     throw complain(position, `a record batch of ${sizeBytes} bytes`);
   }

@@ -3,9 +3,9 @@ import { undecodable } from "./varint.ts";
 import { xxh32 } from "./xxh32.ts";
 
 /**
- * LZ4 frames (lz4_Frame_format.md) back to back. The library's own frame reader stops silently after
- * the first frame, takes a missing end mark for the end, has no bound and is several times slower
- * than its block reader; so frames are read here, and the library gets one block at a time.
+ * LZ4 frames (lz4_Frame_format.md) back to back. The library's own frame reader stops silently
+ * after the first frame, takes a missing end mark for the end, has no bound and is several times
+ * slower than its block reader; so frames are read here, and the library gets one block at a time.
  */
 const FRAME_MAGIC = 0x184d2204;
 const SKIPPABLE_MAGIC = 0x184d2a50;

@@ -11,9 +11,9 @@ const MIN_HEADER_BYTES = 2;
 const NO_HEADERS: readonly RecordHeader[] = [];
 
 /**
- * The records of one whole record batch, in offset order. Keys and values are views: of `batchBytes`
- * when it is not compressed. The CRC is not checked here (`verifyCrc`). Markers of a control batch
- * are returned as the records they are.
+ * The records of one whole record batch, in offset order. Keys and values are views: of
+ * `batchBytes` when it is not compressed. The CRC is not checked here (`verifyCrc`). Markers of a
+ * control batch are returned as the records they are.
  *
  * @throws ArchiverError `undecodable-record-batch`
  */
@@ -42,12 +42,15 @@ export function decodeRecords(
 }
 
 /**
- * The offsets of the records that are there, less the base offset, ascending: what is missing between
- * 0 and lastOffset - baseOffset was compacted. Reads no more of a record than it must.
+ * The offsets of the records that are there, less the base offset, ascending: what is missing
+ * between 0 and lastOffset - baseOffset was compacted. Reads no more of a record than it must.
  *
  * @throws ArchiverError `undecodable-record-batch`
  */
-export function offsetsOf(batchBytes: Uint8Array, maxBytes: number = MAX_EXPANSION_BYTES): number[] {
+export function offsetsOf(
+  batchBytes: Uint8Array,
+  maxBytes: number = MAX_EXPANSION_BYTES,
+): number[] {
   const { header, cursor } = open(batchBytes, maxBytes);
   const offsets = new DeltaCheck(header);
   const deltas: number[] = [];

@@ -2,9 +2,9 @@ import { compressSync, uncompressSync } from "snappy";
 import { undecodable } from "./varint.ts";
 
 /**
- * Snappy as Kafka has it: librdkafka and others write one bare block; Java writes "xerial" framing, a
- * header and then blocks with their lengths (snappy-java, SnappyOutputStream). Streams may follow one
- * another, each with its header.
+ * Snappy as Kafka has it: librdkafka and others write one bare block; Java writes "xerial" framing,
+ * a header and then blocks with their lengths (snappy-java, SnappyOutputStream). Streams may follow
+ * one another, each with its header.
  */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 /** Magic, version int32, lowest compatible version int32. */
@@ -13,7 +13,9 @@ const XERIAL_HEADER_BYTES = 16;
 const XERIAL_HEAD = XERIAL_MAGIC.readInt32BE(0);
 /** As snappy-java cuts. */
 const BLOCK_BYTES = 32 << 10;
-/** A copy of 64 bytes takes three, so a claim beyond this is a lie and nothing is allocated for it. */
+/**
+ * A copy of 64 bytes takes three, so a claim beyond this is a lie and nothing is allocated for it.
+ */
 const MAX_RATIO = 24;
 
 export function snappyDecompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
@@ -67,7 +69,8 @@ function block(bytes: Buffer, maxBytes: number): Buffer {
     claimed += (byte & 0x7f) * 128 ** i;
     if (byte < 0x80) break;
   }
-  if (claimed > maxBytes) throw undecodable(`snappy: unfolds beyond the bound of ${maxBytes} bytes`);
+  if (claimed > maxBytes)
+    throw undecodable(`snappy: unfolds beyond the bound of ${maxBytes} bytes`);
   if (claimed > bytes.length * MAX_RATIO) throw undecodable("snappy: a block claims too much");
   return uncompressSync(bytes, { asBuffer: true }) as Buffer;
 }

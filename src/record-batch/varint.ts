@@ -6,8 +6,8 @@ export const undecodable = (what: string, cause?: unknown): ArchiverError =>
 
 /**
  * Reads the fields of records from `bytes`. Every read is bounded by `end`, which a caller narrows
- * to the record it is in. Varints are zigzag, little-endian in groups of seven bits, as Kafka writes
- * them.
+ * to the record it is in. Varints are zigzag, little-endian in groups of seven bits, as Kafka
+ * writes them.
  */
 export class RecordCursor {
   readonly bytes: Uint8Array;
@@ -76,7 +76,9 @@ export class RecordCursor {
     const length = this.varint();
     if (length === -1) return null;
     if (length < 0 || length > this.end - this.at) {
-      throw undecodable(`byte ${this.at}: a field of ${length} bytes, ${this.end - this.at} are left`);
+      throw undecodable(
+        `byte ${this.at}: a field of ${length} bytes, ${this.end - this.at} are left`,
+      );
     }
     const from = this.at;
     this.at += length;

@@ -17,7 +17,9 @@ import { putVarint, putVarlong, varintBytes, varlongBytes } from "./varint.ts";
 
 export interface RecordBatchOptions {
   readonly baseOffset: bigint;
-  /** Ascending by offset, from `baseOffset` on; gaps are kept. Order and duplicates of headers too. */
+  /**
+   * Ascending by offset, from `baseOffset` on; gaps are kept. Order and duplicates of headers too.
+   */
   readonly records: readonly Omit<ArchivedRecord, "timestampType">[];
   /** @default "none" */
   readonly codec?: RecordCodec;
@@ -35,7 +37,9 @@ export interface RecordBatchOptions {
   readonly transactional?: boolean;
   /** @default false */
   readonly control?: boolean;
-  /** With LogAppendTime every record reads as having the greatest timestamp. @default "CreateTime" */
+  /**
+   * With LogAppendTime every record reads as having the greatest timestamp. @default "CreateTime"
+   */
   readonly timestampType?: TimestampType;
 }
 
@@ -97,7 +101,7 @@ function encodeRecords(
     const delta = Number(r.offset - baseOffset);
     assert(delta > before && delta < 2 ** 31, "offsets of a record batch ascend from its base");
     before = delta;
-    const size = bodyBytes(r, delta, r.timestamp - baseTimestamp);
+    const size = bodyBytes(r, delta, timestampDelta(r, baseTimestamp));
     total += varintBytes(size) + size;
     return size;
   });
@@ -106,14 +110,18 @@ function encodeRecords(
   let at = 0;
   for (const [i, r] of records.entries()) {
     at = putVarint(to, at, sizes[i] as number);
-    at = putBody(to, at, r, Number(r.offset - baseOffset), r.timestamp - baseTimestamp);
+    at = putBody(to, at, r, Number(r.offset - baseOffset), timestampDelta(r, baseTimestamp));
   }
   assert(at === total, "records take the bytes that were counted");
   return to;
 }
 
-function bodyBytes(r: Unbatched, offsetDelta: number, timestampDelta: bigint): number {
-  let size = 1 + varlongBytes(timestampDelta) + varintBytes(offsetDelta);
+/** Wraps around as a reader's addition does. */
+const timestampDelta = (r: Unbatched, baseTimestamp: bigint): bigint =>
+  BigInt.asIntN(64, r.timestamp - baseTimestamp);
+
+function bodyBytes(r: Unbatched, offsetDelta: number, elapsed: bigint): number {
+  let size = 1 + varlongBytes(elapsed) + varintBytes(offsetDelta);
   size += fieldBytes(r.key) + fieldBytes(r.value) + varintBytes(r.headers.length);
   for (const header of r.headers) size += fieldBytes(header.key) + fieldBytes(header.value);
   return size;
@@ -127,10 +135,10 @@ function putBody(
   start: number,
   r: Unbatched,
   offsetDelta: number,
-  timestampDelta: bigint,
+  elapsed: bigint,
 ): number {
   to[start] = 0;
-  let at = putVarlong(to, start + 1, timestampDelta);
+  let at = putVarlong(to, start + 1, elapsed);
   at = putVarint(to, at, offsetDelta);
   at = putField(to, at, r.key);
   at = putField(to, at, r.value);
