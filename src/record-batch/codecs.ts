@@ -61,11 +61,15 @@ export function compress(codec: RecordCodec, bytes: Buffer): Uint8Array {
   }
 }
 
+/** zlib's own 16 KiB makes a call, and a buffer, for each. */
+const GUNZIP_CHUNK_BYTES = 64 << 10;
+
 /** zlib goes through members by itself, but ignores zero bytes after the last one. */
 function gunzip(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const { buffer, engine } = gunzipSync(bytes, {
     maxOutputLength: maxBytes,
     finishFlush: constants.Z_FINISH,
+    chunkSize: GUNZIP_CHUNK_BYTES,
     info: true,
   }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
   if (engine.bytesWritten !== bytes.length) throw undecodable("gzip: bytes follow the last member");

@@ -12,8 +12,10 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 const UNCOMPRESSED = 0x80000000;
 /** By the block size code 4 to 7 of the frame descriptor. */
 const BLOCK_BYTES: readonly number[] = [0, 0, 0, 0, 64 << 10, 256 << 10, 1 << 20, 4 << 20];
-/** A byte adds at most 255 to a match. */
-const MAX_RATIO = 255;
+/** How many times a block's size may be set aside for its content without a look. */
+const MAX_WASTE = 4;
+/** Added to every match length. */
+const MIN_MATCH = 4;
 /** How far back a linked block may refer. */
 const WINDOW_BYTES = 64 << 10;
 
@@ -98,17 +100,16 @@ class FrameReader {
   }
 
   #unfold(packed: Buffer, window: Buffer): Buffer {
-    const room = Math.min(this.#d.blockBytes, packed.length * MAX_RATIO);
+    let room = this.#d.blockBytes;
+    // Room stays taken as long as the content: it is measured where it might be far too much.
+    if (room > packed.length * MAX_WASTE || room > this.#left) room = contentBytes(packed);
+    if (room > this.#d.blockBytes) throw undecodable("lz4: a block is larger than the frame says");
+    if (room > this.#left) throw this.#beyond();
     // The library takes the size to make room for from the first four bytes, and stops there.
     const sized = Buffer.allocUnsafe(4 + packed.length);
-    sized.writeUInt32LE(Math.min(room, this.#left), 0);
+    sized.writeUInt32LE(room, 0);
     packed.copy(sized, 4);
-    try {
-      return window.length === 0 ? uncompressSync(sized) : uncompressSync(sized, window);
-    } catch (cause) {
-      if (room > this.#left) throw this.#beyond();
-      throw cause;
-    }
+    return window.length === 0 ? uncompressSync(sized) : uncompressSync(sized, window);
   }
 
   #beyond(): Error {
@@ -188,6 +189,28 @@ class Content {
   join(): Buffer {
     return this.#linked ? this.#whole.subarray(0, this.#length) : join(this.#parts);
   }
+}
+
+/** What a block unfolds to, from the lengths in it alone; its copies are not looked at. */
+function contentBytes(packed: Buffer): number {
+  let total = 0;
+  let at = 0;
+  const extended = (nibble: number): number => {
+    let length = nibble;
+    for (let byte = nibble === 15 ? 255 : 0; byte === 255; length += byte) byte = packed[at++] ?? 0;
+    return length;
+  };
+  while (at < packed.length) {
+    const token = packed[at++] as number;
+    const literals = extended(token >> 4);
+    total += literals;
+    at += literals;
+    if (at >= packed.length) break;
+    at += 2;
+    total += extended(token & 15) + MIN_MATCH;
+  }
+  if (at !== packed.length) throw undecodable("lz4: a block ends inside a sequence");
+  return total;
 }
 
 const join = (parts: readonly Buffer[]): Buffer =>

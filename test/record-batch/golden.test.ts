@@ -38,6 +38,15 @@ describe("segments that a broker stored", () => {
     }
   }
 
+  test("a segment in shared memory, at any position in it, reads the same", () => {
+    for (const name of names) {
+      const segment = vector(name);
+      const shared = new Uint8Array(new SharedArrayBuffer(segment.length + 3), 3);
+      shared.set(segment);
+      expect(recordsOf(shared).map(line)).toEqual(recordsOf(segment).map(line));
+    }
+  });
+
   test("both framings of snappy are among them", () => {
     const heads = (name: string): string[] =>
       [...segmentBatches(vector(name))].map((b) =>

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { compressFrameSync } from "lz4-napi";
 import { compressSync } from "snappy";
 import { describe, expect, test } from "vitest";
+import binding from "zstd-napi/binding.js";
 import { compress, decompress } from "../../src/record-batch/codecs.ts";
 import { CODECS, type RecordCodec } from "../../src/record-batch/header.ts";
 import { xxh32 } from "../../src/record-batch/xxh32.ts";
@@ -97,6 +98,25 @@ describe("bombs", () => {
     }
   });
 
+  test("tiny frames that do not say their size take no more memory than they hold", () => {
+    const tiny = streamed(Buffer.from("x"));
+    const many = Buffer.concat(Array<Buffer>(100_000).fill(tiny));
+    const before = process.memoryUsage().rss;
+    expect(decompress("zstd", many)).toHaveLength(100_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 << 20);
+  });
+
+  test("a reader that never yields to the event loop does not grow by all it has unfolded", () => {
+    const bytes = Buffer.from(Array.from({ length: 64 << 10 }, (_, i) => ((i * i) >> 7) & 63));
+    const before = process.memoryUsage().rss;
+    for (const codec of ["snappy", "lz4", "zstd"] as const) {
+      const packed = codec === "snappy" ? compressSync(bytes) : compress(codec, bytes);
+      for (let i = 0; i < 6000; i++) expect(decompress(codec, packed).length).toBe(bytes.length);
+    }
+    // 1,100 MiB were unfolded.
+    expect(process.memoryUsage().rss - before).toBeLessThan(400 << 20);
+  });
+
   test("a snappy block that claims 4 GiB is refused by its claim", () => {
     const claim = Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0]);
     expect(() => decompress("snappy", claim)).toThrowError(/beyond the bound/);
@@ -110,6 +130,17 @@ describe("bombs", () => {
     expect(() => decompress("lz4", frame)).toThrowError(/instead of/);
   });
 });
+
+/** One zstd frame without its content size. */
+function streamed(bytes: Buffer): Buffer {
+  const context = new binding.CCtx();
+  context.setParameter(binding.CParameter.contentSizeFlag, 0);
+  const out = Buffer.alloc(100 + bytes.length);
+  const [left, made] = context.compressStream2(out, bytes, binding.EndDirective.end);
+  if (left !== 0) throw new Error("the frame did not fit");
+  expect(binding.getFrameContentSize(out.subarray(0, made))).toBeNull();
+  return out.subarray(0, made);
+}
 
 test("XXH32 gives the published values", () => {
   expect(xxh32(Buffer.from(""))).toBe(0x02cc5d05);
