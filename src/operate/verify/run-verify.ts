@@ -1,5 +1,6 @@
 import type { Scope } from "../../core/scope.ts";
-import type { NamedSink, ScopeFilter, VerifyProgress } from "./verify-archive.ts";
+import type { ScopeFilter } from "../scope-choice.ts";
+import type { NamedSink, VerifyProgress } from "./verify-archive.ts";
 import { verifyArchive } from "./verify-archive.ts";
 import { againstKafka } from "./against-kafka.ts";
 import type { MacKeys } from "./chain-check.ts";

@@ -3,6 +3,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import { scopeText } from "../../core/scope.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
+import { byScope, inFilter, type ScopeFilter } from "../scope-choice.ts";
 import { AcrossSinks, inStep } from "./across-sinks.ts";
 import type { MacKeys } from "./chain-check.ts";
 import { survey } from "./entries.ts";
@@ -10,13 +11,6 @@ import type { AcrossReport, PartitionReport, Problem, SinkReport } from "./repor
 import { Tally } from "./tally.ts";
 import type { DeepCheck } from "./walk-scope.ts";
 import { walkScope } from "./walk-scope.ts";
-
-export interface ScopeFilter {
-  readonly topic?: string | undefined;
-  readonly topicId?: string | undefined;
-  readonly partition?: number | undefined;
-  readonly branch?: number | undefined;
-}
 
 export interface NamedSink {
   readonly name: string;
@@ -65,7 +59,7 @@ export async function verifyArchive(
   for (const { name, sink } of options.sinks) {
     audited.push(await begin(name, sink, options.filter, found, signal));
   }
-  const scopes = [...found.values()].sort(byName);
+  const scopes = [...found.values()].sort(byScope);
   if (scopes.length === 0) {
     throw new ArchiverError("nothing-in-scope", "no batch of the topics and partitions named is in these sinks");
   }
@@ -95,7 +89,7 @@ async function begin(
     problems.push({ code: "identity-invalid", text: error.message });
   }
   for await (const scope of sink.scopes(signal)) {
-    if (!matches(scope, filter)) continue;
+    if (!inFilter(scope, filter)) continue;
     scopes.add(scopeText(scope));
     found.set(scopeText(scope), scope);
   }
@@ -103,17 +97,6 @@ async function begin(
     problems.push({ code: "identity-missing", text: "archive.json is not there, batches are" });
   }
   return { name, sink, identity, problems, partitions: [], scopes };
-}
-
-const matches = (scope: Scope, filter: ScopeFilter): boolean =>
-  (["topic", "topicId", "partition", "branch"] as const).every(
-    (field) => filter[field] === undefined || filter[field] === scope[field],
-  );
-
-function byName(a: Scope, b: Scope): number {
-  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
-  if (a.topicId !== b.topicId) return a.topicId < b.topicId ? -1 : 1;
-  return a.partition - b.partition || a.branch - b.branch;
 }
 
 function compareIdentities(audited: readonly Audited[]): void {
