@@ -1,0 +1,181 @@
+import { accessSync, constants, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { messageOf } from "../core/message.ts";
+import { Secret } from "../core/secret.ts";
+import type {
+  Config,
+  HttpConfig,
+  KafkaConfig,
+  PipelineConfig,
+  SaslConfig,
+  SinkConfig,
+  TlsConfig,
+} from "./config.ts";
+import { crossCheck } from "./cross-check.ts";
+import type { ConfigDocument } from "./document.ts";
+import type { Path } from "./problems.ts";
+import type { GeneralInput, KafkaInput, PipelineInput, SingleInput, SinkInput } from "./schema.ts";
+import type { ParsedSink } from "./sinks.ts";
+
+export interface NormaliseContext {
+  readonly document: ConfigDocument;
+  readonly baseDir: string;
+  readonly file: string;
+  readonly secrets: readonly Secret[];
+}
+
+const DEFAULT_LEVEL = { zstd: 3, gzip: 6, none: 0 } as const;
+
+/** One shape out of both forms; what contradicts itself or is not there is reported at its place. */
+export function normalise(
+  input: SingleInput | GeneralInput,
+  parsed: readonly (ParsedSink | undefined)[],
+  context: NormaliseContext,
+): Config {
+  const sinks = input.sinks.flatMap((sink, i) => {
+    const own = parsed[i];
+    return own === undefined ? [] : [sinkConfig(sink, own)];
+  });
+  const pipelines =
+    "pipelines" in input
+      ? input.pipelines.map((p, i) => pipelineConfig(p, ["pipelines", i], sinks, context))
+      : [single(input, sinks, context)];
+  const kafka = kafkaConfig(input.kafka, context);
+  const config: Config = {
+    file: context.file,
+    baseDir: context.baseDir,
+    kafka,
+    memoryBytes: input.memory,
+    http: input.http === undefined ? null : httpConfig(input.http),
+    drainTimeoutMs: input.drainTimeout,
+    sinks,
+    pipelines,
+    secrets: context.secrets,
+  };
+  crossCheck(config, "pipelines" in input, context.document);
+  return config;
+}
+
+function single(input: SingleInput, sinks: readonly SinkConfig[], context: NormaliseContext): PipelineConfig {
+  const names = sinks.map((s) => s.name);
+  return pipelineConfig({ ...input, name: "main", sinks: names }, [], sinks, context);
+}
+
+function pipelineConfig(
+  p: PipelineInput,
+  at: Path,
+  sinks: readonly SinkConfig[],
+  context: NormaliseContext,
+): PipelineConfig {
+  const { codec, level, recompress } = p.compression;
+  const { encryption } = p;
+  return {
+    name: p.name,
+    group: p.group,
+    topics: p.topics,
+    start: p.start,
+    batch: { bytes: p.batch.bytes, ageMs: p.batch.age, idleMs: p.batch.idle ?? null },
+    format: p.format,
+    compression: { codec, level: level ?? DEFAULT_LEVEL[codec], recompress },
+    encryption:
+      encryption === undefined
+        ? null
+        : {
+            recipients: encryption.recipients,
+            seedFile: readable([...at, "encryption", "seedFile"], encryption.seedFile, context),
+          },
+    sinks: p.sinks.flatMap((name) => sinks.filter((s) => s.name === name)),
+  };
+}
+
+function sinkConfig(s: SinkInput, { plugin, config }: ParsedSink): SinkConfig {
+  const { concurrency, rate, timeout } = s.limits;
+  return {
+    name: s.name,
+    kind: s.kind,
+    plugin,
+    config,
+    limits: {
+      limit: { concurrency, ...(rate === undefined ? {} : { bytesPerSecond: rate }) },
+      tryTimeoutMs: timeout,
+    },
+    whenAway: { detachMs: s.whenAway === "wait" ? null : s.whenAway.detach },
+    plaintext: s.plaintext,
+  };
+}
+
+function kafkaConfig(k: KafkaInput, context: NormaliseContext): KafkaConfig {
+  return {
+    brokers: k.brokers,
+    clientId: k.clientId,
+    instanceId: k.instanceId ?? null,
+    ssl: k.ssl === undefined ? null : k.ssl === true ? true : tlsConfig(k.ssl, context),
+    sasl: k.sasl === undefined ? null : saslConfig(k.sasl, context),
+    sessionTimeoutMs: k.sessionTimeout,
+    heartbeatMs: k.heartbeat,
+    rackId: k.rackId ?? null,
+  };
+}
+
+function tlsConfig(t: Exclude<KafkaInput["ssl"], true | undefined>, context: NormaliseContext): TlsConfig {
+  const read = (field: "ca" | "cert" | "key"): string | null => {
+    const path = t[field];
+    return path === undefined ? null : pem(["kafka", "ssl", field], path, context);
+  };
+  const key = read("key");
+  return {
+    ca: read("ca"),
+    cert: read("cert"),
+    key: key === null ? null : new Secret(key),
+    passphrase: t.passphrase === undefined ? null : new Secret(t.passphrase),
+    servername: t.servername ?? null,
+    rejectUnauthorized: t.rejectUnauthorized,
+  };
+}
+
+function pem(at: Path, path: string, { document, baseDir }: NormaliseContext): string {
+  const file = resolve(baseDir, path);
+  try {
+    const text = readFileSync(file, "utf8");
+    if (!text.includes("-----BEGIN ")) document.report(at, `${file} is not a PEM file`);
+    return text;
+  } catch (error) {
+    document.report(at, `cannot read ${file}: ${messageOf(error)}`);
+    return "";
+  }
+}
+
+function saslConfig(s: NonNullable<KafkaInput["sasl"]>, context: NormaliseContext): SaslConfig {
+  if (s.mechanism !== "oauthbearer") {
+    const { mechanism, username, password } = s;
+    return { mechanism, username, password: new Secret(password) };
+  }
+  if (s.tokenFile !== undefined) {
+    const file = readable(["kafka", "sasl", "tokenFile"], s.tokenFile, context);
+    return { mechanism: "oauthbearer", source: { file } };
+  }
+  const source = {
+    endpoint: s.tokenEndpoint ?? "",
+    clientId: s.clientId ?? "",
+    clientSecret: new Secret(s.clientSecret ?? ""),
+    scope: s.scope ?? null,
+  };
+  return { mechanism: "oauthbearer", source };
+}
+
+function httpConfig(h: NonNullable<SingleInput["http"]>): HttpConfig {
+  const colon = h.listen.lastIndexOf(":");
+  const host = h.listen.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return { host, port: Number(h.listen.slice(colon + 1)), hosts: h.hosts };
+}
+
+/** The absolute path of a file that has to be readable now. */
+function readable(at: Path, path: string, { document, baseDir }: NormaliseContext): string {
+  const file = resolve(baseDir, path);
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    document.report(at, `cannot read ${file}: ${messageOf(error)}`);
+  }
+  return file;
+}
