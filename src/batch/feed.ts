@@ -11,7 +11,7 @@ import { OpenBatch } from "./open-batch.ts";
 import { type BatchPolicy, TURN_AT_AGE, whyCut } from "./policy.ts";
 import type { Applicant, Turns } from "./turns.ts";
 
-/** What the task asks for; one at a time. */
+/** What the task asks for. */
 export interface BuildRequest {
   readonly start: bigint;
   /** Cut exactly here, as the plan says. */
@@ -60,6 +60,8 @@ interface Job {
 
 /** How often a record batch with a wrong checksum is fetched again before the partition stops. */
 const CRC_TRIES = 3;
+/** Requests that wait for the one being filled, at most. */
+const MAX_WAITING = 8;
 
 /**
  * The stream of one partition, cut into batches. It says what to fetch (`want`) and takes what came
@@ -69,6 +71,8 @@ export class Feed implements Applicant {
   readonly costBytes: number;
   readonly #o: FeedOptions;
   #job: Job | null = null;
+  /** Batches that are planned already wait here for the one before them; as many as plans at most. */
+  readonly #next: Job[] = [];
   #end: bigint | null = null;
   #waitingSince: number | null = null;
   #bytesPerOffset = 500;
@@ -80,24 +84,44 @@ export class Feed implements Applicant {
     options.turns.join(this);
   }
 
-  /** Resolves to the next batch; rejects when aborted or when the records cannot be trusted. */
+  /**
+   * Resolves to the batch; rejects when aborted or when the records cannot be trusted. One batch is
+   * filled at a time, in the order of the calls.
+   */
   build(request: BuildRequest, signal: AbortSignal): Promise<Cut> {
-    assert(this.#job === null, "one batch of a partition is filled at a time");
+    assert(this.#next.length < MAX_WAITING, "no more batches wait than plans fit a commit");
     signal.throwIfAborted();
     return new Promise<Cut>((resolve, reject) => {
       const batch = new OpenBatch(this.#o.scope, request.start, this.#o.pool);
       const job: Job = { request, batch, turn: "asked", byTurns: false, target: null, resolve, reject };
-      this.#job = job;
-      const abort = (): void => {
-        if (this.#job === job) this.#fail(signal.reason);
-      };
+      const abort = (): void => this.#abort(job, signal.reason);
       signal.addEventListener("abort", abort, { once: true });
-      this.#o.turns.ask(this);
+      this.#next.push(job);
+      this.#proceed();
     });
   }
 
+  #abort(job: Job, reason: unknown): void {
+    if (this.#job === job) {
+      this.#fail(reason);
+      return;
+    }
+    const at = this.#next.indexOf(job);
+    if (at < 0) return;
+    this.#next.splice(at, 1);
+    job.reject(reason);
+  }
+
+  #proceed(): void {
+    if (this.#job !== null) return;
+    this.#job = this.#next.shift() ?? null;
+    if (this.#job !== null) this.#o.turns.ask(this);
+  }
+
   close(): void {
-    this.#fail(new ArchiverError("interrupted", "the partition was given up"));
+    const reason = new ArchiverError("interrupted", "the partition was given up");
+    for (const job of this.#next.splice(0)) job.reject(reason);
+    this.#fail(reason);
     this.#o.turns.leave(this);
   }
 
@@ -276,7 +300,7 @@ export class Feed implements Applicant {
     // The turn's reservation goes on with the cut: the sealed bytes take the raw bytes' place.
     const reserved = Math.max(this.costBytes, job.batch.heldBytes);
     job.resolve(job.batch.cut(reason, reserved));
-    this.#o.onWant();
+    this.#proceed();
   }
 
   #fail(error: unknown): void {
@@ -288,5 +312,6 @@ export class Feed implements Applicant {
     if (job.turn === "held") this.#o.budget.release(Math.max(this.costBytes, held));
     else this.#o.turns.withdraw(this);
     job.reject(error);
+    this.#proceed();
   }
 }
