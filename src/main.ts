@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+import { commands } from "./operate/commands.ts";
+import { runCli } from "./operate/cli.ts";
+import { EXIT } from "./operate/exit-code.ts";
+
+/** The only file that ends the process. */
+const stop = new AbortController();
+let signals = 0;
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    signals += 1;
+    // Who asks twice does not want to wait for what is under way; nothing depends on a clean end.
+    if (signals > 1) process.exit(EXIT.interrupted);
+    stop.abort(new Error(`interrupted by ${name}`));
+  });
+}
+
+const { stdout, stderr, env } = process;
+const code = await runCli(process.argv.slice(2), commands, { stdout, stderr, env, signal: stop.signal });
+await Promise.all([flushed(stdout), flushed(stderr)]);
+process.exit(code);
+
+/** What a pipe has not taken yet would be lost by the exit. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || !stream.writable) resolve();
+    else stream.write("", () => resolve());
+  });
+}

@@ -1,0 +1,71 @@
+import { z } from "zod";
+
+const offset = z.bigint().nonnegative();
+const ms = z.number().nonnegative();
+
+const partition = z.strictObject({
+  group: z.string().describe("Consumer group of the pipeline it belongs to"),
+  topic: z.string(),
+  topicId: z.string().describe("base64url; `_` where the broker has none"),
+  partition: z.int().nonnegative(),
+  branch: z.int().nonnegative(),
+  state: z
+    .enum(["locating", "walking", "running", "stopped", "ended", "unassigned", "unknown"])
+    .describe("Of the task that owns it; `unknown` when no daemon was asked"),
+  committed: offset.nullable().describe("Next offset to archive; null: nothing committed yet"),
+  end: offset.nullable().describe("Last stable offset in Kafka; null: not known now"),
+  lag: offset.nullable().describe("end - committed"),
+  pendingPlans: z.array(z.strictObject({ start: offset, end: offset })).describe("As committed in Kafka"),
+  lastBatch: z
+    .strictObject({
+      start: offset,
+      end: offset,
+      records: offset,
+      path: z.string(),
+      size: z.int().nonnegative(),
+      maxTimestamp: z.bigint().nullable(),
+    })
+    .nullable()
+    .describe("The newest whole batch in the primary"),
+  waiting: z.string().nullable().describe("Why nothing moves, in words; null: it moves, or it is not known"),
+  oldestUnconfirmedMs: ms.nullable().describe("Age of the oldest record that not every sink has confirmed"),
+  inFlight: z.int().nonnegative().describe("Batches that are built, sealed or delivered now"),
+});
+
+const sink = z.strictObject({
+  name: z.string(),
+  kind: z.string(),
+  primary: z.boolean(),
+  state: z.enum(["ok", "retrying", "parked", "unreachable", "unknown"]),
+  since: z.string().nullable().describe("RFC 3339"),
+  lastError: z.string().nullable(),
+  next: z.string().nullable().describe("When it is tried again, or what to do"),
+  behind: offset.nullable().describe("Offsets that the primary has and this sink has not; null: not known"),
+});
+
+/** What /api/status and `status --json` answer. Offsets are integer literals of up to 64 bits. */
+export const statusReport = z.strictObject({
+  tool: z.string(),
+  version: z.string(),
+  source: z.enum(["daemon", "outside"]).describe("`outside`: by `status`, which asked Kafka and the sinks itself"),
+  group: z.string().describe("Of the first pipeline"),
+  clusterId: z.string().nullable(),
+  partitions: z.array(partition),
+  sinks: z.array(sink),
+  memory: z
+    .strictObject({ limit: z.int().nonnegative(), used: z.int().nonnegative() })
+    .nullable()
+    .describe("Bytes of the budget; null when no daemon was asked"),
+  member: z
+    .strictObject({
+      id: z.string(),
+      generation: z.int(),
+      instanceId: z.string().nullable(),
+    })
+    .nullable()
+    .describe("Of the first pipeline's group; null: not a member now"),
+});
+
+export type StatusReport = z.output<typeof statusReport>;
+export type PartitionStatus = z.output<typeof partition>;
+export type SinkStatus = z.output<typeof sink>;

@@ -1,0 +1,149 @@
+import { existsSync } from "node:fs";
+import { Command as Commander, CommanderError, Option } from "commander";
+import { builtInSinks } from "../../sinks/index.ts";
+import type { Config } from "../config/config.ts";
+import { loadConfig } from "../config/load.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { nodeClock, nodeRandom } from "../daemon/node-ports.ts";
+import { Arguments } from "./arguments.ts";
+import type { Command, CommandContext, CommandOption } from "./command.ts";
+import { EXIT, type ExitCode, exitCodeOf } from "./exit-code.ts";
+import { Output, type OutputOptions } from "./output.ts";
+import { TOOL, VERSION } from "./version.ts";
+
+export const DEFAULT_CONFIG = "./bulk-archiver.yaml";
+
+export interface CliHost extends Pick<OutputOptions, "stdout" | "stderr"> {
+  readonly env: NodeJS.ProcessEnv;
+  /** Aborts at the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs one command line and answers the exit code; never throws and never exits. */
+export async function runCli(
+  argv: readonly string[],
+  commands: readonly Command[],
+  host: CliHost,
+): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const program = buildProgram(commands, host, async (command, values) => {
+    code = await runCommand(command, values, host);
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    // commander has printed it already; help and version come this way too.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    // Options are parsed outside of any command: what they refuse comes here.
+    const json = argv.includes("--json");
+    await new Output({ ...host, json, debug: argv.includes("--debug") }).error(error);
+    return exitCodeOf(error, host.signal);
+  }
+}
+
+type Action = (command: Command, values: Record<string, unknown>) => Promise<void>;
+
+export function buildProgram(commands: readonly Command[], host: CliHost, action: Action): Commander {
+  const program = new Commander("bulk-archiver")
+    .description("Moves Kafka topics into durable stores in bulk: every record once, the same bytes in every sink.")
+    .version(VERSION, "--version")
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      writeErr: (text) => host.stderr.write(text),
+      outputError: (text, write) => write(usageError(text)),
+    });
+  for (const command of commands) addCommand(program, command, action);
+  program.addHelpText("after", "\nEvery command has --help with examples. Exit codes: 0 done, 1 unexpected failure,\n2 usage or configuration, 3 verification found a difference, 4 a needed service is\nunreachable, 130 interrupted.");
+  return program;
+}
+
+const usageError = (text: string): string => {
+  const [first = "", ...more] = text.trim().split("\n");
+  const hint = more.length === 0 ? "" : ` ${more.join(" ").trim()}`;
+  return `bulk-archiver: ${first.replace(/^error: /, "")}${hint}\nnext: See --help.\n`;
+};
+
+function addCommand(program: Commander, command: Command, action: Action): void {
+  const sub = program
+    .command(command.name)
+    .summary(command.summary)
+    .description(command.details === undefined ? command.summary : `${command.summary}\n\n${command.details}`)
+    .allowExcessArguments(false);
+  for (const option of command.options) sub.addOption(commanderOption(option));
+  for (const option of commonOptions(command)) sub.addOption(commanderOption(option));
+  const examples = command.examples.map((line) => `  $ ${line}`).join("\n");
+  sub.addHelpText("after", `\nExamples:\n${examples}`);
+  sub.action(async () => action(command, sub.opts()));
+}
+
+/** What every command has. */
+export function commonOptions(command: Command): readonly CommandOption[] {
+  return [
+    { flags: "--config <file>", text: `configuration file (default ${DEFAULT_CONFIG})` },
+    ...(command.schema === null ? [] : [{ flags: "--json", text: "one JSON document on stdout" }]),
+    { flags: "--debug", text: "stack traces with errors" },
+  ];
+}
+
+function commanderOption(o: CommandOption): Option {
+  const option = new Option(o.flags, o.repeat === true ? `${o.text} (may be repeated)` : o.text);
+  if (o.required === true) option.makeOptionMandatory();
+  const { parse } = o;
+  if (o.repeat === true) {
+    return option.argParser(
+      (text: string, before: readonly unknown[] | undefined) => [...(before ?? []), named(o, text)],
+    );
+  }
+  return parse === undefined ? option : option.argParser((text: string) => named(o, text));
+}
+
+/** An option's parse error, with the option's name. */
+function named({ flags, parse }: CommandOption, text: string): unknown {
+  if (parse === undefined) return text;
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof ArchiverError)) throw error;
+    throw new ArchiverError(error.code, `${flags.split(" ")[0]}: ${error.message}`, { cause: error });
+  }
+}
+
+async function runCommand(
+  command: Command,
+  values: Record<string, unknown>,
+  host: CliHost,
+): Promise<ExitCode> {
+  const { env, signal, stdout, stderr } = host;
+  const args = new Arguments(values);
+  const out = new Output({ stdout, stderr, json: args.flag("json"), debug: args.flag("debug") });
+  const config = configOnce(args.text("config"), env);
+  const ports = { clock: nodeClock, random: nodeRandom };
+  const context: CommandContext = { config, out, tool: TOOL, version: VERSION, env, signal, ...ports };
+  try {
+    const code = await command.run(args, context);
+    return signal.aborted && command.drains !== true ? EXIT.interrupted : code;
+  } catch (error) {
+    const code = exitCodeOf(error, signal);
+    if (code === EXIT.interrupted) out.note("bulk-archiver: interrupted");
+    else await out.error(error);
+    return code;
+  }
+}
+
+function configOnce(path: string | undefined, env: NodeJS.ProcessEnv): () => Promise<Config> {
+  let loading: Promise<Config> | undefined;
+  return () => {
+    loading ??= loadConfig(configPath(path), { env, kinds: builtInSinks });
+    return loading;
+  };
+}
+
+function configPath(path: string | undefined): string {
+  if (path !== undefined) return path;
+  if (existsSync(DEFAULT_CONFIG)) return DEFAULT_CONFIG;
+  throw new ArchiverError("usage", `--config FILE is missing, and there is no ${DEFAULT_CONFIG} here`);
+}

@@ -1,0 +1,7 @@
+import type { Command } from "./command.ts";
+import { keygenCommand } from "./keygen.ts";
+import { listCommand } from "./list.ts";
+import { runCommand } from "./run.ts";
+
+/** Every command there is, in the order of the help. */
+export const commands: readonly Command[] = [runCommand, listCommand, keygenCommand];

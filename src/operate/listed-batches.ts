@@ -1,0 +1,93 @@
+import type { Description } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { parseManifest } from "../core/manifest.ts";
+import { batchId, type Scope } from "../core/scope.ts";
+import type { Listed, Sink } from "../sdk/sink.ts";
+import type { Bound } from "./offset-bound.ts";
+
+/** One batch as `list --json` shows it. */
+export interface ListedBatch extends Scope {
+  readonly sink: string;
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly records: bigint;
+  /** Below the sink's prefix. */
+  readonly path: string;
+  readonly size: number;
+  readonly minTimestamp: bigint | null;
+  readonly maxTimestamp: bigint | null;
+  /** `pending`: data is there and its manifest is not yet. */
+  readonly state: "whole" | "pending";
+}
+
+export interface ListRange {
+  readonly from: Bound | undefined;
+  /** Exclusive. */
+  readonly to: Bound | undefined;
+}
+
+/**
+ * The batches of one scope that hold offsets of the range, in order. A time picks whole batches by their
+ * timestamps: no file is opened.
+ */
+export async function* listedBatches(
+  named: { readonly name: string; readonly sink: Sink },
+  scope: Scope,
+  { from, to }: ListRange,
+  signal: AbortSignal,
+): AsyncGenerator<ListedBatch> {
+  const { name, sink } = named;
+  const first = await firstStart(sink, scope, from, signal);
+  let begun = false;
+  for await (const listed of sink.list(scope, first, signal)) {
+    const batch = await describe(sink, scope, listed, signal);
+    if (batch === undefined) continue;
+    const { description: d } = batch;
+    begun ||= isIn(d, from);
+    if (!begun) continue;
+    if (to !== undefined && isPast(d, to)) return;
+    const { start, end, records, minTimestamp, maxTimestamp } = d;
+    const times = { minTimestamp, maxTimestamp };
+    const { path, size } = d.seal;
+    yield { sink: name, ...scope, start, end, records, path, size, ...times, state: batch.state };
+  }
+}
+
+/** Where to begin listing: the batch that holds the offset, or the beginning. */
+async function firstStart(
+  sink: Sink,
+  scope: Scope,
+  from: Bound | undefined,
+  signal: AbortSignal,
+): Promise<bigint> {
+  if (from === undefined || !("offset" in from)) return 0n;
+  const floor = await sink.floor(scope, from.offset, signal);
+  return floor !== undefined && floor.end > from.offset ? floor.start : from.offset;
+}
+
+const isIn = (d: Description, from: Bound | undefined): boolean => {
+  if (from === undefined) return true;
+  return "offset" in from ? d.end > from.offset : (d.maxTimestamp ?? -1n) >= from.timeMs;
+};
+
+const isPast = (d: Description, to: Bound): boolean =>
+  "offset" in to ? d.start >= to.offset : (d.minTimestamp ?? -1n) >= to.timeMs;
+
+async function describe(
+  sink: Sink,
+  scope: Scope,
+  listed: Listed,
+  signal: AbortSignal,
+): Promise<{ description: Description; state: ListedBatch["state"] } | undefined> {
+  const key = { ...scope, start: listed.start };
+  if (listed.manifest !== undefined) {
+    const bytes = await sink.manifest(key, signal);
+    if (bytes !== undefined) return { description: parseManifest(bytes), state: "whole" };
+  }
+  const found = await sink.stat(key, "cheap", signal);
+  if (found.is === "whole") return { description: found.manifest, state: "whole" };
+  if (found.is === "data") return { description: found.description, state: "pending" };
+  // Between the listing and the look it may have been set aside.
+  if (found.is === "absent") return undefined;
+  throw new ArchiverError("manifest-invalid", `${batchId(key)}: ${found.reason}`);
+}

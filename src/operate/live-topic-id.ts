@@ -1,0 +1,33 @@
+import type { Config } from "../config/config.ts";
+import { kafkaOptions } from "../config/kafka-options.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { KafkaClient } from "../kafka/client/kafka-client.ts";
+import type { LiveTopicId } from "./choose-scopes.ts";
+import type { CommandContext } from "./command.ts";
+import { quietLog } from "./quiet-log.ts";
+
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Asks Kafka only when the archive holds several incarnations of a topic. Kafka may be gone for good
+ * when an archive is read, so that it does not answer is said and then the newest one counts.
+ */
+export const liveTopicId =
+  (config: Config, { signal, out }: Pick<CommandContext, "signal" | "out">): LiveTopicId =>
+  async (topic) => {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const options = { ...kafkaOptions(config.kafka), connectionTimeoutMs: 2_000 };
+    let client: KafkaClient | undefined;
+    try {
+      client = await KafkaClient.open(options, quietLog, limit);
+      const { topics } = await client.metadata([topic], limit);
+      return topics.find((t) => t.topic === topic && t.error === undefined)?.topicId;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof ArchiverError) && !limit.aborted) throw error;
+      out.note(`topic ${topic} was created more than once and Kafka does not say which is live: taking the newest`);
+      return undefined;
+    } finally {
+      await client?.close();
+    }
+  };
