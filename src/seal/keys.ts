@@ -1,0 +1,137 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { mkdir, open, readFile, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { blake3Hex } from "../core/digest.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { messageOf } from "../core/message.ts";
+import {
+  decodeIdentity,
+  decodeRecipient,
+  encodeIdentity,
+  encodeRecipient,
+  hkdf,
+  privateKey,
+  rawPublic,
+} from "./x25519.ts";
+
+export const SEED_BYTES = 32;
+const NO_SALT = Buffer.alloc(0);
+/** Key files are a few lines; more is another file by mistake. */
+const MAX_KEY_FILE_BYTES = 64 << 10;
+
+export interface Seed {
+  readonly keyId: string;
+  /** 32 bytes. */
+  readonly secret: Buffer;
+}
+
+/** Name of a seed that the file gives none: it tells seeds apart and says nothing about them. */
+const nameOf = (secret: Uint8Array): string => blake3Hex(secret).slice(0, 8);
+
+/** One seed a line, the first is active: 64 hex digits, or `keyId:` before them; `#` begins a comment. */
+export async function loadSeeds(path: string): Promise<readonly Seed[]> {
+  const seeds: Seed[] = [];
+  for (const [n, line] of (await linesOf(path, "seed file")).entries()) {
+    const found = /^(?:([A-Za-z0-9._-]{1,32}):)?([0-9a-fA-F]{64})$/.exec(line);
+    if (found === null) {
+      throw new ArchiverError(
+        "key-invalid",
+        `seed file ${path}, entry ${n + 1}: expected 64 hex digits, or a key id, a colon and 64 hex digits`,
+      );
+    }
+    const secret = Buffer.from(found[2] ?? "", "hex");
+    const keyId = found[1] ?? nameOf(secret);
+    if (seeds.some((s) => s.keyId === keyId)) {
+      throw new ArchiverError("key-invalid", `seed file ${path}: key id ${keyId} is there twice`);
+    }
+    seeds.push({ keyId, secret });
+  }
+  if (seeds.length > 0) return seeds;
+  throw new ArchiverError("key-invalid", `seed file ${path} holds no seed; make one with keygen`);
+}
+
+/** The raw X25519 secret keys of an age identity file. */
+export async function loadIdentities(path: string): Promise<readonly Buffer[]> {
+  const lines = await linesOf(path, "identity file");
+  const keys = lines.map((line) => decodeIdentity(line));
+  if (keys.length > 0) return keys;
+  throw new ArchiverError("key-invalid", `identity file ${path} holds no AGE-SECRET-KEY-1… line`);
+}
+
+/** @throws ArchiverError key-invalid, naming the recipient */
+export function checkRecipients(recipients: readonly string[]): void {
+  for (const r of recipients) decodeRecipient(r);
+}
+
+async function linesOf(path: string, what: string): Promise<string[]> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new ArchiverError("key-invalid", `${what} ${path}: ${messageOf(cause)}`, { cause });
+  }
+  if (bytes.length > MAX_KEY_FILE_BYTES) {
+    throw new ArchiverError("key-invalid", `${what} ${path}: ${bytes.length} bytes are no key file`);
+  }
+  return bytes
+    .toString("utf8")
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+/** Writes `identity` and `seed` (0600) into a folder; never replaces a file. */
+export async function keygen(dir: string): Promise<{ recipient: string }> {
+  const raw = randomBytes(32);
+  const recipient = encodeRecipient(rawPublic(privateKey(raw)));
+  const seed = randomBytes(SEED_BYTES);
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new ArchiverError("usage", `${dir}: ${messageOf(cause)}`, { cause });
+  }
+  const identity = join(dir, "identity");
+  await writeNew(identity, `# public key: ${recipient}\n${encodeIdentity(raw)}\n`);
+  try {
+    await writeNew(join(dir, "seed"), `${seed.toString("hex")}\n`);
+  } catch (error) {
+    // Half a pair helps nobody: the identity has just been made and opens nothing yet.
+    await unlink(identity);
+    throw error;
+  }
+  return { recipient };
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  try {
+    const file = await open(path, "wx", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    const there = (cause as NodeJS.ErrnoException).code === "EEXIST";
+    const why = there ? "is there already and is never overwritten" : messageOf(cause);
+    throw new ArchiverError("usage", `${path}: ${why}`, { cause });
+  }
+}
+
+/** Key of the MAC that manifests carry. */
+export const manifestMacKey = (seed: Uint8Array): Buffer =>
+  hkdf(seed, NO_SALT, "bulk-archiver/1/manifest-mac");
+
+/** Lets a daemon that holds no identity compare content: HMAC under the seed over batch id and digest. */
+export const contentCheck = (seed: Uint8Array, batchId: string, digestHex: string): string =>
+  createHmac("sha256", hkdf(seed, NO_SALT, "bulk-archiver/1/content-check"))
+    .update(batchId)
+    .update("\n")
+    .update(Buffer.from(digestHex, "hex"))
+    .digest("hex");
+
+/** The content digest of an encrypted file, keyed by its file key: an identity alone can check it. */
+export const contentTag = (fileKey: Uint8Array, digestHex: string): string =>
+  createHmac("sha256", hkdf(fileKey, NO_SALT, "bulk-archiver/1/content"))
+    .update(Buffer.from(digestHex, "hex"))
+    .digest("hex");

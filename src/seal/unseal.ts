@@ -1,0 +1,138 @@
+import { gunzipSync } from "node:zlib";
+import { Blake3Hasher } from "@napi-rs/blake-hash";
+import type { Description } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
+import type { ArchivedRecord } from "../core/record.ts";
+import { verifyCrc } from "../record-batch/crc.ts";
+import { segmentBatches } from "../record-batch/header.ts";
+import { decodeRecords } from "../record-batch/records.ts";
+import { openAge } from "./age-read.ts";
+import { contentTag } from "./keys.ts";
+import { parseLine } from "./ndjson.ts";
+import { unframed } from "./zstd.ts";
+
+export interface OpenOptions {
+  /** Raw X25519 secret keys; none are needed for a file in the clear. */
+  readonly identities: readonly Uint8Array[];
+  /** Content beyond it is refused, whatever the manifest says. @default 2 GiB */
+  readonly maxContentBytes?: number;
+}
+
+/**
+ * A batch's content, checked on the way: sealed digest and size, encryption, frames, content size and
+ * digest. What is wrong may show only at the end: who uses pieces before it must not act on them.
+ * One stored file is in memory at a time.
+ *
+ * @throws ArchiverError sealed-invalid, identity-needed
+ */
+export async function* openContent(
+  d: Description,
+  stream: AsyncIterable<Uint8Array>,
+  options: OpenOptions,
+): AsyncGenerator<Uint8Array> {
+  const limit = Math.min(d.seal.contentSize, options.maxContentBytes ?? 2 ** 31);
+  const sealed = checkSealed(d, stream);
+  const opened =
+    d.seal.encryption === "age" ? await openAge(sealed, identitiesFor(d, options)) : { plain: sealed };
+  const hasher = new Blake3Hasher();
+  let size = 0;
+  for (const piece of decompressed(d, Buffer.concat(await all(opened.plain)), limit)) {
+    hasher.update(piece);
+    size += piece.length;
+    yield piece;
+  }
+  if (size !== d.seal.contentSize) {
+    throw invalid(d, `${size} bytes of content, the description says ${d.seal.contentSize}`);
+  }
+  const digest = hasher.digest("hex");
+  const right =
+    "digest" in d.content
+      ? d.content.digest === digest
+      : "fileKey" in opened && d.content.tag === contentTag(opened.fileKey, digest);
+  if (!right) throw invalid(d, "its content is not what the description says (digest)");
+}
+
+/** The records of a batch, a record batch or a thousand lines at a time. */
+export async function* readRecords(
+  d: Description,
+  content: AsyncIterable<Uint8Array>,
+): AsyncGenerator<readonly ArchivedRecord[]> {
+  // Collected first: a digest that does not fit shows at the end, and no record is given before it.
+  const bytes = Buffer.concat(await all(content));
+  if (d.format === "segment") {
+    for (const batch of segmentBatches(bytes)) {
+      if (!verifyCrc(batch.bytes)) {
+        throw invalid(d, `the record batch at offset ${batch.header.baseOffset} has a wrong CRC32C`);
+      }
+      yield decodeRecords(batch.bytes);
+    }
+    return;
+  }
+  let records: ArchivedRecord[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(10, from);
+    if (end < 0) throw invalid(d, "its last line has no end");
+    records.push(parseLine(bytes.toString("utf8", from, end)));
+    from = end + 1;
+    if (records.length === 1_000) {
+      yield records;
+      records = [];
+    }
+  }
+  if (records.length > 0) yield records;
+}
+
+async function* checkSealed(
+  d: Description,
+  stream: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const hasher = new Blake3Hasher();
+  let size = 0;
+  for await (const piece of stream) {
+    hasher.update(piece);
+    size += piece.length;
+    if (size > d.seal.size) throw invalid(d, `more than its ${d.seal.size} bytes`);
+    yield piece;
+  }
+  if (size !== d.seal.size) throw invalid(d, `${size} bytes, the description says ${d.seal.size}`);
+  if (hasher.digest("hex") !== d.seal.digest) throw invalid(d, "its digest is not the description's");
+}
+
+function identitiesFor(d: Description, { identities }: OpenOptions): readonly Uint8Array[] {
+  if (identities.length > 0) return identities;
+  throw new ArchiverError(
+    "identity-needed",
+    `${d.seal.path} is encrypted to ${d.seal.recipients.join(", ")}`,
+  );
+}
+
+function* decompressed(d: Description, plain: Buffer, limit: number): Generator<Uint8Array> {
+  switch (d.seal.codec) {
+    case "none":
+      yield plain;
+      return;
+    case "gzip":
+      yield gunzip(d, plain, limit);
+      return;
+    case "zstd":
+      yield* unframed(plain, limit);
+      return;
+  }
+}
+
+function gunzip(d: Description, plain: Buffer, limit: number): Buffer {
+  try {
+    return gunzipSync(plain, { maxOutputLength: Math.max(1, limit) });
+  } catch (cause) {
+    throw invalid(d, `gzip: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+}
+
+async function all(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return pieces;
+}
+
+const invalid = (d: Description, text: string, cause?: unknown): ArchiverError =>
+  new ArchiverError("sealed-invalid", `${d.seal.path}: ${text}`, { cause });

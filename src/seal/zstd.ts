@@ -1,0 +1,119 @@
+import { Compressor } from "zstd-napi";
+import binding from "zstd-napi/binding.js";
+import { ArchiverError } from "../core/errors.ts";
+
+/**
+ * A zstd file of independent frames and a table of them (the "seekable format" of the zstd project's
+ * contrib), so that `zstd -d` reads it and a reader can start at any frame.
+ */
+export const FRAME_BYTES = 1 << 20;
+const MAX_BLOCK_BYTES = 128 << 10;
+const FRAME_MAGIC = 0xfd2fb528;
+const SKIPPABLE_MAGIC = 0x184d2a5e;
+const SEEK_MAGIC = 0x8f92eab1;
+const SEEK_FOOTER_BYTES = 9;
+const SKIPPABLE_HEADER_BYTES = 8;
+/** Frames of one file at most: far beyond any batch, and a bound for what a table may claim. */
+const MAX_FRAMES = 1 << 20;
+
+/** Each piece (≤ 1 MiB) as one compressed frame with size and checksum, then the table. */
+export function compressed(pieces: Iterable<Uint8Array>, level: number): Uint8Array[] {
+  const compressor = new Compressor();
+  compressor.setParameters({ compressionLevel: level, checksumFlag: true, contentSizeFlag: true });
+  return framed(pieces, (piece) => [compressor.compress(piece)]);
+}
+
+/** Each piece as one frame of raw blocks: the bytes themselves between headers, nothing copied. */
+export const stored = (pieces: Iterable<Uint8Array>): Uint8Array[] => framed(pieces, rawFrame);
+
+function framed(
+  pieces: Iterable<Uint8Array>,
+  frame: (piece: Uint8Array) => readonly Uint8Array[],
+): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  const table: [size: number, contentSize: number][] = [];
+  for (const piece of pieces) {
+    const parts = frame(piece);
+    out.push(...parts);
+    table.push([parts.reduce((n, p) => n + p.length, 0), piece.length]);
+  }
+  out.push(seekTable(table));
+  return out;
+}
+
+function rawFrame(piece: Uint8Array): Uint8Array[] {
+  const head = Buffer.alloc(9);
+  head.writeUInt32LE(FRAME_MAGIC, 0);
+  // Four bytes of content size, a single segment, no checksum, no dictionary.
+  head.writeUInt8(0xa0, 4);
+  head.writeUInt32LE(piece.length, 5);
+  const parts: Uint8Array[] = [head];
+  for (let at = 0; at < piece.length || at === 0; at += MAX_BLOCK_BYTES) {
+    const size = Math.min(MAX_BLOCK_BYTES, piece.length - at);
+    const last = at + size >= piece.length ? 1 : 0;
+    const header = Buffer.alloc(3);
+    header.writeUIntLE((size << 3) | last, 0, 3);
+    parts.push(header, piece.subarray(at, at + size));
+  }
+  return parts;
+}
+
+function seekTable(frames: readonly (readonly [number, number])[]): Buffer {
+  const body = 8 * frames.length + SEEK_FOOTER_BYTES;
+  const table = Buffer.alloc(SKIPPABLE_HEADER_BYTES + body);
+  table.writeUInt32LE(SKIPPABLE_MAGIC, 0);
+  table.writeUInt32LE(body, 4);
+  let at = SKIPPABLE_HEADER_BYTES;
+  for (const [size, contentSize] of frames) {
+    table.writeUInt32LE(size, at);
+    table.writeUInt32LE(contentSize, at + 4);
+    at += 8;
+  }
+  table.writeUInt32LE(frames.length, at);
+  table.writeUInt32LE(SEEK_MAGIC, at + 5);
+  return table;
+}
+
+/**
+ * The content of a whole zstd file, frame by frame. The table is not trusted: it has to say what the
+ * frames are. @throws ArchiverError sealed-invalid for missing frames, anything after the table, or
+ * content beyond `maxBytes`
+ */
+export function* unframed(file: Uint8Array, maxBytes: number): Generator<Uint8Array> {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const seen: [number, number][] = [];
+  let at = 0;
+  let total = 0;
+  while (at + 4 <= bytes.length && bytes.readUInt32LE(at) === FRAME_MAGIC) {
+    const { size, content } = frameAt(bytes.subarray(at), maxBytes - total);
+    if (seen.length >= MAX_FRAMES) throw invalid(`more than ${MAX_FRAMES} frames`);
+    seen.push([size, content.length]);
+    at += size;
+    total += content.length;
+    yield content;
+  }
+  if (!bytes.subarray(at).equals(seekTable(seen))) {
+    throw invalid(`at byte ${at} of ${bytes.length}: not the table of the ${seen.length} frames before it`);
+  }
+}
+
+function frameAt(rest: Buffer, roomBytes: number): { size: number; content: Uint8Array } {
+  try {
+    const size = binding.findFrameCompressedSize(rest);
+    const frame = rest.subarray(0, size);
+    const contentSize = binding.getFrameContentSize(frame);
+    if (contentSize === null || contentSize > FRAME_BYTES || contentSize > roomBytes) {
+      throw invalid(`a frame that claims ${String(contentSize)} bytes of content`);
+    }
+    const content = Buffer.allocUnsafe(contentSize);
+    const got = new binding.DCtx().decompress(content, frame);
+    if (got !== contentSize) throw invalid(`a frame of ${got} bytes that claims ${contentSize}`);
+    return { size, content };
+  } catch (cause) {
+    if (cause instanceof ArchiverError) throw cause;
+    throw invalid(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+const invalid = (text: string, cause?: unknown): ArchiverError =>
+  new ArchiverError("sealed-invalid", `zstd: ${text}`, { cause });
