@@ -1,7 +1,9 @@
+import { catCommand } from "./cat.ts";
 import type { Command } from "./command.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
 import { runCommand } from "./run.ts";
+import { verifyCommand } from "./verify.ts";
 
 /** Every command there is, in the order of the help. */
-export const commands: readonly Command[] = [runCommand, listCommand, keygenCommand];
+export const commands: readonly Command[] = [runCommand, listCommand, catCommand, verifyCommand, keygenCommand];

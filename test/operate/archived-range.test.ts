@@ -3,15 +3,13 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { dataPath, manifestPath } from "../../src/core/layout.ts";
-import { batchId, type Scope, scopeText } from "../../src/core/scope.ts";
+import { manifestPath } from "../../src/core/layout.ts";
 import { archivedRange, type ReadBatch } from "../../src/operate/archived-range.ts";
 import { writeChunks } from "../../src/operate/chunk-output.ts";
 import { parseBound } from "../../src/operate/offset-bound.ts";
-import { chooseScopes, type ScopeFilter } from "../../src/operate/scope-choice.ts";
 import { contentRecords } from "../../src/operate/verify/content-records.ts";
 import { readStored } from "../../src/operate/verify/stored-file.ts";
-import { content, describePlain, drop, never, newSink, SampleChain, sampleRecords, SCOPE, type SampleSink } from "./sample-archive.ts";
+import { drop, never, newSink, SampleChain, SCOPE, type SampleSink } from "./sample-archive.ts";
 
 describe("a range of the archive", () => {
   let sink: SampleSink;
@@ -64,28 +62,6 @@ describe("a range of the archive", () => {
     await expect(offsets("15")).rejects.toMatchObject({ code: "verification-failed" });
     expect(await offsets("3", "10")).toEqual([4, 5, 6, 7, 8, 9]);
     expect((await offsets("20")).length).toBe(9);
-  });
-
-  it("takes the live incarnation of a topic, else the one archived last, and the newest branch", async () => {
-    const publish = async (over: Partial<Scope>, start: bigint): Promise<void> => {
-      const scope = { ...SCOPE, ...over };
-      const plain = content("segment", sampleRecords(start), scope);
-      const d = { ...describePlain("segment", start, plain, plain, "none"), ...scope, batchId: batchId({ ...scope, start }) };
-      const path_ = dataPath(d, { format: "segment", codec: "none", encrypted: false });
-      const chain = new SampleChain([sink]);
-      await chain.publish({ ...d, seal: { ...d.seal, path: path_ } }, plain);
-    };
-    const second = "BBBBBBBBBBBBBBBBBBBBBQ";
-    await publish({ topicId: second }, 500n);
-    await publish({ topicId: second, branch: 1 }, 505n);
-    await publish({ topicId: second, partition: 1 }, 0n);
-    const choose = async (filter: ScopeFilter, live?: string): Promise<string[]> =>
-      (await chooseScopes(sink.sink, filter, () => live, never)).map(scopeText);
-    expect(await choose({})).toEqual([`logs/${second}/0/1`, `logs/${second}/1/0`]);
-    expect(await choose({}, SCOPE.topicId)).toEqual([scopeText(SCOPE)]);
-    expect(await choose({ topicId: SCOPE.topicId })).toEqual([scopeText(SCOPE)]);
-    expect(await choose({ partition: 0, branch: 0 })).toEqual([`logs/${second}/0/0`]);
-    await expect(choose({ topic: "logs", partition: 7 })).rejects.toMatchObject({ code: "nothing-in-scope" });
   });
 
   it.each(["", "x", "-1", "2026-13-01T00:00:00Z", "2026-01-01"])("refuses %j as a bound", (text) => {

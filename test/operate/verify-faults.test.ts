@@ -11,6 +11,7 @@ import { content, describePlain, drop, never, newSink, openFolder, SampleChain, 
 
 /** Every fault is planted in an archive that was published as the daemon publishes. */
 const MAC_KEY = Buffer.alloc(32, 7);
+const SEEDS = new Map([["k1", { mac: MAC_KEY, contentCheck: MAC_KEY }]]);
 const STARTS = [0n, 10n, 20n, 30n, 40n];
 
 const open: Opener = async (manifest, stored) => {
@@ -27,8 +28,8 @@ const verify = (sinks: readonly SampleSink[], over: Partial<ArchiveOptions> = {}
     {
       sinks,
       filter: {},
-      macKeys: new Map([["k1", MAC_KEY]]),
-      deep: deepCheck(open),
+      seeds: SEEDS,
+      deep: deepCheck(open, SEEDS),
       samplePercent: 100,
       across: sinks.length > 1,
       tailWaitMs: 0,
@@ -219,7 +220,7 @@ describe.each(["segment", "ndjson"] as const)("faults planted in a %s archive", 
       }
     }
     // Links and digests are right; only the seed and the accounting of offsets tell.
-    const verdict = await verify([forger], { macKeys: new Map() });
+    const verdict = await verify([forger], { seeds: new Map() });
     expect(found(verdict)).toEqual(["record-missing@20", "record-count@20"]);
     expect(found(await verify([forger], { deep: undefined }))).toEqual(["mac-missing@0"]);
     const problems = verdict.sinks[0]?.partitions[0]?.problems ?? [];

@@ -36,7 +36,7 @@ describe("the report of verify", () => {
     tool: "bulk-archiver 0.0.0",
     sinks: [a, b],
     filter: {},
-    macKeys: new Map(),
+    seeds: new Map(),
     open: async (_manifest, stored) => ({
       content: (async function* () {
         yield zstdDecompressSync(stored);

@@ -1,16 +1,17 @@
 import type { Manifest } from "../../core/description.ts";
 import type { ArchiveIdentity } from "../../sdk/sink.ts";
+import type { SeedKeys } from "./foreign-keys.ts";
 import { macMatches, ownGenesis } from "./own-manifest.ts";
 import type { Tally } from "./tally.ts";
 
-/** Keys for manifest MACs by the id of the seed's line; empty without a seed. */
-export type MacKeys = ReadonlyMap<string, Uint8Array>;
+/** By the id of the seed's line; empty without a seed. */
+export type Seeds = ReadonlyMap<string, SeedKeys>;
 
 /** Follows the batches of one scope in order: gaps, overlaps, links and MACs. */
 export class ChainCheck {
   readonly #tally: Tally;
   readonly #identity: ArchiveIdentity | undefined;
-  readonly #keys: MacKeys;
+  readonly #keys: Seeds;
   /** Undefined at the beginning and after a manifest that could not be read. */
   #end: bigint | undefined;
   #link: string | undefined;
@@ -18,7 +19,7 @@ export class ChainCheck {
   #signed = false;
   #unsigned: { start: bigint; count: number } | undefined;
 
-  constructor(tally: Tally, identity: ArchiveIdentity | undefined, keys: MacKeys) {
+  constructor(tally: Tally, identity: ArchiveIdentity | undefined, keys: Seeds) {
     this.#tally = tally;
     this.#identity = identity;
     this.#keys = keys;
@@ -74,7 +75,7 @@ export class ChainCheck {
     this.#signed = true;
     const named = m.seal.keyId === undefined ? undefined : this.#keys.get(m.seal.keyId);
     const keys = named === undefined ? [...this.#keys.values()] : [named];
-    if (!keys.some((key) => macMatches(bytes, m, key))) {
+    if (!keys.some((key) => macMatches(bytes, m, key.mac))) {
       say("mac-wrong", "its MAC is not that of any configured seed: forged, altered, or another seed");
     }
   }

@@ -3,6 +3,7 @@ import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { contentRecords } from "./content-records.ts";
 import type { ForeignRecord } from "./foreign-decoder.ts";
+import { checkOf, type SeedKeys } from "./foreign-keys.ts";
 import { OffsetAccount } from "./offset-account.ts";
 import type { DeepCheck } from "./walk-scope.ts";
 
@@ -16,9 +17,12 @@ export interface Opened {
 /** @throws ArchiverError `sealed-invalid` or `format-invalid`, also while the content is read. */
 export type Opener = (manifest: Manifest, stored: Uint8Array, signal: AbortSignal) => Promise<Opened>;
 
-/** Opens the file, decodes every record, and accounts for every byte and every offset. */
+/**
+ * Opens the file, decodes every record, and accounts for every byte and every offset.
+ * `seeds` by key id: with them the keyed content check of a manifest is checked too.
+ */
 export const deepCheck =
-  (open: Opener): DeepCheck =>
+  (open: Opener, seeds: ReadonlyMap<string, SeedKeys>): DeepCheck =>
   async (manifest, stored, tally, signal) => {
     const say = (code: string, text: string): void =>
       tally.problem({ code, path: manifest.seal.path, start: manifest.start, text });
@@ -31,7 +35,7 @@ export const deepCheck =
         checkTime(record, manifest, say);
       }
       account.finish();
-      seen.compare(manifest, opened.tagOf, say);
+      seen.compare(manifest, opened.tagOf, seeds, say);
     } catch (error) {
       if (!isDamage(error)) throw error;
       say(error.code === "sealed-invalid" ? "file-damaged" : "records-damaged", error.message);
@@ -76,6 +80,7 @@ class ContentSeen {
   compare(
     m: Manifest,
     tagOf: ((digest: string) => string) | undefined,
+    seeds: ReadonlyMap<string, SeedKeys>,
     say: (code: string, text: string) => void,
   ): void {
     if (this.#size !== m.seal.contentSize) {
@@ -85,5 +90,11 @@ class ContentSeen {
     const seen = "tag" in m.content ? tagOf?.(digest) : digest;
     const said = "tag" in m.content ? m.content.tag : m.content.digest;
     if (seen !== said) say("content-digest", `the content has ${seen}, the manifest says ${said}`);
+    const seed = m.seal.keyId === undefined ? undefined : seeds.get(m.seal.keyId);
+    if (seed === undefined || m.contentCheck === undefined) return;
+    const check = checkOf(seed.contentCheck, m.batchId, digest);
+    if (check !== m.contentCheck) {
+      say("content-check", `under seed ${m.seal.keyId} the content has ${check}, the manifest says ${m.contentCheck}`);
+    }
   }
 }

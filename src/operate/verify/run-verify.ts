@@ -1,9 +1,9 @@
 import type { Scope } from "../../core/scope.ts";
-import type { ScopeFilter } from "../scope-choice.ts";
+import type { ScopeFilter } from "./scope-filter.ts";
 import type { NamedSink, VerifyProgress } from "./verify-archive.ts";
 import { verifyArchive } from "./verify-archive.ts";
 import { againstKafka } from "./against-kafka.ts";
-import type { MacKeys } from "./chain-check.ts";
+import type { Seeds } from "./chain-check.ts";
 import type { Opener } from "./deep-check.ts";
 import { deepCheck } from "./deep-check.ts";
 import type { VerifyReport } from "./report.ts";
@@ -17,7 +17,7 @@ export interface VerifyRequest {
   readonly tool: string;
   readonly sinks: readonly NamedSink[];
   readonly filter: ScopeFilter;
-  readonly macKeys: MacKeys;
+  readonly seeds: Seeds;
   readonly open: Opener;
   readonly deep: boolean;
   readonly across: boolean;
@@ -30,11 +30,11 @@ export interface VerifyRequest {
 
 /** Everything `verify` was asked to do. @throws ArchiverError `nothing-in-scope`, what sinks and Kafka raise */
 export async function runVerify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport> {
-  const { tool, sinks, filter, macKeys, open, deep, across, samplePercent, progress } = request;
+  const { tool, sinks, filter, seeds, open, deep, across, samplePercent, progress } = request;
   const verdict = await verifyArchive(
     {
-      ...{ sinks, filter, macKeys, across, samplePercent, progress },
-      deep: deep ? deepCheck(open) : undefined,
+      ...{ sinks, filter, seeds, across, samplePercent, progress },
+      deep: deep ? deepCheck(open, seeds) : undefined,
       tailWaitMs: request.tailWaitMs ?? TAIL_WAIT_MS,
     },
     signal,
@@ -56,7 +56,7 @@ export async function runVerify(request: VerifyRequest, signal: AbortSignal): Pr
   return {
     ok,
     tool,
-    scope: { ...named(filter), deep, samplePercent, macsChecked: macKeys.size > 0 },
+    scope: { ...named(filter), deep, samplePercent, macsChecked: seeds.size > 0 },
     sinks: verdict.sinks,
     ...(verdict.across === undefined ? {} : { across: verdict.across }),
     ...(kafka === undefined ? {} : { againstKafka: kafka }),

@@ -3,9 +3,9 @@ import { ArchiverError } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import { scopeText } from "../../core/scope.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
-import { byScope, inFilter, type ScopeFilter } from "../scope-choice.ts";
+import { byScope, inFilter, type ScopeFilter } from "./scope-filter.ts";
 import { AcrossSinks, inStep } from "./across-sinks.ts";
-import type { MacKeys } from "./chain-check.ts";
+import type { Seeds } from "./chain-check.ts";
 import { survey } from "./entries.ts";
 import type { AcrossReport, PartitionReport, Problem, SinkReport } from "./report.ts";
 import { Tally } from "./tally.ts";
@@ -20,7 +20,7 @@ export interface NamedSink {
 export interface ArchiveOptions {
   readonly sinks: readonly NamedSink[];
   readonly filter: ScopeFilter;
-  readonly macKeys: MacKeys;
+  readonly seeds: Seeds;
   readonly deep: DeepCheck | undefined;
   /** 100: every file is read. */
   readonly samplePercent: number;
@@ -139,11 +139,11 @@ async function verifyScope(
 ): Promise<void> {
   const tallies = audited.map(() => new Tally(scope));
   const walks = audited.map(({ sink, identity }, i) => {
-    const { macKeys, deep } = options;
+    const { seeds, deep } = options;
     const tailWaitMs = across === undefined ? 0 : options.tailWaitMs;
     const reads = sampled(scope, options.samplePercent);
     const progress = (batches: number, bytes: number): void => options.progress.done(batches, bytes);
-    const all = { sink, scope, identity, macKeys, upTo, reads, deep, tailWaitMs, progress };
+    const all = { sink, scope, identity, seeds, upTo, reads, deep, tailWaitMs, progress };
     return walkScope(all, tallies[i] as Tally, signal);
   });
   if (across === undefined) {

@@ -4,7 +4,7 @@ import type { Manifest } from "../../core/description.ts";
 import { manifestPath } from "../../core/layout.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
-import type { MacKeys } from "./chain-check.ts";
+import type { Seeds } from "./chain-check.ts";
 import { ChainCheck } from "./chain-check.ts";
 import type { Entry } from "./entries.ts";
 import { entries, lookAgain } from "./entries.ts";
@@ -32,7 +32,7 @@ export interface WalkOptions {
   readonly sink: Sink;
   readonly scope: Scope;
   readonly identity: ArchiveIdentity | undefined;
-  readonly macKeys: MacKeys;
+  readonly seeds: Seeds;
   /** Batches after this start are newer than the beginning of the run. */
   readonly upTo: bigint | undefined;
   /** Whether a batch's file is read (`--sample`). */
@@ -50,7 +50,7 @@ export async function* walkScope(
   signal: AbortSignal,
 ): AsyncGenerator<Walked> {
   const { sink, scope, upTo } = options;
-  const chain = new ChainCheck(tally, options.identity, options.macKeys);
+  const chain = new ChainCheck(tally, options.identity, options.seeds);
   const deadline = performance.now() + options.tailWaitMs;
   let from = 0n;
   for (;;) {

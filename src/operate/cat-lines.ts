@@ -1,0 +1,36 @@
+import type { ArchivedRecord } from "../core/record.ts";
+import type { Scope } from "../core/scope.ts";
+import type { Sink } from "../sdk/sink.ts";
+import type { ReadBatch } from "./archived-range.ts";
+import { archivedRange } from "./archived-range.ts";
+import type { Bound } from "./offset-bound.ts";
+
+/** One write to the pipe is about this long; a single record may be longer. */
+const CHUNK_CHARS = 64 << 10;
+
+export interface CatOptions {
+  readonly sink: Sink;
+  /** Ascending by topic and partition: the order of the output. */
+  readonly scopes: readonly Scope[];
+  readonly from?: Bound | undefined;
+  readonly to?: Bound | undefined;
+  readonly read: ReadBatch;
+  /** A record as a line of docs/format.md, newline included. */
+  readonly line: (scope: Scope, record: ArchivedRecord) => string;
+}
+
+/** The records of a range as ndjson, in chunks of whole lines. */
+export async function* catLines(options: CatOptions, signal: AbortSignal): AsyncGenerator<string> {
+  let chunk = "";
+  for (const scope of options.scopes) {
+    for await (const records of archivedRange({ ...options, scope }, signal)) {
+      for (const record of records) {
+        chunk += options.line(scope, record);
+        if (chunk.length < CHUNK_CHARS) continue;
+        yield chunk;
+        chunk = "";
+      }
+    }
+  }
+  if (chunk !== "") yield chunk;
+}

@@ -1,0 +1,105 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Identity, openHeader, parseIdentities, payloadChunks } from "../../src/operate/verify/foreign-age.ts";
+import { contentOf } from "../../src/operate/verify/foreign-frames.ts";
+
+/** verify's own readers against files that the `age` and `zstd` programs made. */
+describe("opening what age made", () => {
+  let dir: string;
+  let own: Identity;
+  let other: Identity;
+  const keyFile = (name: string): readonly Identity[] => {
+    const file = path.join(dir, name);
+    execFileSync("age-keygen", ["-o", file], { stdio: "pipe" });
+    return parseIdentities(readFileSync(file, "utf8"));
+  };
+  const open = (file: Buffer, ids: readonly Identity[] = [own]): Buffer | undefined => {
+    const age = openHeader(file, ids);
+    return age === undefined ? undefined : Buffer.concat([...payloadChunks(age)]);
+  };
+  const seal = (input: Buffer, to: readonly Identity[] = [own]): Buffer =>
+    execFileSync("age", to.flatMap(({ recipient }) => ["-r", recipient]), { input, maxBuffer: 1 << 28 });
+
+  beforeAll(() => {
+    dir = mkdtempSync(path.join(tmpdir(), "age-"));
+    [own] = keyFile("own") as [Identity];
+    [other] = keyFile("other") as [Identity];
+  });
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  it("names the recipient as age-keygen does", () => {
+    const shown = execFileSync("age-keygen", ["-y", path.join(dir, "own")], { encoding: "utf8" });
+    expect(own.recipient).toBe(shown.trim());
+    expect(() => parseIdentities("# only a remark\n")).toThrow("holds no identity");
+    expect(() => parseIdentities("AGE-SECRET-KEY-1QQQQ\n")).toThrow("no AGE-SECRET-KEY-1");
+  });
+
+  it.each([0, 1, 65_535, 65_536, 65_537, 131_072, 300_000])("opens %i bytes", (size) => {
+    const plain = Buffer.alloc(size, "content ");
+    expect(open(seal(plain))?.equals(plain)).toBe(true);
+  });
+
+  it("opens for any of several recipients, and says when it is for none", () => {
+    const plain = Buffer.from("for two");
+    expect(open(seal(plain, [other, own]), [own])).toEqual(plain);
+    expect(open(seal(plain, [other]), [own, other])).toEqual(plain);
+    expect(open(seal(plain, [other]), [own])).toBeUndefined();
+  });
+
+  it("refuses every flipped bit, every truncation and anything added", () => {
+    const file = seal(Buffer.from("short"));
+    for (let i = 0; i < file.length; i++) {
+      const bad = Buffer.from(file);
+      bad[i] = (bad[i] ?? 0) ^ 1;
+      // A stanza that no longer fits is one for somebody else: not opened either.
+      expect(refused(() => open(bad)), `byte ${i}`).toBe(true);
+      expect(refused(() => open(file.subarray(0, i))), `cut at ${i}`).toBe(true);
+    }
+    expect(refused(() => open(Buffer.concat([file, Buffer.from([0])])))).toBe(true);
+    const two = seal(Buffer.alloc(65_536 * 2, 1));
+    expect(refused(() => open(two.subarray(0, -(65_536 + 16))))).toBe(true);
+  });
+});
+
+/** True when nothing came out, or an error of ours did. */
+function refused(work: () => Buffer | undefined): boolean {
+  try {
+    return work() === undefined;
+  } catch (error) {
+    return (error as { code?: string }).code === "sealed-invalid";
+  }
+}
+
+describe("frames", () => {
+  const read = (codec: "zstd" | "gzip" | "none", stored: Buffer, most = 1 << 20): Buffer =>
+    Buffer.concat([...contentOf(codec, stored, most)]);
+  const zstd = (input: string): Buffer => execFileSync("zstd", ["-qc", "--check"], { input });
+  const skippable = Buffer.from([0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+
+  it("reads all frames, and passes over a seek table", () => {
+    const stored = Buffer.concat([zstd("one "), zstd(""), zstd("two"), skippable]);
+    expect(read("zstd", stored).toString()).toBe("one two");
+    expect(read("gzip", Buffer.concat([gzipSync("one "), gzipSync("two")])).toString()).toBe("one two");
+    expect(read("none", Buffer.from("as it is")).toString()).toBe("as it is");
+  });
+
+  it("refuses damage, a cut, other bytes behind, and unfolding without end", () => {
+    const good = zstd("some content, some content, some content");
+    const all = Buffer.concat([good, skippable]);
+    const bad = Buffer.from(good);
+    bad[good.length - 6] = (bad[good.length - 6] ?? 0) ^ 1;
+    for (const stored of [bad, good.subarray(0, -1), all.subarray(0, -1), Buffer.concat([good, Buffer.from("x")])]) {
+      expect(() => read("zstd", stored)).toThrow(expect.objectContaining({ code: "sealed-invalid" }));
+    }
+    expect(() => read("zstd", good, 39)).toThrow(expect.objectContaining({ code: "sealed-invalid" }));
+    expect(read("zstd", good, 40).length).toBe(40);
+    const gzip = gzipSync("content");
+    for (const stored of [gzip.subarray(0, -1), Buffer.concat([gzip, Buffer.from("xyz")])]) {
+      expect(() => read("gzip", stored)).toThrow(expect.objectContaining({ code: "sealed-invalid" }));
+    }
+  });
+});
