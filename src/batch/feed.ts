@@ -156,6 +156,11 @@ export class Feed implements Applicant {
     return { offset: job.batch.next, maxBytes: Math.min(room, this.#o.maxFetchBytes) };
   }
 
+  /** How long the oldest record that is not in a batch yet has waited; null: there is none known. */
+  waitingMs(now: number): number | null {
+    return this.#waitingSince === null ? null : now - this.#waitingSince;
+  }
+
   /** True while the partition waits for its turn, so that somebody has to look for its end. */
   waitsForTurn(): boolean {
     return this.#job !== null && this.#job.turn === "asked";

@@ -42,7 +42,9 @@ export interface ArchiverOptions {
   readonly log: Log;
   readonly failpoint: HitFailpoint;
   readonly emit: (scope: Scope, event: TaskEvent) => void;
-  readonly onAssigned: (lease: Lease) => void;
+  /** `added`: partitions that were not here before. */
+  readonly onAssigned: (lease: Lease, added: number) => void;
+  readonly onLost: (reason: string) => void;
   readonly about: Readonly<Record<string, string>>;
 }
 
@@ -140,16 +142,14 @@ export class Archiver {
   }
 
   #assigned(lease: Lease): void {
-    const { log, group } = this.#o;
-    const { generation, partitions } = lease;
-    log.info({ group, generation, partitions: partitions.length }, "assigned");
+    const { partitions } = lease;
     this.#lease = lease;
     for (const { scope } of [...this.partitions]) {
       const kept = partitions.some((p) => p.topic === scope.topic && p.partition === scope.partition);
       if (!kept) this.partitions.end(scope.topic, scope.partition);
     }
     this.partitions.renew(lease);
-    this.#o.onAssigned(lease);
+    this.#o.onAssigned(lease, partitions.length - this.partitions.size);
     void this.#begin(lease);
   }
 
@@ -174,7 +174,7 @@ export class Archiver {
   }
 
   #lost(reason: string): void {
-    this.#o.log.warn({ group: this.#o.group, reason }, "the membership is lost");
+    this.#o.onLost(reason);
     this.#lease = null;
     this.partitions.endAll();
   }

@@ -18,6 +18,16 @@ interface Held {
   manifest: Manifest | null;
 }
 
+/** The newest batch that every sink confirmed to this task. */
+export interface LastBatch {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly records: bigint;
+  readonly path: string;
+  readonly size: number;
+  readonly maxTimestamp: bigint | null;
+}
+
 /** The sealed batches of a task's slots, and the memory they hold. */
 export class Batches {
   readonly #ports: TaskPorts;
@@ -30,6 +40,8 @@ export class Batches {
     this.#ports = ports;
     this.#links = links;
   }
+
+  last: LastBatch | null = null;
 
   get size(): number {
     return this.#held.size + this.#sealing;
@@ -58,7 +70,11 @@ export class Batches {
     const held = this.#held.get(slot);
     if (held === undefined) return;
     const ms = this.#ports.clock.now() - held.since;
-    this.#ports.emit({ what: "confirmed", batch: held.batch.description, ms });
+    const { description } = held.batch;
+    const { start, end, records, maxTimestamp } = description;
+    const { path, size } = description.seal;
+    this.last = { start, end, records, path, size, maxTimestamp };
+    this.#ports.emit({ what: "confirmed", batch: description, ms });
   }
 
   async manifest(slot: number, signal: AbortSignal): Promise<Manifest> {

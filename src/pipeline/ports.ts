@@ -79,7 +79,11 @@ export interface TaskPorts {
 export type TaskEvent =
   | { readonly what: "sealed"; readonly batch: Description; readonly ms: number; readonly rawBytes: number; readonly reason: Cut["reason"] }
   | { readonly what: "confirmed"; readonly batch: Description; readonly ms: number }
-  | { readonly what: "committed"; readonly offset: bigint; readonly why: string }
+  | {
+      readonly what: "committed";
+      readonly offset: bigint;
+      readonly why: "start" | "plan" | "offset" | "tail";
+    }
   | { readonly what: "adopted"; readonly start: bigint; readonly end: bigint }
   | { readonly what: "revised"; readonly start: bigint; readonly revision: number }
   | { readonly what: "metadata-ignored"; readonly reason: string }

@@ -4,7 +4,7 @@ import type { Plan } from "../core/plan.ts";
 import { scopeText } from "../core/scope.ts";
 import type { Lease } from "../kafka/lease.ts";
 import { apply, sending } from "./apply.ts";
-import { Batches } from "./batches.ts";
+import { Batches, type LastBatch } from "./batches.ts";
 import { describe, publish, sinkAt } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
 import { Links } from "./links.ts";
@@ -31,6 +31,7 @@ export class PartitionTask {
   #task: Task;
   #lease: Lease;
   #pumping = false;
+  #over = false;
   #end!: () => void;
 
   constructor(ports: TaskPorts, lease: Lease) {
@@ -46,6 +47,10 @@ export class PartitionTask {
 
   get state(): Task {
     return this.#task;
+  }
+
+  get lastBatch(): LastBatch | null {
+    return this.#batches.last;
   }
 
   /** Batches that hold memory. */
@@ -109,7 +114,11 @@ export class PartitionTask {
     } finally {
       this.#pumping = false;
     }
-    if (this.#task.phase === "ended" && this.#running.size === 0) this.#end();
+    if (this.#task.phase === "ended" && this.#running.size === 0 && !this.#over) {
+      this.#over = true;
+      this.#ports.emit({ what: "ended" });
+      this.#end();
+    }
   }
 
   #start(effect: Effect): void {

@@ -1,0 +1,28 @@
+import type { ErrorCode } from "../core/errors.ts";
+import type { Scope } from "../core/scope.ts";
+import type { ArchiverEvent } from "../observe/events.ts";
+import type { TaskEvent } from "../pipeline/ports.ts";
+
+/** A task's words in the daemon's catalogue. */
+export function eventOf(scope: Scope, e: TaskEvent): ArchiverEvent {
+  switch (e.what) {
+    case "sealed":
+      return { what: "batch-sealed", batch: e.batch, rawBytes: e.rawBytes, ms: e.ms, reason: e.reason };
+    case "confirmed":
+      return { what: "batch-confirmed", batch: e.batch, ms: e.ms };
+    case "adopted":
+      return { what: "batch-adopted", scope, start: e.start, end: e.end };
+    case "revised":
+      return { what: "batch-revised", scope, start: e.start, revision: e.revision };
+    case "committed":
+      return { what: "committed", scope, offset: e.offset, why: e.why };
+    case "retry":
+      return { what: "step-retried", scope, step: e.effect.split(" ")[0] ?? "", error: e.error };
+    case "metadata-ignored":
+      return { what: "metadata-ignored", scope, reason: e.reason };
+    case "stopped":
+      return { what: "partition-stopped", scope, code: e.code as ErrorCode, text: e.text };
+    case "ended":
+      return { what: "partition-ended", scope };
+  }
+}

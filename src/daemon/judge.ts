@@ -1,0 +1,99 @@
+import type { Description } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
+import type { Clock } from "../core/ports.ts";
+import { type Scope, scopeText } from "../core/scope.ts";
+import type { Fetcher } from "../kafka/fetcher.ts";
+import { markOf } from "../pipeline/marks.ts";
+import type { Judge } from "../pipeline/ports.ts";
+import { contentCheck, manifestMacKey, type Seed } from "../seal/keys.ts";
+import type { CutSealer } from "../seal/pool.ts";
+import type { SealRecipe } from "../seal/recipe.ts";
+import { readRange } from "./range.ts";
+
+export interface JudgeOptions {
+  readonly archiveId: string;
+  readonly clusterId: string;
+  /** The active one first; empty without encryption. */
+  readonly seeds: readonly Seed[];
+  readonly sealer: CutSealer;
+  readonly fetcher: Fetcher;
+  readonly scope: Scope;
+  readonly clock: Clock;
+}
+
+/**
+ * Whether a batch that lies in a sink may count (rule 3). Its digest was checked on reading; here:
+ * is it of this archive and partition, and does its content equal the plan's, or Kafka's while Kafka
+ * has it, or does the seed vouch for it.
+ */
+export function judgeOf(o: JudgeOptions): Judge {
+  const active = o.seeds[0];
+  return {
+    macKey: active === undefined ? null : manifestMacKey(active.secret),
+    objection: async ({ description: d }, plan, signal) => {
+      const foreign = foreignTo(o, d);
+      if (foreign !== null) return foreign;
+      if (plan !== null && plan.end === d.end && markOf(plan.content) === markOf(d.content)) return null;
+      return comparedWithKafka(o, d, signal);
+    },
+  };
+}
+
+function foreignTo(o: JudgeOptions, d: Description): string | null {
+  if (d.archiveId !== o.archiveId) return `it is of archive ${d.archiveId}, this is ${o.archiveId}`;
+  if (d.clusterId !== o.clusterId) return `it is of cluster ${d.clusterId}, this is ${o.clusterId}`;
+  if (scopeText(d) !== scopeText(o.scope)) return `it is of ${scopeText(d)}`;
+  return null;
+}
+
+async function comparedWithKafka(
+  o: JudgeOptions,
+  d: Description,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const digest = await kafkaDigest(o, d, signal);
+  // Gone from Kafka: what the sink holds is all there is; its digest was right.
+  if (digest === null) return null;
+  if ("digest" in d.content) {
+    return d.content.digest === digest ? null : "its content differs from what Kafka has";
+  }
+  const seed = o.seeds.find((s) => s.keyId === d.seal.keyId);
+  if (seed === undefined) return `it was sealed with key ${d.seal.keyId}, which the seed file has not`;
+  const expected = contentCheck(seed.secret, d.batchId, digest);
+  return d.contentCheck === expected ? null : "its content differs from what Kafka has";
+}
+
+/** Of the range as Kafka has it now; null when Kafka no longer has the whole of it. */
+async function kafkaDigest(
+  o: JudgeOptions,
+  d: Description,
+  signal: AbortSignal,
+): Promise<string | null> {
+  try {
+    const cut = await readRange(o.fetcher, o.scope, d, o.clock, signal);
+    try {
+      if (cut.end !== d.end || cut.records !== d.records) return null;
+      const sealed = await o.sealer.seal(cut, plainRecipe(d), signal);
+      const { content } = sealed.description;
+      return "digest" in content ? content.digest : null;
+    } finally {
+      cut.release();
+    }
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "offset-out-of-range") return null;
+    throw error;
+  }
+}
+
+const plainRecipe = (d: Description): SealRecipe => ({
+  archiveId: d.archiveId,
+  clusterId: d.clusterId,
+  format: d.format,
+  codec: "none",
+  level: 0,
+  recompress: "never",
+  encryption: null,
+  revision: d.revision,
+  withRecordsDigest: false,
+});
+

@@ -1,0 +1,86 @@
+import type { Budget } from "../core/budget.ts";
+import type { Clock } from "../core/ports.ts";
+import type { StatusReport } from "../observe/status-report.ts";
+import type { Task } from "../pipeline/state.ts";
+import type { Archiver } from "./archiver.ts";
+import type { OpenedSink } from "./open-sinks.ts";
+import type { Partition } from "./partitions.ts";
+
+export interface StatusSources {
+  readonly tool: string;
+  readonly version: string;
+  readonly clusterId: string;
+  readonly archivers: readonly { readonly group: string; readonly archiver: Archiver }[];
+  readonly sinks: readonly OpenedSink[];
+  readonly instanceId: string | null;
+  readonly budget: Budget;
+  readonly clock: Clock;
+}
+
+/** What the daemon says of itself, made afresh at each question. */
+export function statusOf(s: StatusSources): StatusReport {
+  const first = s.archivers[0];
+  const member = first?.archiver.member.state();
+  return {
+    tool: s.tool,
+    version: s.version,
+    source: "daemon",
+    group: first?.group ?? "",
+    clusterId: s.clusterId,
+    partitions: s.archivers.flatMap(({ group, archiver }) =>
+      [...archiver.partitions].map((p) => partitionOf(group, p, s.clock)),
+    ),
+    sinks: s.sinks.map((sink, i) => sinkOf(sink, i === 0)),
+    memory: { limit: s.budget.limitBytes, used: s.budget.usedBytes },
+    member:
+      member === undefined || member.memberId === ""
+        ? null
+        : { id: member.memberId, generation: member.generation, instanceId: s.instanceId },
+  };
+}
+
+function partitionOf(group: string, p: Partition, clock: Clock): StatusReport["partitions"][number] {
+  const t = p.task.state;
+  const committed = t.committed?.offset ?? null;
+  const end = p.endOffset;
+  const lag = committed === null || end === null ? null : end > committed ? end - committed : 0n;
+  return {
+    group,
+    topic: p.scope.topic,
+    topicId: p.scope.topicId,
+    partition: p.scope.partition,
+    branch: p.scope.branch,
+    state: t.phase,
+    committed,
+    end,
+    lag,
+    pendingPlans: (t.committed?.plans ?? []).map(({ start, end: to }) => ({ start, end: to })),
+    lastBatch: p.task.lastBatch,
+    waiting: waiting(t, lag),
+    oldestUnconfirmedMs: p.feed.waitingMs(clock.now()),
+    inFlight: p.task.inFlight(),
+  };
+}
+
+function waiting(t: Task, lag: bigint | null): string | null {
+  if (t.stop !== null) return `stopped: ${t.stop.text}`;
+  if (t.phase === "locating") return "reads the committed offset and the head of every sink";
+  if (t.renewing !== "no") return "the group rebalances";
+  if (t.draining) return "drains";
+  if (t.slots.some((s) => s.ready)) return "delivers to the sinks";
+  return lag === 0n ? null : "waits for records, age or its turn";
+}
+
+function sinkOf(o: OpenedSink, primary: boolean): StatusReport["sinks"][number] {
+  const view = o.health.view();
+  return {
+    name: o.name,
+    kind: o.kind,
+    primary,
+    state: view.state,
+    since: new Date(view.sinceMs).toISOString(),
+    lastError: view.lastError?.text ?? null,
+    next: view.nextMs === undefined ? null : new Date(view.nextMs).toISOString(),
+    behind: null,
+  };
+}
