@@ -1,12 +1,12 @@
 import type { Writable } from "node:stream";
-import { Format, SingleBar } from "cli-progress";
+import cliProgress from "cli-progress";
 import type { VerifyProgress } from "./verify-archive.ts";
 
 const MIB = 1 << 20;
 
 /** How far a run is, on stderr and only on a terminal. */
 export class VerifyBar implements VerifyProgress {
-  readonly #bar: SingleBar | undefined;
+  readonly #bar: cliProgress.SingleBar | undefined;
   #total = 0;
   #done = 0;
   #records = 0n;
@@ -15,9 +15,9 @@ export class VerifyBar implements VerifyProgress {
   constructor(stderr: Writable & { readonly isTTY?: boolean }) {
     if (stderr.isTTY !== true) return;
     const format = "verify {bar} {value}/{total} MiB  {note}";
-    this.#bar = new SingleBar({
+    this.#bar = new cliProgress.SingleBar({
       ...{ stream: stderr as NodeJS.WritableStream, format, hideCursor: true, clearOnComplete: true },
-      ...{ fps: 4, formatBar: Format.BarFormat },
+      ...{ fps: 4, formatBar: cliProgress.Format.BarFormat },
     });
   }
 
