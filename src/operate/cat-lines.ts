@@ -22,15 +22,21 @@ export interface CatOptions {
 /** The records of a range as ndjson, in chunks of whole lines. */
 export async function* catLines(options: CatOptions, signal: AbortSignal): AsyncGenerator<string> {
   let chunk = "";
-  for (const scope of options.scopes) {
-    for await (const records of archivedRange({ ...options, scope }, signal)) {
-      for (const record of records) {
-        chunk += options.line(scope, record);
-        if (chunk.length < CHUNK_CHARS) continue;
-        yield chunk;
-        chunk = "";
+  try {
+    for (const scope of options.scopes) {
+      for await (const records of archivedRange({ ...options, scope }, signal)) {
+        for (const record of records) {
+          chunk += options.line(scope, record);
+          if (chunk.length < CHUNK_CHARS) continue;
+          yield chunk;
+          chunk = "";
+        }
       }
     }
+  } catch (error) {
+    // Records before a gap or a damaged file are good: they come out before the error does.
+    if (chunk !== "") yield chunk;
+    throw error;
   }
   if (chunk !== "") yield chunk;
 }

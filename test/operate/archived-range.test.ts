@@ -1,14 +1,12 @@
 import { PassThrough, Writable } from "node:stream";
 import { rm } from "node:fs/promises";
 import path from "node:path";
-import { zstdDecompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { manifestPath } from "../../src/core/layout.ts";
 import { archivedRange, type ReadBatch } from "../../src/operate/archived-range.ts";
+import { readBatch } from "../../src/operate/cat.ts";
 import { writeChunks } from "../../src/operate/chunk-output.ts";
 import { parseBound } from "../../src/operate/offset-bound.ts";
-import { contentRecords } from "../../src/operate/verify/content-records.ts";
-import { readStored } from "../../src/operate/verify/stored-file.ts";
 import { drop, never, newSink, SampleChain, SCOPE, type SampleSink } from "./sample-archive.ts";
 
 describe("a range of the archive", () => {
@@ -16,19 +14,11 @@ describe("a range of the archive", () => {
   beforeEach(async () => {
     sink = await newSink("files");
     const chain = new SampleChain([sink]);
-    for (const start of [0n, 10n, 20n]) await chain.plain("segment", start);
+    for (const start of [0n, 10n, 20n]) await chain.add({ format: "segment", encrypted: false }, start);
   });
   afterEach(() => drop(sink));
 
-  const read: ReadBatch = async function* (manifest, signal) {
-    const { bytes } = await readStored(sink.sink, manifest, signal);
-    const content = (async function* () {
-      yield zstdDecompressSync(bytes ?? Buffer.alloc(0));
-    })();
-    for await (const record of contentRecords(manifest.format, content, manifest)) {
-      yield [{ ...record, timestampType: "CreateTime" as const, headers: [] }];
-    }
-  };
+  const read: ReadBatch = (manifest, signal) => readBatch(sink.sink, [])(manifest, signal);
   const offsets = async (from?: string, to?: string): Promise<number[]> => {
     const bound = (name: string, text?: string) => (text === undefined ? undefined : parseBound(name, text));
     const all: number[] = [];

@@ -2,16 +2,19 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { zstdCompressSync } from "node:zlib";
 import { fsPlugin } from "../../sinks/fs/fs-plugin.ts";
 import { genesisLink } from "../../src/core/chain.ts";
-import type { Codec, Description, Format, Hole } from "../../src/core/description.ts";
-import { blake3Hex } from "../../src/core/digest.ts";
-import { dataPath } from "../../src/core/layout.ts";
+import type { Format } from "../../src/core/description.ts";
 import { makeManifest } from "../../src/core/manifest.ts";
-import { batchId, type Scope } from "../../src/core/scope.ts";
-import type { ArchiveIdentity, Sink } from "../../src/sdk/sink.ts";
+import type { Scope } from "../../src/core/scope.ts";
+import { type Identity, parseIdentities } from "../../src/operate/verify/foreign-age.ts";
 import type { NamedSink } from "../../src/operate/verify/verify-archive.ts";
+import type { ArchiveIdentity, SealedBatch, Sink } from "../../src/sdk/sink.ts";
+import type { CutData } from "../../src/seal/content.ts";
+import type { Seed } from "../../src/seal/keys.ts";
+import type { SealRecipe } from "../../src/seal/recipe.ts";
+import { seal, type SealedFile } from "../../src/seal/seal.ts";
+import { encodeIdentity } from "../../src/seal/x25519.ts";
 import { batchBytes, type SampleRecord } from "./batch-bytes.ts";
 
 export const never = new AbortController().signal;
@@ -63,8 +66,9 @@ export const sampleRecords = (start: bigint): SampleRecord[] =>
   }));
 
 export function content(format: Format, records: readonly SampleRecord[], scope = SCOPE): Buffer {
+  const half = Math.min(4, Math.ceil(records.length / 2));
   return format === "segment"
-    ? Buffer.concat([batchBytes(records.slice(0, 4)), batchBytes(records.slice(4), { codec: 4 })])
+    ? Buffer.concat([batchBytes(records.slice(0, half)), batchBytes(records.slice(half), { codec: 4 })])
     : Buffer.concat(records.map((r) => Buffer.from(`${line(r, scope)}\n`)));
 }
 
@@ -82,35 +86,38 @@ function line(r: SampleRecord, scope: Scope): string {
   });
 }
 
-/** What is described; `holes` and counts as for the records of `sampleRecords`. */
-export function describePlain(
-  format: Format,
-  start: bigint,
-  plain: Buffer,
-  stored: Buffer,
-  codec: Codec = "zstd",
-): Description {
-  const key = { ...SCOPE, start };
-  const holes: readonly Hole[] = [{ from: start + 3n, to: start + 4n, reason: "compacted" }];
-  return {
-    ...{ version: 1, archiveId: IDENTITY.archiveId, clusterId: IDENTITY.clusterId, ...key },
-    ...{ end: start + 10n, batchId: batchId(key), revision: 0, leaderEpoch: 3 },
-    ...{ records: 9n, aborted: 0n, control: 0n, compacted: 1n, filtered: 0n, deadLettered: 0n, holes },
-    minTimestamp: 1_700_000_000_000n + start,
-    maxTimestamp: 1_700_000_000_009n + start,
-    format,
-    content: { algorithm: "blake3", digest: blake3Hex(plain) },
-    seal: {
-      path: dataPath(key, { format, codec, encrypted: false }),
-      size: stored.length,
-      digest: blake3Hex(stored),
-      digestAlgorithm: "blake3",
-      codec,
-      contentSize: plain.length,
-      encryption: "none",
-      recipients: [],
-    },
+/** How a sample is sealed; encrypted ones are for `RECIPIENT`, under `SEED`. */
+export interface SampleKind {
+  readonly format: Format;
+  readonly encrypted: boolean;
+}
+
+export const SEED: Seed = { keyId: "k1", secret: Buffer.alloc(32, 7) };
+export const IDENTITY_TEXT = `${encodeIdentity(Buffer.alloc(32, 9))}\n`;
+export const [IDENTITY_KEY] = parseIdentities(IDENTITY_TEXT) as [Identity];
+
+/** Seals records as the daemon does. `holes` as for `sampleRecords`: the fourth offset is missing. */
+export function sealed(kind: SampleKind, start: bigint, records: readonly SampleRecord[]): SealedFile {
+  const plain = content("segment", records);
+  const blocks = new SharedArrayBuffer(plain.length);
+  new Uint8Array(blocks).set(plain);
+  const last = records.at(-1)?.timestamp ?? null;
+  const cut: CutData = {
+    ...{ ...SCOPE, start, end: start + 10n, payload: { blocks: [blocks], length: plain.length } },
+    ...{ records: BigInt(records.length), aborted: 0n, control: 0n },
+    compacted: 10n - BigInt(records.length),
+    ...{ holes: [], sparse: true, firstTimestamp: records[0]?.timestamp ?? null },
+    ...{ minTimestamp: records[0]?.timestamp ?? null, maxTimestamp: last },
+    ...{ leaderEpoch: 3, uncompressed: true, reason: "bytes" as const, reservedBytes: 0 },
   };
+  const salt = Buffer.alloc(16, Number(start)).toString("hex");
+  const encryption = { recipients: [IDENTITY_KEY.recipient], keyId: SEED.keyId, salt };
+  const recipe: SealRecipe = {
+    ...{ archiveId: IDENTITY.archiveId, clusterId: IDENTITY.clusterId, format: kind.format },
+    ...{ codec: "zstd", level: 3, recompress: "auto", revision: 0, withRecordsDigest: false },
+    encryption: kind.encrypted ? encryption : null,
+  };
+  return seal(cut, recipe, [SEED]);
 }
 
 /** Publishes batch after batch, as the daemon does: data first, manifest last, chained. */
@@ -124,7 +131,7 @@ export class SampleChain {
     this.#macKey = macKey;
   }
 
-  async publish(description: Description, bytes: Uint8Array): Promise<void> {
+  async publish({ description, bytes }: SealedBatch): Promise<void> {
     const manifest = makeManifest(description, this.link, this.#macKey);
     for (const sink of this.#sinks) {
       await sink.publish({ description, bytes }, never);
@@ -133,9 +140,7 @@ export class SampleChain {
     this.link = manifest.link;
   }
 
-  async plain(format: Format, start: bigint): Promise<void> {
-    const plain = content(format, sampleRecords(start));
-    const stored = zstdCompressSync(plain);
-    await this.publish(describePlain(format, start, plain, stored), stored);
+  async add(kind: SampleKind, start: bigint): Promise<void> {
+    await this.publish(sealed(kind, start, sampleRecords(start)));
   }
 }

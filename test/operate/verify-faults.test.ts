@@ -1,27 +1,22 @@
 import { copyFile, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Format } from "../../src/core/description.ts";
 import { dataPath, manifestPath } from "../../src/core/layout.ts";
 import { encodeManifest, makeManifest, parseManifest } from "../../src/core/manifest.ts";
-import { deepCheck, type Opener } from "../../src/operate/verify/deep-check.ts";
+import { deepCheck } from "../../src/operate/verify/deep-check.ts";
+import { seedKeys } from "../../src/operate/verify/foreign-keys.ts";
+import { foreignOpener } from "../../src/operate/verify/foreign-opener.ts";
 import { verifyArchive, type ArchiveOptions, type ArchiveVerdict } from "../../src/operate/verify/verify-archive.ts";
-import { content, describePlain, drop, never, newSink, openFolder, SampleChain, sampleRecords, SCOPE, type SampleSink } from "./sample-archive.ts";
+import { manifestMacKey } from "../../src/seal/keys.ts";
+import { drop, IDENTITY_KEY, never, newSink, openFolder, SampleChain, type SampleKind, sampleRecords, type SampleSink, SCOPE, sealed, SEED } from "./sample-archive.ts";
 
-/** Every fault is planted in an archive that was published as the daemon publishes. */
-const MAC_KEY = Buffer.alloc(32, 7);
-const SEEDS = new Map([["k1", { mac: MAC_KEY, contentCheck: MAC_KEY }]]);
+/** Every fault is planted in an archive that was sealed and published as the daemon does it. */
+const MAC_KEY = manifestMacKey(SEED.secret);
+const SEEDS = seedKeys(`${SEED.keyId}:${SEED.secret.toString("hex")}`);
 const STARTS = [0n, 10n, 20n, 30n, 40n];
-
-const open: Opener = async (manifest, stored) => {
-  const plain = manifest.seal.codec === "none" ? Buffer.from(stored) : zstdDecompressSync(stored);
-  return { content: pieces(plain, 1000), tagOf: undefined };
-};
-
-async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
+const KINDS: readonly SampleKind[] = (["segment", "ndjson"] as const).flatMap((format) =>
+  [false, true].map((encrypted) => ({ format, encrypted })),
+);
 
 const verify = (sinks: readonly SampleSink[], over: Partial<ArchiveOptions> = {}): Promise<ArchiveVerdict> =>
   verifyArchive(
@@ -29,7 +24,7 @@ const verify = (sinks: readonly SampleSink[], over: Partial<ArchiveOptions> = {}
       sinks,
       filter: {},
       seeds: SEEDS,
-      deep: deepCheck(open, SEEDS),
+      deep: deepCheck(foreignOpener([IDENTITY_KEY]), SEEDS),
       samplePercent: 100,
       across: sinks.length > 1,
       tailWaitMs: 0,
@@ -43,17 +38,18 @@ const verify = (sinks: readonly SampleSink[], over: Partial<ArchiveOptions> = {}
 const found = (verdict: ArchiveVerdict, sink = 0): string[] =>
   verdict.sinks[sink]?.partitions.flatMap((p) => p.problems.map((x) => `${x.code}@${x.start}`)) ?? [];
 
-describe.each(["segment", "ndjson"] as const)("faults planted in a %s archive", (format: Format) => {
+describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encrypted", (kind) => {
+  const { format, encrypted } = kind;
   let a: SampleSink;
   let b: SampleSink;
   const data = (start: bigint, sink = a): string =>
-    path.join(sink.dir, dataPath({ ...SCOPE, start }, { format, codec: "zstd", encrypted: false }));
+    path.join(sink.dir, dataPath({ ...SCOPE, start }, { format, codec: "zstd", encrypted }));
   const manifest = (start: bigint, sink = a): string => path.join(sink.dir, manifestPath({ ...SCOPE, start }));
 
   beforeEach(async () => {
     [a, b] = [await newSink("files"), await newSink("copy")];
     const chain = new SampleChain([a, b], MAC_KEY);
-    for (const start of STARTS) await chain.plain(format, start);
+    for (const start of STARTS) await chain.add(kind, start);
   });
   afterEach(() => drop(a, b));
 
@@ -74,6 +70,7 @@ describe.each(["segment", "ndjson"] as const)("faults planted in a %s archive", 
     await writeFile(data(20n), bytes);
     const shallow = await verify([a, b], { deep: undefined });
     expect(found(shallow)).toEqual(["sealed-digest@20"]);
+    expect(found(await verify([a]))).toEqual(["sealed-digest@20", "file-damaged@20"]);
     expect(shallow.sinks.map((s) => s.ok)).toEqual([false, true]);
     expect(shallow.across?.problems.map((p) => `${p.sink} ${p.code}@${p.start}`)).toEqual(["copy across-bytes@20"]);
   });
@@ -160,14 +157,14 @@ describe.each(["segment", "ndjson"] as const)("faults planted in a %s archive", 
   it("an extra batch that overlaps another, whose successor is not accused", async () => {
     const inside = new SampleChain([a], MAC_KEY);
     inside.link = "ab".repeat(32);
-    await inside.plain(format, 25n);
+    await inside.add(kind, 25n);
     const verdict = await verify([a]);
     expect(found(verdict)).toEqual(["overlap@25", "chain-broken@25"]);
     expect(verdict.sinks[0]?.partitions[0]?.overlaps).toEqual([{ from: 25n, to: 30n }]);
   });
 
   it("a second file under one start", async () => {
-    const stray = data(20n).replace(/\.zst$/, ".gz");
+    const stray = data(20n).replace(/\.zst(\.age)?$/, ".gz$1");
     await copyFile(data(20n), stray);
     const problems = found(await verify([a]));
     expect(problems).toEqual(["stray-data@20"]);
@@ -189,11 +186,10 @@ describe.each(["segment", "ndjson"] as const)("faults planted in a %s archive", 
     const other = await newSink("files");
     const chain = new SampleChain([other], MAC_KEY);
     for (const start of STARTS) {
-      if (start !== 30n) await chain.plain(format, start);
+      if (start !== 30n) await chain.add(kind, start);
       else {
-        const plain = content(format, sampleRecords(start).map((r) => ({ ...r, key: Buffer.from("other") })));
-        const stored = zstdCompressSync(plain);
-        await chain.publish(describePlain(format, start, plain, stored), stored);
+        const changed = sampleRecords(start).map((r) => ({ ...r, key: Buffer.from("other") }));
+        await chain.publish(sealed(kind, start, changed));
       }
     }
     const verdict = await verify([a, other]);
@@ -211,12 +207,12 @@ describe.each(["segment", "ndjson"] as const)("faults planted in a %s archive", 
     const forger = await newSink("files");
     const chain = new SampleChain([forger]);
     for (const start of STARTS) {
-      if (start !== 20n) await chain.plain(format, start);
+      if (start !== 20n) await chain.add(kind, start);
       else {
         const kept = sampleRecords(start).filter((r) => r.offset !== 27n);
-        const plain = content(format, kept);
-        const stored = zstdCompressSync(plain);
-        await chain.publish(describePlain(format, start, plain, stored), stored);
+        const { description, bytes } = sealed(kind, start, kept);
+        const { records, compacted, holes } = sealed(kind, start, sampleRecords(start)).description;
+        await chain.publish({ description: { ...description, records, compacted, holes }, bytes });
       }
     }
     // Links and digests are right; only the seed and the accounting of offsets tell.

@@ -1,9 +1,9 @@
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { zstdDecompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { manifestPath } from "../../src/core/layout.ts";
 import { stringify } from "../../src/core/json.ts";
+import { foreignOpener } from "../../src/operate/verify/foreign-opener.ts";
 import { runVerify, type VerifyRequest } from "../../src/operate/verify/run-verify.ts";
 import { summary } from "../../src/operate/verify/summary.ts";
 import type { TopicReader } from "../../src/operate/verify/topic-items.ts";
@@ -12,6 +12,7 @@ import { content, drop, never, newSink, SampleChain, sampleRecords, SCOPE, type 
 
 const schema = JSON.parse(await readFile("docs/schema/verify.schema.json", "utf8")) as Schema;
 const STARTS = [0n, 10n, 20n];
+const KIND = { format: "segment", encrypted: false } as const;
 
 /** A topic of exactly the sample's records. */
 const topic: TopicReader = {
@@ -28,7 +29,7 @@ describe("the report of verify", () => {
   beforeEach(async () => {
     [a, b] = [await newSink("files"), await newSink("copy")];
     const chain = new SampleChain([a, b]);
-    for (const start of STARTS) await chain.plain("segment", start);
+    for (const start of STARTS) await chain.add(KIND, start);
   });
   afterEach(() => drop(a, b));
 
@@ -37,12 +38,7 @@ describe("the report of verify", () => {
     sinks: [a, b],
     filter: {},
     seeds: new Map(),
-    open: async (_manifest, stored) => ({
-      content: (async function* () {
-        yield zstdDecompressSync(stored);
-      })(),
-      tagOf: undefined,
-    }),
+    open: foreignOpener([]),
     deep: true,
     across: true,
     topics: () => topic,
