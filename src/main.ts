@@ -2,6 +2,7 @@
 import { commands } from "./operate/commands.ts";
 import { runCli } from "./operate/cli.ts";
 import { EXIT } from "./operate/exit-code.ts";
+import { dropKafkajsTimerWarning } from "./operate/kafkajs-warning.ts";
 
 /** The only file that ends the process. */
 const stop = new AbortController();
@@ -15,6 +16,9 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+dropKafkajsTimerWarning();
+// Nobody reads what we say about it any more: the work itself goes on.
+process.stderr.on("error", () => undefined);
 const { stdout, stderr, env } = process;
 const code = await runCli(process.argv.slice(2), commands, { stdout, stderr, env, signal: stop.signal });
 await Promise.all([flushed(stdout), flushed(stderr)]);

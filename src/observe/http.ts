@@ -132,6 +132,10 @@ export function isKnownHost(header: string, hosts: readonly string[]): boolean {
   return name === "localhost" || isIP(name) === 4 || hosts.some((h) => h.toLowerCase() === name);
 }
 
+/** Only this machine can ask there. */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+
 export const plain = (status: number, text: string): HttpAnswer => ({
   status,
   type: "text/plain; charset=utf-8",

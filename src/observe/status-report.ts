@@ -47,7 +47,9 @@ const sink = z.strictObject({
 export const statusReport = z.strictObject({
   tool: z.string(),
   version: z.string(),
-  source: z.enum(["daemon", "outside"]).describe("`outside`: by `status`, which asked Kafka and the sinks itself"),
+  source: z
+    .enum(["daemon", "outside", "both"])
+    .describe("Who says it: the daemon; Kafka and the sinks as `status` found them; or both"),
   group: z.string().describe("Of the first pipeline"),
   clusterId: z.string().nullable(),
   partitions: z.array(partition),

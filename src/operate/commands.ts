@@ -1,9 +1,19 @@
 import { catCommand } from "./cat.ts";
+import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
 import { runCommand } from "./run.ts";
+import { statusCommand } from "./status.ts";
 import { verifyCommand } from "./verify.ts";
 
 /** Every command there is, in the order of the help. */
-export const commands: readonly Command[] = [runCommand, listCommand, catCommand, verifyCommand, keygenCommand];
+export const commands: readonly Command[] = [
+  runCommand,
+  checkCommand,
+  statusCommand,
+  listCommand,
+  catCommand,
+  verifyCommand,
+  keygenCommand,
+];

@@ -1,3 +1,4 @@
+import { sizeText } from "../config/units.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { stringify } from "../core/json.ts";
 import { RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
@@ -7,7 +8,7 @@ import { EXIT } from "./exit-code.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { type ListedBatch, listedBatches } from "./listed-batches.ts";
 import { chooseSinks, type CommandSink, withSinks } from "./open-sinks.ts";
-import { sizeText } from "../config/units.ts";
+import { timeText } from "./table.ts";
 
 export const listCommand: Command = {
   name: "list",
@@ -91,11 +92,4 @@ function line(b: ListedBatch): string {
   const times = `${timeText(b.minTimestamp)} … ${timeText(b.maxTimestamp)}`;
   const pending = b.state === "pending" ? "  in progress" : "";
   return `  ${range}${records}  ${sizeText(b.size).padStart(10)}  ${times}  ${b.path}${pending}`;
-}
-
-/** RFC 3339, UTC; a dash for records without a time. */
-export function timeText(ms: bigint | null): string {
-  const most = 8_640_000_000_000_000n;
-  if (ms === null || ms > most || ms < -most) return "-";
-  return new Date(Number(ms)).toISOString();
 }

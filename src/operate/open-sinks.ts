@@ -2,6 +2,7 @@ import type { Config, SinkConfig } from "../config/config.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { decorate, type DecoratedSink } from "../deliver/decorate.ts";
+import type { Sink } from "../sdk/sink.ts";
 import type { CommandContext } from "./command.ts";
 
 /** A command asks a sink a few times and then says so; the daemon would go on for ever. */
@@ -23,24 +24,62 @@ export function chooseSinks(config: Config, names: readonly string[]): readonly 
   });
 }
 
+export type SinkPorts = Pick<CommandContext, "clock" | "random" | "signal">;
+
+/** Opens one sink for a command; the caller closes it. @throws SinkError */
+export async function openSink(
+  config: Config,
+  s: SinkConfig,
+  { clock, random, signal }: SinkPorts,
+): Promise<CommandSink> {
+  const plain = await s.plugin.open(s.config, { name: s.name, baseDir: config.baseDir }, signal);
+  const options = { name: s.name, retry: COMMAND_RETRY, ...s.limits };
+  return { ...decorate(plain, options, { clock, random }), config: s };
+}
+
 /** Opens sinks for a command, hands them to `work` and closes them whatever happens. */
 export async function withSinks<T>(
   config: Config,
   chosen: readonly SinkConfig[],
-  context: Pick<CommandContext, "clock" | "random" | "signal">,
+  ports: SinkPorts,
   work: (sinks: readonly CommandSink[]) => Promise<T>,
 ): Promise<T> {
-  const { clock, random, signal } = context;
   const opened: CommandSink[] = [];
   try {
-    for (const s of chosen) {
-      const host = { name: s.name, baseDir: config.baseDir };
-      const plain = await s.plugin.open(s.config, host, signal);
-      const options = { name: s.name, retry: COMMAND_RETRY, ...s.limits };
-      opened.push({ ...decorate(plain, options, { clock, random }), config: s });
-    }
+    for (const s of chosen) opened.push(await openSink(config, s, ports));
     return await work(opened);
   } finally {
     for (const { sink } of opened) await sink.close();
+  }
+}
+
+/** A sink that could be opened and asked, or why not. */
+export type TriedSink =
+  | { readonly config: SinkConfig; readonly sink: Sink; readonly error: null }
+  | { readonly config: SinkConfig; readonly sink: null; readonly error: ArchiverError };
+
+/** Like `withSinks`, but a sink that is away is handed on as that. */
+export async function withTriedSinks<T>(
+  config: Config,
+  chosen: readonly SinkConfig[],
+  ports: SinkPorts,
+  work: (sinks: readonly TriedSink[]) => Promise<T>,
+): Promise<T> {
+  const tried = await Promise.all(chosen.map((s) => trySink(config, s, ports)));
+  try {
+    return await work(tried);
+  } finally {
+    for (const { sink } of tried) await sink?.close();
+  }
+}
+
+async function trySink(config: Config, s: SinkConfig, ports: SinkPorts): Promise<TriedSink> {
+  try {
+    const { sink } = await openSink(config, s, ports);
+    return { config: s, sink, error: null };
+  } catch (error) {
+    ports.signal.throwIfAborted();
+    if (!(error instanceof ArchiverError)) throw error;
+    return { config: s, sink: null, error };
   }
 }

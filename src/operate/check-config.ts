@@ -1,0 +1,43 @@
+import { stat } from "node:fs/promises";
+import type { Config } from "../config/config.ts";
+import { sizeText } from "../config/units.ts";
+import { ArchiverError } from "../core/errors.ts";
+import { isLoopback } from "../observe/http.ts";
+import { checkRecipients, loadSeeds } from "../seal/keys.ts";
+import { type Found, ok, warning } from "./check-report.ts";
+import { raised } from "./check-sinks.ts";
+
+/** What loading the file did not show: seeds and recipients, and who may read or ask what. */
+export async function checkConfig(config: Config): Promise<Found[]> {
+  const { pipelines, sinks, memoryBytes } = config;
+  const text = `${config.file}: ${pipelines.length} pipelines, ${sinks.length} sinks, ${sizeText(memoryBytes)} of memory`;
+  const found = [ok("config", "config", text)];
+  for (const { encryption, name } of pipelines) {
+    if (encryption === null) {
+      found.push(warning("config", "no-encryption", `pipeline ${name}: files are stored in the clear`));
+      continue;
+    }
+    found.push(...(await checkKeys(encryption.seedFile, encryption.recipients)));
+  }
+  if (config.http !== null && !isLoopback(config.http.host)) {
+    const where = `${config.http.host}:${config.http.port}`;
+    found.push(warning("config", "http-open", `http.listen ${where} is reachable from other machines, without a password`));
+  }
+  return found;
+}
+
+async function checkKeys(seedFile: string, recipients: readonly string[]): Promise<Found[]> {
+  try {
+    checkRecipients(recipients);
+    const [active, ...others] = await loadSeeds(seedFile);
+    const { mode } = await stat(seedFile);
+    const older = others.length === 0 ? "" : ` and ${others.length} older`;
+    const found = [ok("config", "seed", `seed ${active?.keyId ?? ""}${older}, ${recipients.length} recipients`)];
+    if ((mode & 0o077) === 0) return found;
+    const text = `${seedFile} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600`;
+    return [...found, warning("config", "seed-mode", text)];
+  } catch (error) {
+    if (!(error instanceof ArchiverError)) throw error;
+    return [raised("config", error)];
+  }
+}

@@ -1,0 +1,99 @@
+import type { Config, PipelineConfig } from "../config/config.ts";
+import { ArchiverError, type ErrorCode, ERRORS } from "../core/errors.ts";
+import type { Finding, Sink } from "../sdk/sink.ts";
+import { failure, type Found, ok, warning } from "./check-report.ts";
+import type { TriedSink } from "./open-sinks.ts";
+
+/** Probes every sink as a real write would, and that it belongs to this archive. */
+export async function checkSinks(
+  config: Config,
+  tried: readonly TriedSink[],
+  clusterId: string | null,
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const found = await Promise.all(tried.map((t) => checkSink(config, t, clusterId, signal)));
+  return [...found.flat(), ...config.pipelines.flatMap((p) => checkPrimary(p, tried))];
+}
+
+async function checkSink(
+  config: Config,
+  tried: TriedSink,
+  clusterId: string | null,
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const about = `sink ${tried.config.name}`;
+  if (tried.sink === null) return [raised(about, tried.error)];
+  try {
+    const findings = await tried.sink.check(signal);
+    return [
+      ...findings.map((f) => graded(about, f)),
+      ...(await checkIdentity(config, about, tried.sink, clusterId, signal)),
+      ...checkPlaintext(config, about, tried),
+    ];
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof ArchiverError)) throw error;
+    return [raised(about, error)];
+  }
+}
+
+export const raised = (about: string, error: ArchiverError): Found =>
+  failure(about, error.code, `${error.message} (${error.next})`, exitOf(error.code));
+
+const graded = (about: string, { level, code, text }: Finding): Found => {
+  if (level !== "error") return { level, about, code, text, exit: 0 };
+  return failure(about, code, text, code in ERRORS ? exitOf(code as ErrorCode) : 2);
+};
+
+/** A difference is not for `check` to prove: what it finds wrong is wrong with the configuration. */
+function exitOf(code: ErrorCode): Found["exit"] {
+  const { exit } = ERRORS[code];
+  return exit === 3 ? 2 : exit;
+}
+
+async function checkIdentity(
+  config: Config,
+  about: string,
+  sink: Sink,
+  clusterId: string | null,
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const identity = await sink.identity(signal);
+  if (identity === undefined) return [ok(about, "archive-new", "holds no archive yet")];
+  const names = config.sinks.map((s) => s.name);
+  if (clusterId !== null && identity.clusterId !== clusterId) {
+    const text = `holds the archive of cluster ${identity.clusterId}; this Kafka is ${clusterId}`;
+    return [failure(about, "archive-foreign", text)];
+  }
+  if (!names.includes(identity.primary)) {
+    const text = `its archive has the primary ${identity.primary}, which is no sink of this configuration`;
+    return [failure(about, "archive-foreign", text)];
+  }
+  const groups = config.pipelines.map((p) => p.group);
+  const said = ok(about, "archive", `archive ${identity.archiveId}, primary ${identity.primary}`);
+  if (groups.includes(identity.group)) return [said];
+  const text = `was claimed by group ${identity.group}: both groups converge on the same batches`;
+  return [said, warning(about, "archive-group", text)];
+}
+
+function checkPlaintext(config: Config, about: string, tried: TriedSink): Found[] {
+  if (tried.sink?.capabilities.accepts !== "records" || tried.config.plaintext === "allow") return [];
+  const encrypted = config.pipelines.some((p) => p.encryption !== null && p.sinks.includes(tried.config));
+  if (!encrypted) return [];
+  const text = "stores readable records although encryption is on; if that is meant, say plaintext: allow";
+  return [failure(about, "plaintext", text)];
+}
+
+/** Only a sink that creates atomically can decide; with one sink away nobody knows. */
+function checkPrimary(pipeline: PipelineConfig, tried: readonly TriedSink[]): Found[] {
+  const mine = tried.filter((t) => pipeline.sinks.includes(t.config));
+  if (mine.length < pipeline.sinks.length || mine.some((t) => t.sink === null)) return [];
+  const primary = mine.find((t) => t.sink?.capabilities.createOnly === "atomic");
+  const about = `pipeline ${pipeline.name}`;
+  if (primary === undefined) {
+    return [failure(about, "no-primary", "none of its sinks creates atomically, so none can decide what a batch is")];
+  }
+  const { name, whenAway } = primary.config;
+  if (whenAway.detachMs === null) return [ok(about, "primary", `${name} is the primary: its bytes decide`)];
+  return [failure(about, "primary-detach", `${name} is the primary, which is always waited for: drop its whenAway`)];
+}
