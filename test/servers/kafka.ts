@@ -1,0 +1,198 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { kafkaClassPath } from "./kafka-jars.ts";
+
+export interface KafkaOptions {
+  /** One node, or three with a controller quorum. */
+  readonly nodes?: 1 | 3;
+  /** Added to server.properties. */
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly heap?: string;
+  readonly say?: (text: string) => void;
+}
+
+const START_MS = 60_000;
+const CLUSTER_ID = "YnVsay1hcmNoaXZlci10ZQ";
+
+interface Node {
+  readonly id: number;
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly dir: string;
+  child: ChildProcess | null;
+}
+
+/** A real KRaft Kafka on loopback, with its data in a temporary folder. */
+export class KafkaServer {
+  readonly #nodes: readonly Node[];
+  readonly #dir: string;
+  readonly #classPath: string;
+  readonly #heap: string;
+
+  private constructor(nodes: readonly Node[], dir: string, classPath: string, heap: string) {
+    this.#nodes = nodes;
+    this.#dir = dir;
+    this.#classPath = classPath;
+    this.#heap = heap;
+  }
+
+  static async start(o: KafkaOptions = {}): Promise<KafkaServer> {
+    const classPath = await kafkaClassPath(o.say);
+    const dir = mkdtempSync(join(tmpdir(), "archiver-kafka-"));
+    const count = o.nodes ?? 1;
+    const ports = await freePorts(2 * count);
+    const nodes = Array.from({ length: count }, (_, i): Node => ({
+      id: i + 1,
+      port: ports[2 * i] ?? 0,
+      controllerPort: ports[2 * i + 1] ?? 0,
+      dir: join(dir, `node${i + 1}`),
+      child: null,
+    }));
+    const server = new KafkaServer(nodes, dir, classPath, o.heap ?? "512m");
+    for (const node of nodes) await server.#format(node, o.properties ?? {});
+    for (const node of nodes) server.#launch(node);
+    for (const node of nodes) await server.#ready(node);
+    return server;
+  }
+
+  get bootstrap(): string {
+    return this.#nodes.map((n) => `127.0.0.1:${n.port}`).join(",");
+  }
+
+  get classPath(): string {
+    return this.#classPath;
+  }
+
+  get pids(): readonly number[] {
+    return this.#nodes.map((n) => n.child?.pid ?? -1);
+  }
+
+  signal(node: number, name: NodeJS.Signals): void {
+    this.#nodes[node]?.child?.kill(name);
+  }
+
+  async kill(node: number): Promise<void> {
+    const child = this.#nodes[node]?.child;
+    if (child == null) return;
+    child.kill("SIGKILL");
+    await gone(child);
+  }
+
+  async restart(node: number): Promise<void> {
+    const found = this.#nodes[node];
+    if (found === undefined) throw new Error(`there is no node ${node}`);
+    await this.kill(node);
+    this.#launch(found);
+    await this.#ready(found);
+  }
+
+  /** One of Kafka's own tools; its standard output. */
+  tool(className: string, args: readonly string[], input = ""): string {
+    const run = spawnSync("java", ["-Xmx256m", "-cp", this.#classPath, className, ...args], {
+      encoding: "utf8",
+      input,
+      maxBuffer: 1 << 30,
+    });
+    if (run.status === 0) return run.stdout;
+    throw new Error(`${className} ended with ${run.status}:\n${run.stdout}${run.stderr}`);
+  }
+
+  async stop(): Promise<void> {
+    for (const { child } of this.#nodes) child?.kill("SIGKILL");
+    for (const { child } of this.#nodes) if (child !== null) await gone(child);
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  async #format(node: Node, extra: Readonly<Record<string, string>>): Promise<void> {
+    await mkdir(node.dir, { recursive: true });
+    const config = join(node.dir, "server.properties");
+    writeFileSync(config, this.#properties(node, extra));
+    const args = ["-Xmx128m", "-cp", this.#classPath, "kafka.tools.StorageTool", "format"];
+    const run = spawnSync("java", [...args, "-t", CLUSTER_ID, "-c", config], { encoding: "utf8" });
+    if (run.status !== 0) throw new Error(`Kafka's folder could not be formatted:\n${run.stderr}`);
+  }
+
+  #properties(node: Node, extra: Readonly<Record<string, string>>): string {
+    const copies = String(this.#nodes.length);
+    const voters = this.#nodes.map((n) => `${n.id}@127.0.0.1:${n.controllerPort}`).join(",");
+    const all: Record<string, string> = {
+      "process.roles": "broker,controller",
+      "node.id": String(node.id),
+      "controller.quorum.voters": voters,
+      listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port}`,
+      "controller.listener.names": "CONTROLLER",
+      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+      "log.dirs": join(node.dir, "data"),
+      "offsets.topic.replication.factor": copies,
+      "offsets.topic.num.partitions": "4",
+      "transaction.state.log.replication.factor": copies,
+      "transaction.state.log.min.isr": copies === "1" ? "1" : "2",
+      "transaction.state.log.num.partitions": "4",
+      "default.replication.factor": copies,
+      "group.initial.rebalance.delay.ms": "0",
+      "auto.create.topics.enable": "false",
+      "message.max.bytes": String(32 << 20),
+      "log.cleaner.dedupe.buffer.size": String(8 << 20),
+      ...extra,
+    };
+    return Object.entries(all)
+      .map(([k, v]) => `${k}=${v}\n`)
+      .join("");
+  }
+
+  #launch(node: Node): void {
+    const log = openSync(join(node.dir, "kafka.log"), "a");
+    const jvm = [`-Xmx${this.#heap}`, "-Xms128m", "-XX:TieredStopAtLevel=1", "-cp", this.#classPath];
+    node.child = spawn("java", [...jvm, "kafka.Kafka", join(node.dir, "server.properties")], {
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+    closeSync(log);
+  }
+
+  async #ready(node: Node): Promise<void> {
+    for (let waited = 0; waited < START_MS; waited += 200) {
+      if (node.child?.exitCode != null) break;
+      if (await answers(node.port)) return;
+      await sleep(200);
+    }
+    const log = readFileSync(join(node.dir, "kafka.log"), "utf8").split("\n").slice(-25).join("\n");
+    throw new Error(`Kafka node ${node.id} did not start; its log ends:\n${log}`);
+  }
+}
+
+async function gone(child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) await sleep(20);
+}
+
+/** Distinct free ports: all are held until the last is known. */
+async function freePorts(n: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: n }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((s) => (s.address() as { port: number }).port);
+  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
+  return ports;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const end = (ok: boolean) => (): void => {
+      socket.destroy();
+      resolve(ok);
+    };
+    socket.once("connect", end(true));
+    socket.once("error", end(false));
+  });
+}
