@@ -53,7 +53,7 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "lost-batch":
       return t.slots.some((s) => s.ready) ? t : restart(t);
     case "drain":
-      return { ...t, draining: true, slots: t.slots.filter((s) => s.ready || s.planned) };
+      return drain(t);
     default:
       return unreachable(e);
   }
@@ -81,12 +81,13 @@ function onCommitted(t: Task, found: Committed): Task {
   if (t.renewing !== "reading") {
     return { ...t, committed: found, limit: found.offset ?? 0n };
   }
-  // Rule 8: exactly what this task last committed, or sent without hearing of it: go on; else end.
+  // Rule 8: exactly what this task last committed, or sent without hearing of it: go on with what is
+  // at hand. Else somebody else had the partition meanwhile: begin again, as a new task would.
   const kept = { ...t, renewing: "no" as const, sent: null };
   if (t.committed === null) return restart(kept);
   if (sameCommitted(found, t.committed)) return kept;
   if (t.sent !== null && sameCommitted(found, t.sent)) return onCommit(kept, found);
-  return { ...t, phase: "ended", slots: [] };
+  return restart(kept);
 }
 
 function onCommit(t: Task, value: Committed): Task {
@@ -155,6 +156,12 @@ function adopt(t: Task, id: number, end: bigint, mark: string): Task {
     steps: slot.steps.map(() => "none" as const),
   };
   return { ...t, nextId: t.nextId + 1, slots: [...t.slots.slice(0, j), found] };
+}
+
+/** Batches may be ready out of order: what follows one that is not begun anew goes as well. */
+function drain(t: Task): Task {
+  const open = t.slots.findIndex((s) => !s.ready && !s.planned);
+  return { ...t, draining: true, slots: open < 0 ? t.slots : t.slots.slice(0, open) };
 }
 
 function renew(t: Task): Task {

@@ -10,7 +10,7 @@ export const MAX_PLANS = 4;
  *
  * | phase    | wants |
  * |----------|-------|
- * | locating | the committed offset and plans; the head of every sink; the meaning of `start:` |
+ * | locating | the committed offset and plans; then the head of every sink; the meaning of `start:` |
  * | walking  | a look at the position in every sink, then the slot found there, delivered and committed |
  * | running  | the next build while fewer than `depth` slots; delivery of every planned slot; commits |
  * | stopped, ended | nothing |
@@ -34,14 +34,17 @@ export function wanted(t: Task): readonly Effect[] {
   return effects;
 }
 
+/**
+ * The committed offset first: what it says is archived is in the sinks by the time they are asked. The
+ * other way round a batch put and committed in between would be taken as not there.
+ */
 function locate(t: Task, effects: Effect[]): void {
+  if (t.committed === null) return;
   t.heads.forEach((head, sink) => {
     if (head === null) effects.push({ do: "head", sink });
   });
   const nothingAnywhere = t.heads.every((h) => h === "empty");
-  if (t.committed !== null && nothingAnywhere) {
-    effects.push({ do: "resolve-start", committed: t.committed.offset });
-  }
+  if (nothingAnywhere) effects.push({ do: "resolve-start", committed: t.committed.offset });
 }
 
 function obtain(t: Task, slot: Slot): Effect {
