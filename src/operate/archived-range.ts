@@ -7,7 +7,10 @@ import type { Sink } from "../sdk/sink.ts";
 import type { Bound } from "./offset-bound.ts";
 
 /** Opens one batch: its records in order, in groups. */
-export type ReadBatch = (manifest: Manifest, signal: AbortSignal) => AsyncIterable<readonly ArchivedRecord[]>;
+export type ReadBatch = (
+  manifest: Manifest,
+  signal: AbortSignal,
+) => AsyncIterable<readonly ArchivedRecord[]>;
 
 export interface RangeOptions {
   readonly sink: Sink;
@@ -19,9 +22,9 @@ export interface RangeOptions {
 }
 
 /**
- * Archived records of a range, each offset once and ascending; data without manifest does not count.
- * @throws ArchiverError `verification-failed` where batches are missing inside the range, after all
- * records before the gap were given.
+ * Archived records of a range, each offset once and ascending; data without manifest does not
+ * count. @throws ArchiverError `verification-failed` where batches are missing inside the range,
+ * after all records before the gap were given.
  */
 export async function* archivedRange(
   options: RangeOptions,
@@ -73,10 +76,15 @@ export async function offsetOf(
 function refuseGap(scope: Scope, end: bigint | undefined, start: bigint): void {
   if (end === undefined || start <= end) return;
   const where = `${scopeText(scope)}: offsets [${end}, ${start}) are in no batch`;
-  throw new ArchiverError("verification-failed", `${where}; go on with --from ${start}, and run verify`);
+  throw new ArchiverError(
+    "verification-failed",
+    `${where}; go on with --from ${start}, and run verify`,
+  );
 }
 
-/** From the batch at or before `offset` on; one that lies wholly inside those before it is left out. */
+/**
+ * From the batch at or before `offset` on; one that lies wholly inside those before it is left out.
+ */
 async function* manifestsFrom(
   options: Omit<RangeOptions, "from" | "to">,
   offset: bigint,

@@ -16,7 +16,8 @@ export const catCommand: Command = {
   name: "cat",
   summary: "print archived records, one JSON object a line",
   details:
-    "The lines of docs/format.md, ordered by topic, partition and offset. Every file is checked whole before its records are printed. A range without records prints nothing.",
+    "The lines of docs/format.md, ordered by topic, partition and offset. Every file is checked " +
+    "whole before its records are printed. A range without records prints nothing.",
   options: [
     { flags: "--sink <name>", text: "which sink; default: the first" },
     ...SCOPE_OPTIONS,
@@ -39,8 +40,19 @@ export const catCommand: Command = {
     return withSinks(config, chosen, context, async ([named]) => {
       if (named === undefined) throw new ArchiverError("usage", "the configuration has no sink");
       const { sink } = named;
-      const scopes = await chooseScopes(sink, scopeFilter(args), liveTopicId(config, context), signal);
-      const options = { sink, scopes, ...range, read: readBatch(sink, identities), line: recordLine };
+      const scopes = await chooseScopes(
+        sink,
+        scopeFilter(args),
+        liveTopicId(config, context),
+        signal,
+      );
+      const options = {
+        sink,
+        scopes,
+        ...range,
+        read: readBatch(sink, identities),
+        line: recordLine,
+      };
       await out.stream(catLines(options, signal));
       return EXIT.done;
     });

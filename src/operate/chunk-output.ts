@@ -1,8 +1,8 @@
 import type { Writable } from "node:stream";
 
 /**
- * Writes to a stream that may be slow, at its pace, or go away: `| head` closes the pipe, which is no
- * failure but the end (`closed`). The stream is not ended.
+ * Writes to a stream that may be slow, at its pace, or go away: `| head` closes the pipe, which is
+ * no failure but the end (`closed`). The stream is not ended.
  */
 export async function writeChunks(
   chunks: AsyncIterable<Uint8Array>,

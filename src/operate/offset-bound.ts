@@ -13,8 +13,8 @@ export function parseBound(option: string, text: string): Bound {
   if (/^\d{1,19}$/.test(text)) return { offset: BigInt(text) };
   const timeMs = RFC3339.test(text) ? Date.parse(text.replace(" ", "T")) : Number.NaN;
   if (Number.isNaN(timeMs)) {
-    const text2 = `${option} ${text}: expected an offset (digits) or a time such as 2026-01-31T08:00:00Z`;
-    throw new ArchiverError("usage", text2);
+    const wanted = "expected an offset (digits) or a time such as 2026-01-31T08:00:00Z";
+    throw new ArchiverError("usage", `${option} ${text}: ${wanted}`);
   }
   return { timeMs: BigInt(timeMs) };
 }

@@ -22,7 +22,9 @@ export const verifyCommand: Command = {
   name: "verify",
   summary: "prove that the sinks hold every record once, or name what is wrong",
   details:
-    "Trusts nothing: recomputes links, MACs and digests with code of its own. Without --deep no file is opened, so no identity is needed. Safe beside a running daemon. docs/verify.md lists the problem codes.",
+    "Trusts nothing: recomputes links, MACs and digests with code of its own. Without --deep no " +
+    "file is opened, so no identity is needed. Safe beside a running daemon. docs/verify.md " +
+    "lists the problem codes.",
   options: [
     { flags: "--sink <name>", text: "which sink; default: all", repeat: true },
     ...SCOPE_OPTIONS,
@@ -30,7 +32,11 @@ export const verifyCommand: Command = {
     { flags: "--across-sinks", text: "prove that the sinks hold the same bytes" },
     { flags: "--against-kafka", text: "compare record by record with the live topic" },
     { flags: "--identity <file>", text: "age identity that opens encrypted files" },
-    { flags: "--sample <percent>", text: "read only this share of the files, such as 5%", parse: percent },
+    {
+      flags: "--sample <percent>",
+      text: "read only this share of the files, such as 5%",
+      parse: percent,
+    },
   ],
   examples: [
     "bulk-archiver verify",
@@ -55,7 +61,11 @@ export const verifyCommand: Command = {
       const report = await withSinks(config, chosen, context, (sinks) =>
         runVerify(
           {
-            ...{ tool, sinks, seeds, across, progress: bar },
+            tool,
+            sinks,
+            seeds,
+            across,
+            progress: bar,
             filter: scopeFilter(args),
             open: foreignOpener(identities),
             deep: args.flag("deep"),
@@ -90,7 +100,9 @@ async function identitiesOf(args: Arguments): Promise<readonly Identity[]> {
 }
 
 async function seedsOf(config: Config): Promise<ReadonlyMap<string, SeedKeys>> {
-  const files = config.pipelines.flatMap((p) => (p.encryption === null ? [] : [p.encryption.seedFile]));
+  const files = config.pipelines.flatMap((p) =>
+    p.encryption === null ? [] : [p.encryption.seedFile],
+  );
   const seeds = new Map<string, SeedKeys>();
   for (const file of new Set(files)) {
     for (const [id, keys] of seedKeys(await readKeyFile(file, "seed file"))) seeds.set(id, keys);
@@ -102,7 +114,11 @@ async function readKeyFile(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new ArchiverError("key-invalid", `the ${what} ${file} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new ArchiverError(
+      "key-invalid",
+      `the ${what} ${file} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -131,4 +147,6 @@ async function openKafka(config: Config, context: CommandContext): Promise<OpenK
 }
 
 const selects = (pipeline: PipelineConfig, topic: string): boolean =>
-  pipeline.topics.some((t) => (typeof t === "string" ? t === topic : new RegExp(t.regex, "u").test(topic)));
+  pipeline.topics.some((t) =>
+    typeof t === "string" ? t === topic : new RegExp(t.regex, "u").test(topic),
+  );

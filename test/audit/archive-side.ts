@@ -36,7 +36,9 @@ export async function archiveFiles(archiveDir: string, topic: string): Promise<A
         start: BigInt(match[1] ?? ""),
       };
     });
-  return files.sort((a, b) => a.partition - b.partition || a.branch - b.branch || Number(a.start - b.start));
+  return files.sort(
+    (a, b) => a.partition - b.partition || a.branch - b.branch || Number(a.start - b.start),
+  );
 }
 
 /** The manifest's plain words about a file, wherever below manifests/ it lies. */
@@ -55,12 +57,20 @@ export async function manifestOf(
     throw error;
   });
   if (text === undefined) return undefined;
-  const json = JSON.parse(text) as { start: number; end: number; records: number; seal: { path: string } };
+  const json = JSON.parse(text) as {
+    start: number;
+    end: number;
+    records: number;
+    seal: { path: string };
+  };
   return { start: json.start, end: json.end, records: json.records, path: json.seal.path };
 }
 
 /** The records of one file, opened as anyone would: `age -d | zstdcat`. */
-export async function readArchiveFile(file: ArchiveFile, identity: string | undefined): Promise<AuditRecord[]> {
+export async function readArchiveFile(
+  file: ArchiveFile,
+  identity: string | undefined,
+): Promise<AuditRecord[]> {
   const bytes = await open(file.file, identity);
   const name = path.basename(file.file);
   return name.includes(".ndjson")
@@ -110,7 +120,11 @@ function readLines(file: Buffer, partition: number): AuditRecord[] {
     const line = JSON.parse(text) as Line;
     if (line.partition !== partition) throw new Error(`a record of partition ${line.partition}`);
     const bytes = (plain: string | null, base64: string | undefined): Buffer | null =>
-      base64 !== undefined ? Buffer.from(base64, "base64") : plain === null ? null : Buffer.from(plain);
+      base64 !== undefined
+        ? Buffer.from(base64, "base64")
+        : plain === null
+          ? null
+          : Buffer.from(plain);
     records.push({
       partition,
       offset: BigInt(line.offset),

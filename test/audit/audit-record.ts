@@ -16,7 +16,9 @@ export interface AuditRecord {
 
 const NULL = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 
-/** 16 bytes of SHA-256 over every field with its length, so that millions of records fit in memory. */
+/**
+ * 16 bytes of SHA-256 over every field with its length, so that millions of records fit in memory.
+ */
 export function fingerprint(record: AuditRecord): string {
   const hash = createHash("sha256");
   const field = (bytes: Buffer | null): void => {

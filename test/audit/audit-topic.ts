@@ -114,11 +114,17 @@ async function checkRanges(
       note(`${file.file} has no manifest`);
       continue;
     }
-    if (!file.file.endsWith(manifest.path)) note(`${file.file}: its manifest names ${manifest.path}`);
-    if (BigInt(manifest.start) !== file.start) note(`${file.file}: its manifest starts at ${manifest.start}`);
-    const sameScope = before?.file.partition === file.partition && before.file.branch === file.branch;
+    if (!file.file.endsWith(manifest.path))
+      note(`${file.file}: its manifest names ${manifest.path}`);
+    if (BigInt(manifest.start) !== file.start)
+      note(`${file.file}: its manifest starts at ${manifest.start}`);
+    const sameScope =
+      before?.file.partition === file.partition && before.file.branch === file.branch;
     if (sameScope && before !== undefined && before.end !== file.start) {
-      note(`${before.end > file.start ? "overlap" : "gap"} between ${before.file.file} and ${file.file}`);
+      note(
+        `${before.end > file.start ? "overlap" : "gap"}` +
+          ` between ${before.file.file} and ${file.file}`,
+      );
     }
     before = { file, end: BigInt(manifest.end) };
   }

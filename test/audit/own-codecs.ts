@@ -1,6 +1,8 @@
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 
-/** The auditor's own decompression of record batches: node:zlib, and snappy and LZ4 written here. */
+/**
+ * The auditor's own decompression of record batches: node:zlib, and snappy and LZ4 written here.
+ */
 export function inflate(codec: number, data: Buffer): Buffer {
   switch (codec) {
     case 0:
@@ -24,7 +26,7 @@ const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 function snappy(data: Buffer): Buffer {
   if (!data.subarray(0, 8).equals(XERIAL)) return snappyBlock(data);
   const out: Buffer[] = [];
-  for (let at = 16; at < data.length; ) {
+  for (let at = 16; at < data.length;) {
     const size = data.readUInt32BE(at);
     out.push(snappyBlock(data.subarray(at + 4, at + 4 + size)));
     at += 4 + size;

@@ -8,9 +8,11 @@ export function* readSegment(file: Buffer, partition: number): Generator<AuditRe
     if (at + 61 > file.length) throw new Error(`trailing ${file.length - at} bytes`);
     const size = file.readInt32BE(at + 8);
     const batch = file.subarray(at, at + 12 + size);
-    if (batch.length !== 12 + size || size < 49) throw new Error(`record batch at ${at} is cut off`);
+    if (batch.length !== 12 + size || size < 49)
+      throw new Error(`record batch at ${at} is cut off`);
     if (batch[16] !== 2) throw new Error(`record batch at ${at} has magic ${batch[16]}`);
-    if (crc32c(batch.subarray(21)) !== batch.readUInt32BE(17)) throw new Error(`CRC wrong at ${at}`);
+    if (crc32c(batch.subarray(21)) !== batch.readUInt32BE(17))
+      throw new Error(`CRC wrong at ${at}`);
     yield* readBatch(batch, partition);
     at += 12 + size;
   }
@@ -32,13 +34,16 @@ function* readBatch(batch: Buffer, partition: number): Generator<AuditRecord> {
     body.at += 1;
     const timestampDelta = body.varint();
     const offsetDelta = Number(body.varint());
-    if (offsetDelta <= last || offsetDelta > lastDelta) throw new Error(`offsets of ${base} out of order`);
+    if (offsetDelta <= last || offsetDelta > lastDelta)
+      throw new Error(`offsets of ${base} out of order`);
     last = offsetDelta;
     const key = body.bytes();
     const value = body.bytes();
     const headers: [Buffer, Buffer | null][] = [];
-    for (let h = Number(body.varint()); h > 0; h--) headers.push([body.bytes() ?? Buffer.alloc(0), body.bytes()]);
-    if (body.at !== end) throw new Error(`record ${i} of the batch at ${base} has the wrong length`);
+    for (let h = Number(body.varint()); h > 0; h--)
+      headers.push([body.bytes() ?? Buffer.alloc(0), body.bytes()]);
+    if (body.at !== end)
+      throw new Error(`record ${i} of the batch at ${base} has the wrong length`);
     yield {
       partition,
       offset: base + BigInt(offsetDelta),

@@ -13,7 +13,18 @@ export async function* readTopic(options: {
   readonly topic: string;
   readonly properties?: readonly string[];
 }): AsyncGenerator<AuditRecord> {
-  const args = ["-C", "-b", options.bootstrap, "-t", options.topic, "-o", "beginning", "-e", "-q", "-J"];
+  const args = [
+    "-C",
+    "-b",
+    options.bootstrap,
+    "-t",
+    options.topic,
+    "-o",
+    "beginning",
+    "-e",
+    "-q",
+    "-J",
+  ];
   const properties = [
     "isolation.level=read_committed",
     "check.crcs=true",
@@ -57,7 +68,8 @@ interface Line {
 
 function toRecord(text: string): AuditRecord {
   const line = JSON.parse(text) as Line;
-  if (!Number.isSafeInteger(line.offset)) throw new Error(`offset beyond 2^53: ${text.slice(0, 200)}`);
+  if (!Number.isSafeInteger(line.offset))
+    throw new Error(`offset beyond 2^53: ${text.slice(0, 200)}`);
   const bytes = (s: string | null): Buffer | null => (s === null ? null : Buffer.from(s, "latin1"));
   const headers: [Buffer, Buffer | null][] = [];
   const flat = line.headers ?? [];

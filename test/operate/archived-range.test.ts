@@ -14,16 +14,25 @@ describe("a range of the archive", () => {
   beforeEach(async () => {
     sink = await newSink("files");
     const chain = new SampleChain([sink]);
-    for (const start of [0n, 10n, 20n]) await chain.add({ format: "segment", encrypted: false }, start);
+    for (const start of [0n, 10n, 20n])
+      await chain.add({ format: "segment", encrypted: false }, start);
   });
   afterEach(() => drop(sink));
 
   const read: ReadBatch = (manifest, signal) => readBatch(sink.sink, [])(manifest, signal);
   const offsets = async (from?: string, to?: string): Promise<number[]> => {
-    const bound = (name: string, text?: string) => (text === undefined ? undefined : parseBound(name, text));
+    const bound = (name: string, text?: string) =>
+      text === undefined ? undefined : parseBound(name, text);
     const all: number[] = [];
-    const range = { sink: sink.sink, scope: SCOPE, read, from: bound("--from", from), to: bound("--to", to) };
-    for await (const records of archivedRange(range, never)) all.push(...records.map((r) => Number(r.offset)));
+    const range = {
+      sink: sink.sink,
+      scope: SCOPE,
+      read,
+      from: bound("--from", from),
+      to: bound("--to", to),
+    };
+    for await (const records of archivedRange(range, never))
+      all.push(...records.map((r) => Number(r.offset)));
     return all;
   };
 
@@ -48,15 +57,20 @@ describe("a range of the archive", () => {
 
   it("stops at a gap and says where to go on", async () => {
     await rm(path.join(sink.dir, manifestPath({ ...SCOPE, start: 10n })));
-    await expect(offsets()).rejects.toThrow("offsets [10, 20) are in no batch; go on with --from 20");
+    await expect(offsets()).rejects.toThrow(
+      "offsets [10, 20) are in no batch; go on with --from 20",
+    );
     await expect(offsets("15")).rejects.toMatchObject({ code: "verification-failed" });
     expect(await offsets("3", "10")).toEqual([4, 5, 6, 7, 8, 9]);
     expect((await offsets("20")).length).toBe(9);
   });
 
-  it.each(["", "x", "-1", "2026-13-01T00:00:00Z", "2026-01-01"])("refuses %j as a bound", (text) => {
-    expect(() => parseBound("--from", text)).toThrow("--from");
-  });
+  it.each(["", "x", "-1", "2026-13-01T00:00:00Z", "2026-01-01"])(
+    "refuses %j as a bound",
+    (text) => {
+      expect(() => parseBound("--from", text)).toThrow("--from");
+    },
+  );
 });
 
 describe("writing to a pipe", () => {

@@ -1,7 +1,9 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { crc32c } from "@node-rs/crc32";
 
-/** Writes RecordBatch v2 for tests, byte by byte, so that readers are held against something else. */
+/**
+ * Writes RecordBatch v2 for tests, byte by byte, so that readers are held against something else.
+ */
 export interface SampleRecord {
   readonly offset: bigint;
   readonly timestamp?: bigint;

@@ -2,7 +2,11 @@ import { crc32c } from "@node-rs/crc32";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArchiverError } from "../../src/core/errors.ts";
-import { readHeader, readRecords, type ForeignRecord } from "../../src/operate/verify/foreign-decoder.ts";
+import {
+  readHeader,
+  readRecords,
+  type ForeignRecord,
+} from "../../src/operate/verify/foreign-decoder.ts";
 import { readLine } from "../../src/operate/verify/foreign-lines.ts";
 import { batchBytes, type SampleRecord } from "./batch-bytes.ts";
 import { content, sampleRecords } from "./sample-archive.ts";
@@ -48,7 +52,11 @@ describe("the decoder that verify uses instead of the writer's", () => {
   it("takes the batch's greatest timestamp where the broker set the time", () => {
     const sample = [5n, 9n, 7n].map((timestamp, i) => ({ offset: BigInt(i), timestamp }));
     const read = decode(batchBytes(sample, { appendTime: true }));
-    expect(read.map((r) => [r.timestamp, r.appendTime])).toEqual([[9n, true], [9n, true], [9n, true]]);
+    expect(read.map((r) => [r.timestamp, r.appendTime])).toEqual([
+      [9n, true],
+      [9n, true],
+      [9n, true],
+    ]);
   });
 
   it("refuses every single flipped bit: the CRC covers what the length does not", () => {
@@ -99,8 +107,11 @@ describe("the decoder that verify uses instead of the writer's", () => {
       { numRuns: 500 },
     );
     expect(() => readLine(good, { ...place, partition: 1 })).toThrow("a record of logs/0");
-    const base64 = (text: string): Buffer => Buffer.from(good.toString().replace('"key":"key-0"', text));
-    expect(readLine(base64('"key":null,"keyBase64":"/w=="'), place).key).toEqual(Buffer.from([0xff]));
+    const base64 = (text: string): Buffer =>
+      Buffer.from(good.toString().replace('"key":"key-0"', text));
+    expect(readLine(base64('"key":null,"keyBase64":"/w=="'), place).key).toEqual(
+      Buffer.from([0xff]),
+    );
     // What is UTF-8 has to stand as a string, so that every record has one spelling.
     expect(() => readLine(base64('"key":null,"keyBase64":"YQ=="'), place)).toThrow("keyBase64");
     expect(() => readLine(base64('"key":"x","keyBase64":"/w=="'), place)).toThrow("keyBase64");

@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Identity, openHeader, parseIdentities, payloadChunks } from "../../src/operate/verify/foreign-age.ts";
+import {
+  type Identity,
+  openHeader,
+  parseIdentities,
+  payloadChunks,
+} from "../../src/operate/verify/foreign-age.ts";
 import { contentOf } from "../../src/operate/verify/foreign-frames.ts";
 
 /** verify's own readers against files that the `age` and `zstd` programs made. */
@@ -22,7 +27,11 @@ describe("opening what age made", () => {
     return age === undefined ? undefined : Buffer.concat([...payloadChunks(age)]);
   };
   const seal = (input: Buffer, to: readonly Identity[] = [own]): Buffer =>
-    execFileSync("age", to.flatMap(({ recipient }) => ["-r", recipient]), { input, maxBuffer: 1 << 28 });
+    execFileSync(
+      "age",
+      to.flatMap(({ recipient }) => ["-r", recipient]),
+      { input, maxBuffer: 1 << 28 },
+    );
 
   beforeAll(() => {
     dir = mkdtempSync(path.join(tmpdir(), "age-"));
@@ -56,8 +65,14 @@ describe("opening what age made", () => {
       const bad = Buffer.from(file);
       bad[i] = (bad[i] ?? 0) ^ 1;
       // A stanza that no longer fits is one for somebody else: not opened either.
-      expect(refused(() => open(bad)), `byte ${i}`).toBe(true);
-      expect(refused(() => open(file.subarray(0, i))), `cut at ${i}`).toBe(true);
+      expect(
+        refused(() => open(bad)),
+        `byte ${i}`,
+      ).toBe(true);
+      expect(
+        refused(() => open(file.subarray(0, i))),
+        `cut at ${i}`,
+      ).toBe(true);
     }
     expect(refused(() => open(Buffer.concat([file, Buffer.from([0])])))).toBe(true);
     const two = seal(Buffer.alloc(65_536 * 2, 1));
@@ -83,7 +98,9 @@ describe("frames", () => {
   it("reads all frames, and passes over a seek table", () => {
     const stored = Buffer.concat([zstd("one "), zstd(""), zstd("two"), skippable]);
     expect(read("zstd", stored).toString()).toBe("one two");
-    expect(read("gzip", Buffer.concat([gzipSync("one "), gzipSync("two")])).toString()).toBe("one two");
+    expect(read("gzip", Buffer.concat([gzipSync("one "), gzipSync("two")])).toString()).toBe(
+      "one two",
+    );
     expect(read("none", Buffer.from("as it is")).toString()).toBe("as it is");
   });
 
@@ -92,14 +109,25 @@ describe("frames", () => {
     const all = Buffer.concat([good, skippable]);
     const bad = Buffer.from(good);
     bad[good.length - 6] = (bad[good.length - 6] ?? 0) ^ 1;
-    for (const stored of [bad, good.subarray(0, -1), all.subarray(0, -1), Buffer.concat([good, Buffer.from("x")])]) {
-      expect(() => read("zstd", stored)).toThrow(expect.objectContaining({ code: "sealed-invalid" }));
+    for (const stored of [
+      bad,
+      good.subarray(0, -1),
+      all.subarray(0, -1),
+      Buffer.concat([good, Buffer.from("x")]),
+    ]) {
+      expect(() => read("zstd", stored)).toThrow(
+        expect.objectContaining({ code: "sealed-invalid" }),
+      );
     }
-    expect(() => read("zstd", good, 39)).toThrow(expect.objectContaining({ code: "sealed-invalid" }));
+    expect(() => read("zstd", good, 39)).toThrow(
+      expect.objectContaining({ code: "sealed-invalid" }),
+    );
     expect(read("zstd", good, 40).length).toBe(40);
     const gzip = gzipSync("content");
     for (const stored of [gzip.subarray(0, -1), Buffer.concat([gzip, Buffer.from("xyz")])]) {
-      expect(() => read("gzip", stored)).toThrow(expect.objectContaining({ code: "sealed-invalid" }));
+      expect(() => read("gzip", stored)).toThrow(
+        expect.objectContaining({ code: "sealed-invalid" }),
+      );
     }
   });
 });

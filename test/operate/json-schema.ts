@@ -6,7 +6,12 @@ export interface Schema {
 const NOTES = new Set(["$schema", "title", "description", "$defs"]);
 
 /** What does not fit, as `path: why`; empty when all does. */
-export function mismatches(schema: Schema, value: unknown, root: Schema = schema, at = "$"): string[] {
+export function mismatches(
+  schema: Schema,
+  value: unknown,
+  root: Schema = schema,
+  at = "$",
+): string[] {
   if (typeof schema["$ref"] === "string") {
     const name = schema["$ref"].replace("#/$defs/", "");
     return mismatches((root["$defs"] as Record<string, Schema>)[name] ?? {}, value, root, at);
@@ -15,17 +20,29 @@ export function mismatches(schema: Schema, value: unknown, root: Schema = schema
     if (NOTES.has(keyword)) return [];
     switch (keyword) {
       case "type":
-        return [want].flat().some((type) => isOf(type as string, value)) ? [] : [`${at}: not ${String(want)}`];
+        return [want].flat().some((type) => isOf(type as string, value))
+          ? []
+          : [`${at}: not ${String(want)}`];
       case "enum":
-        return (want as unknown[]).includes(value) ? [] : [`${at}: ${String(value)} is not in the list`];
+        return (want as unknown[]).includes(value)
+          ? []
+          : [`${at}: ${String(value)} is not in the list`];
       case "minimum":
-        return typeof value === "number" && value < (want as number) ? [`${at}: below ${String(want)}`] : [];
+        return typeof value === "number" && value < (want as number)
+          ? [`${at}: below ${String(want)}`]
+          : [];
       case "maximum":
-        return typeof value === "number" && value > (want as number) ? [`${at}: above ${String(want)}`] : [];
+        return typeof value === "number" && value > (want as number)
+          ? [`${at}: above ${String(want)}`]
+          : [];
       case "items":
-        return (value as unknown[]).flatMap((one, i) => mismatches(want as Schema, one, root, `${at}[${i}]`));
+        return (value as unknown[]).flatMap((one, i) =>
+          mismatches(want as Schema, one, root, `${at}[${i}]`),
+        );
       case "required":
-        return (want as string[]).filter((key) => !(key in (value as object))).map((key) => `${at}: no ${key}`);
+        return (want as string[])
+          .filter((key) => !(key in (value as object)))
+          .map((key) => `${at}: no ${key}`);
       case "properties":
         return Object.entries(want as Record<string, Schema>).flatMap(([key, inner]) =>
           key in (value as object)
@@ -46,6 +63,7 @@ function isOf(type: string, value: unknown): boolean {
   if (type === "null") return value === null;
   if (type === "array") return Array.isArray(value);
   if (type === "integer") return Number.isInteger(value);
-  if (type === "object") return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (type === "object")
+    return typeof value === "object" && value !== null && !Array.isArray(value);
   return typeof value === type;
 }

@@ -28,7 +28,12 @@ export const IDENTITY: ArchiveIdentity = {
   group: "archiver",
 };
 
-export const SCOPE: Scope = { topic: "logs", topicId: "AAAAAAAAAAAAAAAAAAAAAQ", partition: 0, branch: 0 };
+export const SCOPE: Scope = {
+  topic: "logs",
+  topicId: "AAAAAAAAAAAAAAAAAAAAAQ",
+  partition: 0,
+  branch: 0,
+};
 
 /** A folder that holds an archive, removed by `drop`. */
 export interface SampleSink extends NamedSink {
@@ -43,7 +48,11 @@ export async function newSink(name: string): Promise<SampleSink> {
 }
 
 export const openFolder = (dir: string): Promise<Sink> =>
-  fsPlugin.open(fsPlugin.schema.parse({ path: dir, fsync: false }), { name: "fs", baseDir: "/" }, never);
+  fsPlugin.open(
+    fsPlugin.schema.parse({ path: dir, fsync: false }),
+    { name: "fs", baseDir: "/" },
+    never,
+  );
 
 export async function drop(...sinks: readonly SampleSink[]): Promise<void> {
   for (const { sink, dir } of sinks) {
@@ -68,7 +77,10 @@ export const sampleRecords = (start: bigint): SampleRecord[] =>
 export function content(format: Format, records: readonly SampleRecord[], scope = SCOPE): Buffer {
   const half = Math.min(4, Math.ceil(records.length / 2));
   return format === "segment"
-    ? Buffer.concat([batchBytes(records.slice(0, half)), batchBytes(records.slice(half), { codec: 4 })])
+    ? Buffer.concat([
+        batchBytes(records.slice(0, half)),
+        batchBytes(records.slice(half), { codec: 4 }),
+      ])
     : Buffer.concat(records.map((r) => Buffer.from(`${line(r, scope)}\n`)));
 }
 
@@ -82,7 +94,10 @@ function line(r: SampleRecord, scope: Scope): string {
     timestampType: "CreateTime",
     key: text(r.key),
     value: text(r.value),
-    headers: (r.headers ?? []).map(([key, value]) => ({ key: text(Buffer.from(key)), value: text(value) })),
+    headers: (r.headers ?? []).map(([key, value]) => ({
+      key: text(Buffer.from(key)),
+      value: text(value),
+    })),
   });
 }
 
@@ -96,25 +111,61 @@ export const SEED: Seed = { keyId: "k1", secret: Buffer.alloc(32, 7) };
 export const IDENTITY_TEXT = `${encodeIdentity(Buffer.alloc(32, 9))}\n`;
 export const [IDENTITY_KEY] = parseIdentities(IDENTITY_TEXT) as [Identity];
 
-/** Seals records as the daemon does. `holes` as for `sampleRecords`: the fourth offset is missing. */
-export function sealed(kind: SampleKind, start: bigint, records: readonly SampleRecord[]): SealedFile {
+/**
+ * Seals records as the daemon does. `holes` as for `sampleRecords`: the fourth offset is missing.
+ */
+export function sealed(
+  kind: SampleKind,
+  start: bigint,
+  records: readonly SampleRecord[],
+): SealedFile {
   const plain = content("segment", records);
   const blocks = new SharedArrayBuffer(plain.length);
   new Uint8Array(blocks).set(plain);
   const last = records.at(-1)?.timestamp ?? null;
   const cut: CutData = {
-    ...{ ...SCOPE, start, end: start + 10n, payload: { blocks: [blocks], length: plain.length } },
-    ...{ records: BigInt(records.length), aborted: 0n, control: 0n },
+    ...SCOPE,
+    start,
+    end: start + 10n,
+    payload: {
+      blocks: [blocks],
+      length: plain.length,
+    },
+    ...{
+      records: BigInt(records.length),
+      aborted: 0n,
+      control: 0n,
+    },
     compacted: 10n - BigInt(records.length),
-    ...{ holes: [], sparse: true, firstTimestamp: records[0]?.timestamp ?? null },
-    ...{ minTimestamp: records[0]?.timestamp ?? null, maxTimestamp: last },
-    ...{ leaderEpoch: 3, uncompressed: true, reason: "bytes" as const, reservedBytes: 0 },
+    ...{
+      holes: [],
+      sparse: true,
+      firstTimestamp: records[0]?.timestamp ?? null,
+    },
+    ...{
+      minTimestamp: records[0]?.timestamp ?? null,
+      maxTimestamp: last,
+    },
+    ...{
+      leaderEpoch: 3,
+      uncompressed: true,
+      reason: "bytes" as const,
+      reservedBytes: 0,
+    },
   };
   const salt = Buffer.alloc(16, Number(start)).toString("hex");
   const encryption = { recipients: [IDENTITY_KEY.recipient], keyId: SEED.keyId, salt };
   const recipe: SealRecipe = {
-    ...{ archiveId: IDENTITY.archiveId, clusterId: IDENTITY.clusterId, format: kind.format },
-    ...{ codec: "zstd", level: 3, recompress: "auto", revision: 0, withRecordsDigest: false },
+    archiveId: IDENTITY.archiveId,
+    clusterId: IDENTITY.clusterId,
+    format: kind.format,
+    ...{
+      codec: "zstd",
+      level: 3,
+      recompress: "auto",
+      revision: 0,
+      withRecordsDigest: false,
+    },
     encryption: kind.encrypted ? encryption : null,
   };
   return seal(cut, recipe, [SEED]);

@@ -6,9 +6,26 @@ import { encodeManifest, makeManifest, parseManifest } from "../../src/core/mani
 import { deepCheck } from "../../src/operate/verify/deep-check.ts";
 import { seedKeys } from "../../src/operate/verify/foreign-keys.ts";
 import { foreignOpener } from "../../src/operate/verify/foreign-opener.ts";
-import { verifyArchive, type ArchiveOptions, type ArchiveVerdict } from "../../src/operate/verify/verify-archive.ts";
+import {
+  verifyArchive,
+  type ArchiveOptions,
+  type ArchiveVerdict,
+} from "../../src/operate/verify/verify-archive.ts";
 import { manifestMacKey } from "../../src/seal/keys.ts";
-import { drop, IDENTITY_KEY, never, newSink, openFolder, SampleChain, type SampleKind, sampleRecords, type SampleSink, SCOPE, sealed, SEED } from "./sample-archive.ts";
+import {
+  drop,
+  IDENTITY_KEY,
+  never,
+  newSink,
+  openFolder,
+  SampleChain,
+  type SampleKind,
+  sampleRecords,
+  type SampleSink,
+  SCOPE,
+  sealed,
+  SEED,
+} from "./sample-archive.ts";
 
 /** Every fault is planted in an archive that was sealed and published as the daemon does it. */
 const MAC_KEY = manifestMacKey(SEED.secret);
@@ -18,7 +35,10 @@ const KINDS: readonly SampleKind[] = (["segment", "ndjson"] as const).flatMap((f
   [false, true].map((encrypted) => ({ format, encrypted })),
 );
 
-const verify = (sinks: readonly SampleSink[], over: Partial<ArchiveOptions> = {}): Promise<ArchiveVerdict> =>
+const verify = (
+  sinks: readonly SampleSink[],
+  over: Partial<ArchiveOptions> = {},
+): Promise<ArchiveVerdict> =>
   verifyArchive(
     {
       sinks,
@@ -36,7 +56,8 @@ const verify = (sinks: readonly SampleSink[], over: Partial<ArchiveOptions> = {}
 
 /** Codes of one sink's problems with the batch they name, in order. */
 const found = (verdict: ArchiveVerdict, sink = 0): string[] =>
-  verdict.sinks[sink]?.partitions.flatMap((p) => p.problems.map((x) => `${x.code}@${x.start}`)) ?? [];
+  verdict.sinks[sink]?.partitions.flatMap((p) => p.problems.map((x) => `${x.code}@${x.start}`)) ??
+  [];
 
 describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encrypted", (kind) => {
   const { format, encrypted } = kind;
@@ -44,7 +65,8 @@ describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encry
   let b: SampleSink;
   const data = (start: bigint, sink = a): string =>
     path.join(sink.dir, dataPath({ ...SCOPE, start }, { format, codec: "zstd", encrypted }));
-  const manifest = (start: bigint, sink = a): string => path.join(sink.dir, manifestPath({ ...SCOPE, start }));
+  const manifest = (start: bigint, sink = a): string =>
+    path.join(sink.dir, manifestPath({ ...SCOPE, start }));
 
   beforeEach(async () => {
     [a, b] = [await newSink("files"), await newSink("copy")];
@@ -59,7 +81,16 @@ describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encry
     expect(verdict.sinks.map((s) => s.ok)).toEqual([true, true]);
     expect(verdict.across).toMatchObject({ ok: true, batches: 5, problems: [] });
     expect(verdict.sinks[0]?.partitions).toMatchObject([
-      { firstOffset: 0n, nextOffset: 50n, batches: 5, records: 45n, pending: 0, behind: 0n, gaps: [], overlaps: [] },
+      {
+        firstOffset: 0n,
+        nextOffset: 50n,
+        batches: 5,
+        records: 45n,
+        pending: 0,
+        behind: 0n,
+        gaps: [],
+        overlaps: [],
+      },
     ]);
     expect(verdict.sinks[0]?.partitions[0]?.holes).toHaveLength(5);
   });
@@ -72,7 +103,9 @@ describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encry
     expect(found(shallow)).toEqual(["sealed-digest@20"]);
     expect(found(await verify([a]))).toEqual(["sealed-digest@20", "file-damaged@20"]);
     expect(shallow.sinks.map((s) => s.ok)).toEqual([false, true]);
-    expect(shallow.across?.problems.map((p) => `${p.sink} ${p.code}@${p.start}`)).toEqual(["copy across-bytes@20"]);
+    expect(shallow.across?.problems.map((p) => `${p.sink} ${p.code}@${p.start}`)).toEqual([
+      "copy across-bytes@20",
+    ]);
   });
 
   it("a truncated file", async () => {
@@ -108,7 +141,10 @@ describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encry
     await rm(manifest(40n));
     const verdict = await verify([a]);
     expect(found(verdict)).toEqual([]);
-    expect(verdict.sinks[0]).toMatchObject({ ok: true, partitions: [{ pending: 1, nextOffset: 40n }] });
+    expect(verdict.sinks[0]).toMatchObject({
+      ok: true,
+      partitions: [{ pending: 1, nextOffset: 40n }],
+    });
   });
 
   it("two files swapped, and two manifests swapped", async () => {
@@ -127,10 +163,18 @@ describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encry
     expect(manifests).toContain("misplaced@20");
   });
 
-  it("a forged manifest: without the seed it has no MAC, and the chain after it does not fit", async () => {
+  it("a forged manifest: without the seed it has no MAC, and the next does not fit", async () => {
     const good = parseManifest(await readFile(manifest(20n)));
-    const forged = makeManifest({ ...good, revision: 1, records: 8n, compacted: 2n,
-      holes: [{ from: 22n, to: 24n, reason: "compacted" }] }, good.prevLink);
+    const forged = makeManifest(
+      {
+        ...good,
+        revision: 1,
+        records: 8n,
+        compacted: 2n,
+        holes: [{ from: 22n, to: 24n, reason: "compacted" }],
+      },
+      good.prevLink,
+    );
     const { mac: _mac, ...unsigned } = forged;
     await writeFile(manifest(20n), encodeManifest(unsigned));
     const problems = found(await verify([a]));
@@ -203,7 +247,7 @@ describe.each(KINDS)("faults planted in an archive of $format, encrypted: $encry
     await drop(other);
   });
 
-  it("a record taken out by a forger who seals the file and the rest of the chain anew", async () => {
+  it("a record taken out by a forger who seals the file and the chain anew", async () => {
     const forger = await newSink("files");
     const chain = new SampleChain([forger]);
     for (const start of STARTS) {

@@ -8,7 +8,16 @@ import { runVerify, type VerifyRequest } from "../../src/operate/verify/run-veri
 import { summary } from "../../src/operate/verify/summary.ts";
 import type { TopicReader } from "../../src/operate/verify/topic-items.ts";
 import { mismatches, type Schema } from "./json-schema.ts";
-import { content, drop, never, newSink, SampleChain, sampleRecords, SCOPE, type SampleSink } from "./sample-archive.ts";
+import {
+  content,
+  drop,
+  never,
+  newSink,
+  SampleChain,
+  sampleRecords,
+  SCOPE,
+  type SampleSink,
+} from "./sample-archive.ts";
 
 const schema = JSON.parse(await readFile("docs/schema/verify.schema.json", "utf8")) as Schema;
 const STARTS = [0n, 10n, 20n];
@@ -19,7 +28,10 @@ const topic: TopicReader = {
   range: async () => ({ start: 0n, end: 30n, compacted: true, committed: 30n }),
   fetch: async (_t, _p, offset) => {
     const from = STARTS.filter((start) => start + 10n > offset);
-    return { bytes: Buffer.concat(from.map((start) => content("segment", sampleRecords(start)))), aborted: [] };
+    return {
+      bytes: Buffer.concat(from.map((start) => content("segment", sampleRecords(start)))),
+      aborted: [],
+    };
   },
 };
 
@@ -51,7 +63,11 @@ describe("the report of verify", () => {
   it("follows its schema, with and without problems, and integers stay literals", async () => {
     const good = await runVerify(request({ filter: { topic: "logs", partition: 0 } }), never);
     expect(good.ok).toBe(true);
-    expect(good.againstKafka).toMatchObject({ compared: 27n, lost: 0n, explained: { compacted: 3n } });
+    expect(good.againstKafka).toMatchObject({
+      compared: 27n,
+      lost: 0n,
+      explained: { compacted: 3n },
+    });
     expect(mismatches(schema, JSON.parse(stringify(good)))).toEqual([]);
     expect(stringify(good)).toContain('"firstOffset":0,"nextOffset":30,"batches":3,"records":27');
     await rm(path.join(a.dir, manifestPath({ ...SCOPE, start: 10n })));
@@ -70,15 +86,21 @@ describe("the report of verify", () => {
         "ok       copy: 3 batches, 27 records",
         "           logs/0  offsets [0, 30)  3 batches  27 records",
         "across   files, copy: 3 batches, hold the same batches, byte for byte",
-        "ok       against Kafka (files): 27 records compared, 0 lost, 0 duplicated, 0 different; 0 aborted, 0 control, 3 compacted offsets explained",
+        "ok       against Kafka (files): 27 records compared, 0 lost, 0 duplicated, 0 different; " +
+          "0 aborted, 0 control, 3 compacted offsets explained",
         "",
-        "No problem found: every file was read and opened; no seed configured, so no MAC was checked.",
+        "No problem found: every file was read and opened; " +
+          "no seed configured, so no MAC was checked.",
         "",
       ].join("\n"),
     );
     await rm(path.join(a.dir, manifestPath({ ...SCOPE, start: 10n })));
-    const text = summary(await runVerify(request({ across: false, topics: undefined, deep: false }), never));
-    expect(text.split("\n")[0]).toMatch(/^PROBLEM {2}files logs\/0 {2}data-without-manifest {2}data\/logs\//);
+    const text = summary(
+      await runVerify(request({ across: false, topics: undefined, deep: false }), never),
+    );
+    expect(text.split("\n")[0]).toMatch(
+      /^PROBLEM {2}files logs\/0 {2}data-without-manifest {2}data\/logs\//,
+    );
     expect(text).toContain("1 problems found.");
   });
 

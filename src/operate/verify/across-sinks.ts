@@ -48,17 +48,41 @@ export class AcrossSinks {
     };
   }
 
-  #pair(scope: Scope, sink: string, start: bigint, model: Walked | undefined, walked: Walked): void {
+  #pair(
+    scope: Scope,
+    sink: string,
+    start: bigint,
+    model: Walked | undefined,
+    walked: Walked,
+  ): void {
     if (model?.manifestDigest !== walked.manifestDigest) {
-      this.problem(scope, sink, start, "across-manifest", "its manifest differs from another sink's");
+      this.problem(
+        scope,
+        sink,
+        start,
+        "across-manifest",
+        "its manifest differs from another sink's",
+      );
     }
-    if (model?.stored !== undefined && walked.stored !== undefined && model.stored !== walked.stored) {
-      this.problem(scope, sink, start, "across-bytes", "its stored bytes differ from another sink's");
+    if (
+      model?.stored !== undefined &&
+      walked.stored !== undefined &&
+      model.stored !== walked.stored
+    ) {
+      this.problem(
+        scope,
+        sink,
+        start,
+        "across-bytes",
+        "its stored bytes differ from another sink's",
+      );
     }
   }
 }
 
-/** Walks several ordered streams in step; one that has no batch at a start gives undefined there. */
+/**
+ * Walks several ordered streams in step; one that has no batch at a start gives undefined there.
+ */
 export async function* inStep(
   walks: readonly AsyncGenerator<Walked>[],
 ): AsyncGenerator<{ start: bigint; found: readonly (Walked | undefined)[] }> {
@@ -68,7 +92,9 @@ export async function* inStep(
       const starts = heads.flatMap((head) => (head.done === true ? [] : [head.value.start]));
       if (starts.length === 0) return;
       const start = starts.reduce((a, b) => (b < a ? b : a));
-      const at = heads.map((head) => (head.done === true || head.value.start !== start ? undefined : head.value));
+      const at = heads.map((head) =>
+        head.done === true || head.value.start !== start ? undefined : head.value,
+      );
       yield { start, found: at };
       for (const [i, walked] of at.entries()) {
         const walk = walks[i];

@@ -29,9 +29,20 @@ export async function againstKafka(
   signal: AbortSignal,
 ): Promise<KafkaReport> {
   const sum = {
-    ...{ compared: 0n, lost: 0n, duplicated: 0n, different: 0n, unexpected: 0n },
-    explained: { aborted: 0n, control: 0n, compacted: 0n },
-    ...{ goneByRetention: 0n, goneByCompaction: 0n },
+    compared: 0n,
+    lost: 0n,
+    duplicated: 0n,
+    different: 0n,
+    unexpected: 0n,
+    explained: {
+      aborted: 0n,
+      control: 0n,
+      compacted: 0n,
+    },
+    ...{
+      goneByRetention: 0n,
+      goneByCompaction: 0n,
+    },
   };
   const partitions: KafkaPartitionReport[] = [];
   for (const scope of options.scopes) {
@@ -39,7 +50,14 @@ export async function againstKafka(
     partitions.push(report);
     sum.goneByRetention += goneByRetention;
     if (compare === undefined) continue;
-    for (const count of ["compared", "lost", "duplicated", "different", "unexpected", "goneByCompaction"] as const) {
+    for (const count of [
+      "compared",
+      "lost",
+      "duplicated",
+      "different",
+      "unexpected",
+      "goneByCompaction",
+    ] as const) {
       sum[count] += compare[count];
     }
     for (const kind of ["aborted", "control", "compacted"] as const) {
@@ -67,22 +85,28 @@ async function comparePartition(
     const report = { ...about, from: 0n, to: 0n, notArchived: 0n, note, problems: [] };
     return { report, compare: undefined, goneByRetention: 0n };
   };
-  const newer = options.scopes.some((s) => s.topicId === topicId && s.topic === topic &&
-    s.partition === partition && s.branch > branch);
-  if (newer) return none("a later branch goes on: the topic was truncated, this one cannot be compared");
+  const newer = options.scopes.some(
+    (s) =>
+      s.topicId === topicId && s.topic === topic && s.partition === partition && s.branch > branch,
+  );
+  if (newer)
+    return none("a later branch goes on: the topic was truncated, this one cannot be compared");
   let live = await options.reader.range(topic, topicId, partition, signal);
-  if (live === undefined) return none("the topic is not in Kafka any more, or has another id: nothing to compare with");
+  if (live === undefined)
+    return none("the topic is not in Kafka any more, or has another id: nothing to compare with");
   const extent = await extentOf(options.sink, scope, live.start, signal);
   if (extent === undefined) return none("this sink has no batch of it");
   // A live daemon may have gone on since the topic was asked for its end.
-  if (extent.end > live.end) live = (await options.reader.range(topic, topicId, partition, signal)) ?? live;
+  if (extent.end > live.end)
+    live = (await options.reader.range(topic, topicId, partition, signal)) ?? live;
   const from = extent.start > live.start ? extent.start : live.start;
   // Committed means archived; what was committed after the last batch can only be markers.
-  const reach = live.committed !== null && live.committed > extent.end ? live.committed : extent.end;
+  const reach =
+    live.committed !== null && live.committed > extent.end ? live.committed : extent.end;
   const to = reach < live.end ? reach : live.end;
   const problems: Problem[] = [];
   if (extent.end > live.end) {
-    const text = `the archive reaches ${extent.end}, the topic's committed records end at ${live.end}`;
+    const text = `the archive reaches ${extent.end}, the topic's records end at ${live.end}`;
     problems.push({ code: "beyond-kafka", start: live.end, text });
   }
   const archive = new ArchiveItems(options, scope, { from, to: extent.end }, problems, signal);
@@ -95,9 +119,19 @@ async function comparePartition(
   await compare.finish(to);
   problems.push(...compare.problems);
   const goneByRetention = extent.gone + archive.before;
-  const note = goneByRetention > 0n ? `${goneByRetention} archived records before ${from} are gone from Kafka by retention` : undefined;
+  const note =
+    goneByRetention > 0n
+      ? `${goneByRetention} archived records before ${from} are gone from Kafka by retention`
+      : undefined;
   const notArchived = live.end > extent.end ? live.end - extent.end : 0n;
-  const report = { ...about, from, to: to > from ? to : from, notArchived, ...(note === undefined ? {} : { note }), problems };
+  const report = {
+    ...about,
+    from,
+    to: to > from ? to : from,
+    notArchived,
+    ...(note === undefined ? {} : { note }),
+    problems,
+  };
   return { report, compare, goneByRetention };
 }
 
@@ -117,14 +151,23 @@ async function extentOf(
   return extent;
 }
 
-/** Batches whose manifest can be read and whose file is there; what is wrong with others the walk says. */
-async function* manifestsOf(sink: Sink, scope: Scope, signal: AbortSignal): AsyncGenerator<Manifest> {
+/**
+ * Batches whose manifest can be read and whose file is there; what is wrong with others the walk
+ * says.
+ */
+async function* manifestsOf(
+  sink: Sink,
+  scope: Scope,
+  signal: AbortSignal,
+): AsyncGenerator<Manifest> {
   for await (const { start, manifest, data } of entries(sink, scope, 0n, signal)) {
     if (manifest === undefined) continue;
     const bytes = await sink.manifest({ ...scope, start }, signal);
-    const read = bytes === undefined ? undefined : readManifest(bytes, { ...scope, start }).manifest;
+    const read =
+      bytes === undefined ? undefined : readManifest(bytes, { ...scope, start }).manifest;
     if (read === undefined) continue;
-    if (data.some(({ path, size }) => path === read.seal.path && size === read.seal.size)) yield read;
+    if (data.some(({ path, size }) => path === read.seal.path && size === read.seal.size))
+      yield read;
   }
 }
 

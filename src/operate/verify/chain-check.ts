@@ -60,7 +60,10 @@ export class ChainCheck {
     if (this.#identity === undefined) return;
     const { archiveId, clusterId } = this.#identity;
     if (m.archiveId !== archiveId || m.clusterId !== clusterId) {
-      say("foreign", `belongs to archive ${m.archiveId} of cluster ${m.clusterId}, not to ${archiveId} of ${clusterId}`);
+      say(
+        "foreign",
+        `is of archive ${m.archiveId}, cluster ${m.clusterId}, not ${archiveId}, ${clusterId}`,
+      );
     }
   }
 
@@ -69,14 +72,20 @@ export class ChainCheck {
     if (this.#keys.size === 0) return;
     if (m.mac === undefined) {
       if (this.#signed) say("mac-missing", "carries no MAC, although batches before it do");
-      this.#unsigned = { start: this.#unsigned?.start ?? m.start, count: (this.#unsigned?.count ?? 0) + 1 };
+      this.#unsigned = {
+        start: this.#unsigned?.start ?? m.start,
+        count: (this.#unsigned?.count ?? 0) + 1,
+      };
       return;
     }
     this.#signed = true;
     const named = m.seal.keyId === undefined ? undefined : this.#keys.get(m.seal.keyId);
     const keys = named === undefined ? [...this.#keys.values()] : [named];
     if (!keys.some((key) => macMatches(bytes, m, key.mac))) {
-      say("mac-wrong", "its MAC is not that of any configured seed: forged, altered, or another seed");
+      say(
+        "mac-wrong",
+        "its MAC is not that of any configured seed: forged, altered, or another seed",
+      );
     }
   }
 
@@ -97,7 +106,10 @@ export class ChainCheck {
     if (!this.#began) {
       const genesis = ownGenesis(this.#identity?.archiveId ?? m.archiveId, m);
       if (m.prevLink !== genesis) {
-        say("chain-start", `is the first here, but follows the link ${m.prevLink}: batches before it are missing`);
+        say(
+          "chain-start",
+          `is the first here, but follows the link ${m.prevLink}: batches before it are missing`,
+        );
       }
       return;
     }

@@ -65,7 +65,8 @@ function* rest(
 ): Generator<Buffer> {
   while (bytes.length > 0) {
     const length = lengthOf(bytes);
-    if (length === undefined || length > bytes.length) throw damaged(`${unit} is cut off at the end`);
+    if (length === undefined || length > bytes.length)
+      throw damaged(`${unit} is cut off at the end`);
     yield bytes.subarray(0, length);
     bytes = bytes.subarray(length);
   }

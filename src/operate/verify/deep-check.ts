@@ -15,7 +15,11 @@ export interface Opened {
 }
 
 /** @throws ArchiverError `sealed-invalid` or `format-invalid`, also while the content is read. */
-export type Opener = (manifest: Manifest, stored: Uint8Array, signal: AbortSignal) => Promise<Opened>;
+export type Opener = (
+  manifest: Manifest,
+  stored: Uint8Array,
+  signal: AbortSignal,
+) => Promise<Opened>;
 
 /**
  * Opens the file, decodes every record, and accounts for every byte and every offset.
@@ -45,7 +49,9 @@ export const deepCheck =
 /** What the bytes themselves cause, apart from what a sink or a key file causes. */
 export const isDamage = (error: unknown): error is ArchiverError =>
   error instanceof ArchiverError &&
-  ["sealed-invalid", "format-invalid", "undecodable-record-batch", "corrupt-record-batch"].includes(error.code);
+  ["sealed-invalid", "format-invalid", "undecodable-record-batch", "corrupt-record-batch"].includes(
+    error.code,
+  );
 
 function checkTime(
   record: ForeignRecord,
@@ -55,8 +61,8 @@ function checkTime(
   const { maxTimestamp } = manifest;
   if (record.timestamp < 0n) return;
   if (maxTimestamp !== null && record.timestamp <= maxTimestamp) return;
-  const text = `offset ${record.offset} has ${record.timestamp}, the manifest's greatest is ${maxTimestamp}`;
-  say("timestamp-range", text);
+  const most = `the manifest's greatest is ${maxTimestamp}`;
+  say("timestamp-range", `offset ${record.offset} has ${record.timestamp}, ${most}`);
 }
 
 /** Hashes and counts what passes through. */
@@ -94,7 +100,10 @@ class ContentSeen {
     if (seed === undefined || m.contentCheck === undefined) return;
     const check = checkOf(seed.contentCheck, m.batchId, digest);
     if (check !== m.contentCheck) {
-      say("content-check", `under seed ${m.seal.keyId} the content has ${check}, the manifest says ${m.contentCheck}`);
+      say(
+        "content-check",
+        `under seed ${m.seal.keyId} the content has ${check}, the manifest says ${m.contentCheck}`,
+      );
     }
   }
 }

@@ -16,7 +16,9 @@ export interface Survey {
   readonly last: bigint | undefined;
 }
 
-/** More files of one start than a start can have names: something is wrong with the sink's listing. */
+/**
+ * More files of one start than a start can have names: something is wrong with the sink's listing.
+ */
 const MAX_FILES = 64;
 
 /** The sink's listing, one entry per start, ascending. */
@@ -26,7 +28,9 @@ export async function* entries(
   from: bigint,
   signal: AbortSignal,
 ): AsyncGenerator<Entry> {
-  let open: { start: bigint; data: NonNullable<Listed["data"]>[]; manifest: Entry["manifest"] } | undefined;
+  let open:
+    | { start: bigint; data: NonNullable<Listed["data"]>[]; manifest: Entry["manifest"] }
+    | undefined;
   for await (const { start, data, manifest } of sink.list(scope, from, signal)) {
     if (open === undefined || open.start !== start) {
       if (open !== undefined) yield open;
@@ -50,7 +54,9 @@ export async function survey(sink: Sink, scope: Scope, signal: AbortSignal): Pro
   return { entries: count, bytes, last };
 }
 
-/** A listing is no snapshot: beside a live daemon one half may have come after its folder was read. */
+/**
+ * A listing is no snapshot: beside a live daemon one half may have come after its folder was read.
+ */
 export async function lookAgain(
   sink: Sink,
   scope: Scope,

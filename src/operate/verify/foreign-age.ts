@@ -12,7 +12,8 @@ import { ArchiverError } from "../../core/errors.ts";
 
 /**
  * Reads age v1 files for X25519 recipients (https://age-encryption.org/v1), written apart from the
- * code that seals: an error both sides share would otherwise stay unseen until `age` refuses a file.
+ * code that seals: an error both sides share would otherwise stay unseen until `age` refuses a
+ * file.
  */
 const VERSION_LINE = "age-encryption.org/v1";
 const MAX_HEADER_BYTES = 64 << 10;
@@ -32,7 +33,8 @@ export interface Identity {
 export function parseIdentities(text: string): readonly Identity[] {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
   const found = lines.filter((line) => line !== "" && !line.startsWith("#")).map(parseIdentity);
-  if (found.length === 0) throw new ArchiverError("key-invalid", "the identity file holds no identity");
+  if (found.length === 0)
+    throw new ArchiverError("key-invalid", "the identity file holds no identity");
   return found;
 }
 
@@ -44,11 +46,16 @@ function parseIdentity(line: string): Identity {
     raw = Buffer.from(bech32.fromWords(words));
     if (raw.length !== 32) throw new Error("another length");
   } catch {
-    throw new ArchiverError("key-invalid", "a line of the identity file is no AGE-SECRET-KEY-1… key");
+    throw new ArchiverError(
+      "key-invalid",
+      "a line of the identity file is no AGE-SECRET-KEY-1… key",
+    );
   }
   const der = Buffer.concat([PKCS8_X25519, raw]);
   const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-  const publicKey = createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(-32);
+  const publicKey = createPublicKey(privateKey)
+    .export({ format: "der", type: "spki" })
+    .subarray(-32);
   const recipient = bech32.encode("age", bech32.toWords(publicKey), false);
   return { recipient, privateKey, publicKey };
 }
@@ -76,7 +83,10 @@ export function openHeader(file: Buffer, identities: readonly Identity[]): AgeFi
   return undefined;
 }
 
-/** The payload in its chunks, each authenticated before it is given. @throws ArchiverError `sealed-invalid` */
+/**
+ * The payload in its chunks, each authenticated before it is given. @throws ArchiverError
+ * `sealed-invalid`
+ */
 export function* payloadChunks({ fileKey, nonce, payload }: AgeFile): Generator<Buffer> {
   const key = Buffer.from(hkdfSync("sha256", fileKey, nonce, "payload", 32));
   const counter = Buffer.alloc(12);
@@ -89,13 +99,19 @@ export function* payloadChunks({ fileKey, nonce, payload }: AgeFile): Generator<
     }
     counter.writeUIntBE(index, 5, 6);
     counter[11] = last ? 1 : 0;
-    const decipher = createDecipheriv("chacha20-poly1305", key, counter, { authTagLength: TAG_BYTES });
+    const decipher = createDecipheriv("chacha20-poly1305", key, counter, {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAuthTag(chunk.subarray(-TAG_BYTES));
     const plain = decipher.update(chunk.subarray(0, -TAG_BYTES));
     try {
       decipher.final();
     } catch (cause) {
-      throw new ArchiverError("sealed-invalid", `age chunk ${index} is damaged, cut off or forged`, { cause });
+      throw new ArchiverError(
+        "sealed-invalid",
+        `age chunk ${index} is damaged, cut off or forged`,
+        { cause },
+      );
     }
     yield plain;
     if (last) return;
@@ -107,13 +123,18 @@ interface Stanza {
   readonly body: Buffer;
 }
 
-function parseHeader(file: Buffer): { stanzas: Stanza[]; signed: Buffer; mac: Buffer; end: number } {
+function parseHeader(file: Buffer): {
+  stanzas: Stanza[];
+  signed: Buffer;
+  mac: Buffer;
+  end: number;
+} {
   const head = file.subarray(0, MAX_HEADER_BYTES).toString("latin1");
   const lines = head.split("\n");
   if (lines[0] !== VERSION_LINE) throw damaged("the file is no age v1 file");
   const stanzas: Stanza[] = [];
   let at = VERSION_LINE.length + 1;
-  for (let i = 1; i < lines.length; ) {
+  for (let i = 1; i < lines.length;) {
     const line = lines[i] ?? "";
     if (line.startsWith("--- ")) {
       const signed = file.subarray(0, at + 3);
@@ -139,11 +160,17 @@ function unwrap({ args, body }: Stanza, identity: Identity): Buffer | undefined 
   if (args[0] !== "X25519" || args.length !== 2 || body.length !== 32) return undefined;
   const share = unpadded(args[1] ?? "");
   if (share.length !== 32) throw damaged("an X25519 share has another length");
-  const publicKey = createPublicKey({ key: Buffer.concat([SPKI_X25519, share]), format: "der", type: "spki" });
+  const publicKey = createPublicKey({
+    key: Buffer.concat([SPKI_X25519, share]),
+    format: "der",
+    type: "spki",
+  });
   const secret = diffieHellman({ privateKey: identity.privateKey, publicKey });
   const salt = Buffer.concat([share, identity.publicKey]);
   const key = Buffer.from(hkdfSync("sha256", secret, salt, `${VERSION_LINE}/X25519`, 32));
-  const decipher = createDecipheriv("chacha20-poly1305", key, Buffer.alloc(12), { authTagLength: TAG_BYTES });
+  const decipher = createDecipheriv("chacha20-poly1305", key, Buffer.alloc(12), {
+    authTagLength: TAG_BYTES,
+  });
   decipher.setAuthTag(body.subarray(-TAG_BYTES));
   const fileKey = decipher.update(body.subarray(0, -TAG_BYTES));
   try {
@@ -157,7 +184,8 @@ function unwrap({ args, body }: Stanza, identity: Identity): Buffer | undefined 
 
 function unpadded(text: string): Buffer {
   const bytes = Buffer.from(text, "base64");
-  if (bytes.toString("base64").replace(/=+$/, "") !== text) throw damaged("base64 in the age header is malformed");
+  if (bytes.toString("base64").replace(/=+$/, "") !== text)
+    throw damaged("base64 in the age header is malformed");
   return bytes;
 }
 

@@ -38,7 +38,7 @@ function inflateSnappy(data: Buffer): Buffer {
   if (!data.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return inflateBlock(data);
   const blocks: Buffer[] = [];
   let total = 0;
-  for (let at = XERIAL_HEADER_BYTES; at < data.length; ) {
+  for (let at = XERIAL_HEADER_BYTES; at < data.length;) {
     const length = data.readInt32BE(at);
     if (length < 0 || at + 4 + length > data.length) throw new Error("a snappy block is cut off");
     const block = inflateBlock(data.subarray(at + 4, at + 4 + length));

@@ -86,7 +86,9 @@ export function* readRecords(batch: ForeignBatch): Generator<ForeignRecord> {
     const timestampDelta = at.varint();
     const offsetDelta = Number(at.varint());
     if (offsetDelta <= last || offsetDelta > span) {
-      throw damaged(`offset delta ${offsetDelta} after ${last} in the batch at ${batch.baseOffset}`);
+      throw damaged(
+        `offset delta ${offsetDelta} after ${last} in the batch at ${batch.baseOffset}`,
+      );
     }
     last = offsetDelta;
     const key = at.field();

@@ -7,8 +7,8 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 const SKIPPABLE_MASK = 0xfffffff0;
 
 /**
- * The content of a compressed file, frame by frame, by node:zlib and not by the library that made it.
- * Unfolds to `maxBytes` at most. @throws ArchiverError `sealed-invalid`
+ * The content of a compressed file, frame by frame, by node:zlib and not by the library that made
+ * it. Unfolds to `maxBytes` at most. @throws ArchiverError `sealed-invalid`
  */
 export function* contentOf(codec: Codec, stored: Buffer, maxBytes: number): Generator<Buffer> {
   if (codec === "none") {
@@ -50,10 +50,7 @@ function gzipMembers(bytes: Buffer, maxBytes: number): Frame {
   return frame;
 }
 
-type Inflate = (
-  bytes: Buffer,
-  options: { info: true; maxOutputLength: number },
-) => unknown;
+type Inflate = (bytes: Buffer, options: { info: true; maxOutputLength: number }) => unknown;
 
 function inflated(bytes: Buffer, maxBytes: number, inflate: Inflate): Frame {
   let found: { buffer: Buffer; engine: { bytesWritten: number } };

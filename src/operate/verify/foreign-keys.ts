@@ -10,13 +10,17 @@ export interface SeedKeys {
   readonly contentCheck: Uint8Array;
 }
 
-/** By key id. A line of a seed file: 64 hex digits, perhaps `keyId:` before them. @throws `key-invalid` */
+/**
+ * By key id. A line of a seed file: 64 hex digits, perhaps `keyId:` before them. @throws
+ * `key-invalid`
+ */
 export function seedKeys(text: string): ReadonlyMap<string, SeedKeys> {
   const keys = new Map<string, SeedKeys>();
   for (const line of text.split(/\r?\n/).map((l) => l.trim())) {
     if (line === "" || line.startsWith("#")) continue;
     const found = /^(?:([^:]+):)?([0-9a-fA-F]{64})$/.exec(line);
-    if (found === null) throw new ArchiverError("key-invalid", "a line of the seed file is no seed");
+    if (found === null)
+      throw new ArchiverError("key-invalid", "a line of the seed file is no seed");
     const seed = Buffer.from(found[2] ?? "", "hex");
     const id = found[1] ?? blake3(seed).toString("hex").slice(0, 8);
     keys.set(id, {
@@ -30,7 +34,9 @@ export function seedKeys(text: string): ReadonlyMap<string, SeedKeys> {
 export const checkOf = (key: Uint8Array, batchId: string, digest: string): string =>
   createHmac("sha256", key).update(`${batchId}\n`).update(Buffer.from(digest, "hex")).digest("hex");
 
-/** What stands in the manifest of an encrypted file: its content's digest, keyed by the file key. */
+/**
+ * What stands in the manifest of an encrypted file: its content's digest, keyed by the file key.
+ */
 export const contentTag = (fileKey: Uint8Array, digest: string): string =>
   createHmac("sha256", derive(fileKey, "content")).update(Buffer.from(digest, "hex")).digest("hex");
 

@@ -10,9 +10,12 @@ export function readLine(
   const fields = parse(line);
   const { topic, partition, offset, timestamp, timestampType } = fields;
   if (topic !== place.topic || partition !== BigInt(place.partition)) {
-    throw damaged(`a record of ${String(topic)}/${String(partition)} lies in ${place.topic}/${place.partition}`);
+    throw damaged(
+      `a record of ${String(topic)}/${String(partition)} lies in ${place.topic}/${place.partition}`,
+    );
   }
-  if (typeof offset !== "bigint" || typeof timestamp !== "bigint") throw damaged("no offset or timestamp");
+  if (typeof offset !== "bigint" || typeof timestamp !== "bigint")
+    throw damaged("no offset or timestamp");
   if (timestampType !== "CreateTime" && timestampType !== "LogAppendTime") {
     throw damaged(`timestampType of offset ${offset} is ${String(timestampType)}`);
   }
@@ -25,7 +28,8 @@ export function readLine(
     key: field(fields, "key", offset),
     value: field(fields, "value", offset),
     headers: (headers as readonly unknown[]).flatMap((header) => {
-      if (typeof header !== "object" || header === null) throw damaged(`a header of ${offset} is no object`);
+      if (typeof header !== "object" || header === null)
+        throw damaged(`a header of ${offset} is no object`);
       const named = header as { readonly [name: string]: unknown };
       const name = field(named, "key", offset);
       if (name === null) throw damaged(`a header of offset ${offset} has no name`);
@@ -35,7 +39,11 @@ export function readLine(
 }
 
 /** A string, null, or null beside `<name>Base64` for bytes that are no UTF-8. */
-function field(object: { readonly [name: string]: unknown }, name: string, offset: bigint): Buffer | null {
+function field(
+  object: { readonly [name: string]: unknown },
+  name: string,
+  offset: bigint,
+): Buffer | null {
   const plain = object[name];
   const coded = object[`${name}Base64`];
   if (coded !== undefined) {
@@ -53,7 +61,9 @@ function field(object: { readonly [name: string]: unknown }, name: string, offse
 function parse(line: Buffer): { readonly [name: string]: unknown } {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(line);
-    return JSON.parse(text, exact as (key: string, value: unknown) => unknown) as { [name: string]: unknown };
+    return JSON.parse(text, exact as (key: string, value: unknown) => unknown) as {
+      [name: string]: unknown;
+    };
   } catch (cause) {
     throw new ArchiverError("format-invalid", "a line is not JSON in UTF-8", { cause });
   }

@@ -11,7 +11,8 @@ export const foreignOpener =
   async (manifest, stored) => {
     const file = Buffer.from(stored.buffer, stored.byteOffset, stored.length);
     const { codec, contentSize, encryption } = manifest.seal;
-    if (encryption === "none") return { content: pieces(contentOf(codec, file, contentSize)), tagOf: undefined };
+    if (encryption === "none")
+      return { content: pieces(contentOf(codec, file, contentSize)), tagOf: undefined };
     const age = identities.length === 0 ? undefined : openHeader(file, identities);
     if (age === undefined) throw notOurs(manifest, identities);
     const plain = Buffer.concat([...payloadChunks(age)]);
@@ -26,7 +27,10 @@ function notOurs(manifest: Manifest, identities: readonly Identity[]): ArchiverE
   const { recipients, path } = manifest.seal;
   const named = identities.find(({ recipient }) => recipients.includes(recipient));
   if (named !== undefined) {
-    return new ArchiverError("sealed-invalid", `its header is not for ${named.recipient}, its manifest says so`);
+    return new ArchiverError(
+      "sealed-invalid",
+      `its header is not for ${named.recipient}, its manifest says so`,
+    );
   }
   return new ArchiverError("identity-needed", `${path} is encrypted to ${recipients.join(", ")}`);
 }

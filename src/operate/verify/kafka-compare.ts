@@ -54,7 +54,11 @@ export class KafkaCompare {
       if (hole !== undefined && LEFT_OUT.has(hole.reason)) return;
       this.lost++;
       const why = hole === undefined ? "" : `; its manifest calls it ${hole.reason}`;
-      this.#say("lost", seen.offset, `offset ${seen.offset} is in the topic, not in the archive${why}`);
+      this.#say(
+        "lost",
+        seen.offset,
+        `offset ${seen.offset} is in the topic, not in the archive${why}`,
+      );
       return;
     }
     this.#head = undefined;
@@ -62,7 +66,11 @@ export class KafkaCompare {
     const wrong = difference(seen, ours);
     if (wrong === undefined) return;
     this.different++;
-    this.#say("different", seen.offset, `${wrong} of offset ${seen.offset} differs from the topic's`);
+    this.#say(
+      "different",
+      seen.offset,
+      `${wrong} of offset ${seen.offset} differs from the topic's`,
+    );
   }
 
   async #nothing(kind: "aborted" | "control" | "absent", from: bigint, to: bigint): Promise<void> {
@@ -71,7 +79,7 @@ export class KafkaCompare {
     if (kind === "absent") return;
     for (const hole of this.#holesIn(from, to)) {
       if (hole.offsets !== undefined || hole.reason === kind || LEFT_OUT.has(hole.reason)) continue;
-      const text = `offsets [${from}, ${to}) are ${kind} in the topic, ${hole.reason} in the manifest`;
+      const text = `[${from}, ${to}) is ${kind} in the topic, ${hole.reason} in the manifest`;
       this.#say("hole-reason", from, text);
     }
   }
@@ -89,7 +97,8 @@ export class KafkaCompare {
         continue;
       }
       this.unexpected++;
-      const what = kind === "absent" ? "not in the topic, which is not compacted" : `${kind} in the topic`;
+      const what =
+        kind === "absent" ? "not in the topic, which is not compacted" : `${kind} in the topic`;
       this.#say("unexpected", ours.offset, `archived offset ${ours.offset} is ${what}`);
     }
   }
@@ -103,7 +112,11 @@ export class KafkaCompare {
         this.#passed = 0;
       } else if (value.record.offset <= this.#last) {
         this.duplicated++;
-        this.#say("duplicated", value.record.offset, `offset ${value.record.offset} is archived twice`);
+        this.#say(
+          "duplicated",
+          value.record.offset,
+          `offset ${value.record.offset} is archived twice`,
+        );
       } else {
         this.#head = value.record;
         this.#last = value.record.offset;

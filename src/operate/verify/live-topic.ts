@@ -47,19 +47,29 @@ export class LiveTopics implements TopicReader {
   ): Promise<LiveRange | undefined> {
     await this.#catalogue.refresh(signal);
     const live = this.#catalogue.get(topic);
-    if (live === undefined || live.topicId !== topicId || partition >= live.partitions.length) return undefined;
+    if (live === undefined || live.topicId !== topicId || partition >= live.partitions.length)
+      return undefined;
     const { client } = this.#o;
-    this.#policies ??= await this.#patiently(() => cleanupPolicies(client, this.#o.topics, signal), signal);
+    this.#policies ??= await this.#patiently(
+      () => cleanupPolicies(client, this.#o.topics, signal),
+      signal,
+    );
     const at = [{ topic, partition }];
     const group = this.#o.groupOf(topic);
     const committed =
       group === null
         ? []
         : await this.#patiently(() => readCommittedOffsets(client, group, at, signal), signal);
-    const [start] = await this.#patiently(() => this.#fetcher.offsets(at, "earliest", signal), signal);
+    const [start] = await this.#patiently(
+      () => this.#fetcher.offsets(at, "earliest", signal),
+      signal,
+    );
     const [end] = await this.#patiently(() => this.#fetcher.offsets(at, "latest", signal), signal);
     if (start === undefined || end === undefined) {
-      throw new ArchiverError("kafka-unreachable", `the offsets of ${topic}/${partition} cannot be read now`);
+      throw new ArchiverError(
+        "kafka-unreachable",
+        `the offsets of ${topic}/${partition} cannot be read now`,
+      );
     }
     return {
       start: start.offset,
@@ -75,7 +85,7 @@ export class LiveTopics implements TopicReader {
       const { error, records, aborted } = await this.#fetcher.fetchOnce(want, signal);
       if (error === undefined) return { bytes: records, aborted };
       if (error.kafkaCode !== "OFFSET_OUT_OF_RANGE") throw error;
-      const text = `${topic}/${partition}: offset ${offset} left Kafka while it was being compared; run again`;
+      const text = `${topic}/${partition}: offset ${offset} left Kafka meanwhile; run again`;
       throw new ArchiverError("offset-out-of-range", text, { cause: error });
     }, signal);
   }

@@ -45,7 +45,10 @@ export class OffsetAccount {
     const { end, holes, records } = this.#manifest;
     if (this.#next < end) this.#missing(this.#next, end);
     if (this.#records !== records) {
-      this.#say("record-count", `${this.#records} records are in the file, the manifest says ${records}`);
+      this.#say(
+        "record-count",
+        `${this.#records} records are in the file, the manifest says ${records}`,
+      );
     }
     for (const [i, hole] of holes.entries()) {
       const said = hole.offsets ?? hole.to - hole.from;

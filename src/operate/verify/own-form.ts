@@ -1,9 +1,15 @@
 /**
- * The form of a manifest (docs/format-manifest.md), written a second time on purpose: `verify` would
- * not notice an error of the writer if it asked the writer. Nothing here imports src/core's manifest
- * code, its schema or its JSON.
+ * The form of a manifest (docs/format-manifest.md), written a second time on purpose: `verify`
+ * would not notice an error of the writer if it asked the writer. Nothing here imports src/core's
+ * manifest code, its schema or its JSON.
  */
-export type Json = null | boolean | string | bigint | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | null
+  | boolean
+  | string
+  | bigint
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 type Rule = (value: Json | undefined) => string | undefined;
 
@@ -66,8 +72,21 @@ const timestamp = orNull(integer(-INT64, INT64 - 1n));
 const printable = (most: number): Rule => text(new RegExp(`^[\\x21-\\x7e]{1,${most}}$`));
 const size = integer(0n, 2n ** 53n - 1n);
 
-const REASONS = ["aborted", "control", "compacted", "filtered", "dead-lettered", "retention", "skipped"];
-const hole = object({ from: offset, to: offset, reason: oneOf(...REASONS), offsets: optional(offset) });
+const REASONS = [
+  "aborted",
+  "control",
+  "compacted",
+  "filtered",
+  "dead-lettered",
+  "retention",
+  "skipped",
+];
+const hole = object({
+  from: offset,
+  to: offset,
+  reason: oneOf(...REASONS),
+  offsets: optional(offset),
+});
 const digest = object({ algorithm: oneOf("blake3"), digest: hex32 });
 const tag = object({ algorithm: oneOf("blake3"), tag: hex32 });
 const content: Rule = (v) => (digest(v) === undefined ? undefined : tag(v));
@@ -117,7 +136,9 @@ const manifest = object({
 });
 
 /** The value, every number as an exact bigint; or what is wrong with the text. */
-export function readOwn(bytes: Uint8Array): { value: { readonly [k: string]: Json } } | { wrong: string } {
+export function readOwn(
+  bytes: Uint8Array,
+): { value: { readonly [k: string]: Json } } | { wrong: string } {
   if (bytes.length > MAX_BYTES) return { wrong: `has ${bytes.length} bytes, at most ${MAX_BYTES}` };
   let parsed: Json;
   let source: string;
@@ -125,7 +146,9 @@ export function readOwn(bytes: Uint8Array): { value: { readonly [k: string]: Jso
     source = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     parsed = JSON.parse(source, exactNumbers as (key: string, value: unknown) => unknown) as Json;
   } catch (error) {
-    return { wrong: `is not JSON in UTF-8 (${error instanceof Error ? error.message : String(error)})` };
+    return {
+      wrong: `is not JSON in UTF-8 (${error instanceof Error ? error.message : String(error)})`,
+    };
   }
   const wrong = manifest(parsed);
   if (wrong !== undefined) return { wrong };

@@ -5,8 +5,8 @@ import type { Json } from "./own-form.ts";
 import { readOwn } from "./own-form.ts";
 
 /**
- * What a manifest must agree with, worked out anew from docs/format-manifest.md: its range and counts,
- * its holes, its path, its link and its MAC. Independent of the code that writes manifests.
+ * What a manifest must agree with, worked out anew from docs/format-manifest.md: its range and
+ * counts, its holes, its path, its link and its MAC. Independent of the code that writes manifests.
  */
 export interface Place {
   readonly topic: string;
@@ -41,7 +41,9 @@ export function readManifest(bytes: Uint8Array, place: Place): OwnReading {
   return { manifest, complaints };
 }
 
-/** HMAC over the stored text without `,"mac":"…"`: needs no knowledge of how the text is written. */
+/**
+ * HMAC over the stored text without `,"mac":"…"`: needs no knowledge of how the text is written.
+ */
 export function macMatches(bytes: Uint8Array, manifest: Manifest, macKey: Uint8Array): boolean {
   const stored = Buffer.from(bytes).toString("utf8");
   const end = `,"mac":"${manifest.mac}"}\n`;
@@ -54,11 +56,15 @@ function placeComplaints(m: Manifest, at: Place): Complaint[] {
   const complaints: Complaint[] = [];
   for (const field of ["topic", "topicId", "partition", "branch", "start"] as const) {
     if (m[field] !== at[field]) {
-      complaints.push({ code: "misplaced", text: `says ${field} ${m[field]}, lies at ${at[field]}` });
+      complaints.push({
+        code: "misplaced",
+        text: `says ${field} ${m[field]}, lies at ${at[field]}`,
+      });
     }
   }
   const id = `${at.topic}/${at.topicId}/${at.partition}/${at.branch}/${at.start}`;
-  if (m.batchId !== id) complaints.push({ code: "misplaced", text: `batchId is ${m.batchId}, not ${id}` });
+  if (m.batchId !== id)
+    complaints.push({ code: "misplaced", text: `batchId is ${m.batchId}, not ${id}` });
   const path = ownPath(m);
   if (m.seal.path !== path) {
     complaints.push({ code: "path-rule", text: `names ${m.seal.path}, the rule gives ${path}` });
@@ -76,12 +82,12 @@ function ownPath(m: Manifest): string {
 }
 
 const COUNTED = {
-  "aborted": "aborted",
-  "control": "control",
-  "compacted": "compacted",
-  "retention": "compacted",
-  "filtered": "filtered",
-  "skipped": "filtered",
+  aborted: "aborted",
+  control: "control",
+  compacted: "compacted",
+  retention: "compacted",
+  filtered: "filtered",
+  skipped: "filtered",
   "dead-lettered": "deadLettered",
 } as const;
 
@@ -117,14 +123,17 @@ function countComplaints(m: Manifest): Complaint[] {
   if ((min === null) !== (max === null) || (min !== null && max !== null && min > max)) {
     say("range", `minTimestamp ${min} and maxTimestamp ${max} contradict each other`);
   }
-  if (("tag" in m.content) !== (m.seal.encryption === "age")) {
+  if ("tag" in m.content !== (m.seal.encryption === "age")) {
     say("content-mark", "a digest stands where a tag must stand, or the reverse");
   }
   if (m.seal.encryption === "none" && m.seal.keyId !== undefined) {
     say("content-mark", "a key id stands where nothing is encrypted");
   }
   if (m.seal.encryption === "age" ? m.seal.recipients.length === 0 : m.seal.recipients.length > 0) {
-    say("content-mark", `${m.seal.recipients.length} recipients for encryption ${m.seal.encryption}`);
+    say(
+      "content-mark",
+      `${m.seal.recipients.length} recipients for encryption ${m.seal.encryption}`,
+    );
   }
   return complaints;
 }

@@ -16,8 +16,14 @@ export class VerifyBar implements VerifyProgress {
     if (stderr.isTTY !== true) return;
     const format = "verify {bar} {value}/{total} MiB  {note}";
     this.#bar = new cliProgress.SingleBar({
-      ...{ stream: stderr as NodeJS.WritableStream, format, hideCursor: true, clearOnComplete: true },
-      ...{ fps: 4, formatBar: cliProgress.Format.BarFormat },
+      stream: stderr as NodeJS.WritableStream,
+      format,
+      hideCursor: true,
+      clearOnComplete: true,
+      ...{
+        fps: 4,
+        formatBar: cliProgress.Format.BarFormat,
+      },
     });
   }
 
@@ -44,7 +50,10 @@ export class VerifyBar implements VerifyProgress {
   #show(): void {
     const bar = this.#bar;
     if (bar === undefined) return;
-    const [done, total] = [this.#done, this.#total].map((bytes) => Math.ceil(bytes / MIB)) as [number, number];
+    const [done, total] = [this.#done, this.#total].map((bytes) => Math.ceil(bytes / MIB)) as [
+      number,
+      number,
+    ];
     const note = this.#records > 0n ? `${this.#records} records compared with Kafka` : "";
     if (!this.#started) bar.start(total, done, { note });
     this.#started = true;

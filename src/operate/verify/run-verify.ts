@@ -9,7 +9,9 @@ import { deepCheck } from "./deep-check.ts";
 import type { VerifyReport } from "./report.ts";
 import type { TopicReader } from "./topic-items.ts";
 
-/** A sink that is a batch late beside a live daemon gets this long before it counts as different. */
+/**
+ * A sink that is a batch late beside a live daemon gets this long before it counts as different.
+ */
 const TAIL_WAIT_MS = 10_000;
 
 export interface VerifyRequest {
@@ -28,12 +30,23 @@ export interface VerifyRequest {
   readonly progress: VerifyProgress & { compared(records: bigint): void };
 }
 
-/** Everything `verify` was asked to do. @throws ArchiverError `nothing-in-scope`, what sinks and Kafka raise */
-export async function runVerify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport> {
+/**
+ * Everything `verify` was asked to do. @throws ArchiverError `nothing-in-scope`, what sinks and
+ * Kafka raise
+ */
+export async function runVerify(
+  request: VerifyRequest,
+  signal: AbortSignal,
+): Promise<VerifyReport> {
   const { tool, sinks, filter, seeds, open, deep, across, samplePercent, progress } = request;
   const verdict = await verifyArchive(
     {
-      ...{ sinks, filter, seeds, across, samplePercent, progress },
+      sinks,
+      filter,
+      seeds,
+      across,
+      samplePercent,
+      progress,
       deep: deep ? deepCheck(open, seeds) : undefined,
       tailWaitMs: request.tailWaitMs ?? TAIL_WAIT_MS,
     },
@@ -47,12 +60,17 @@ export async function runVerify(request: VerifyRequest, signal: AbortSignal): Pr
       ? undefined
       : await againstKafka(
           {
-            ...{ sinkName: first.name, sink: first.sink, scopes: verdict.scopes, reader, open },
+            sinkName: first.name,
+            sink: first.sink,
+            scopes: verdict.scopes,
+            reader,
+            open,
             progress: (records) => progress.compared(records),
           },
           signal,
         );
-  const ok = verdict.sinks.every((sink) => sink.ok) && verdict.across?.ok !== false && kafka?.ok !== false;
+  const ok =
+    verdict.sinks.every((sink) => sink.ok) && verdict.across?.ok !== false && kafka?.ok !== false;
   return {
     ok,
     tool,

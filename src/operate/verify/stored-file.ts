@@ -28,7 +28,10 @@ export async function readStored(sink: Sink, m: Manifest, signal: AbortSignal): 
   let at = 0;
   for await (const piece of sink.read(m, { from: 0 }, signal)) {
     if (at + piece.length > bytes.length) {
-      throw new ArchiverError("sealed-invalid", `${m.seal.path} gives more than ${bytes.length} bytes`);
+      throw new ArchiverError(
+        "sealed-invalid",
+        `${m.seal.path} gives more than ${bytes.length} bytes`,
+      );
     }
     bytes.set(piece, at);
     at += piece.length;

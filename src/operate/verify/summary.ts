@@ -6,8 +6,10 @@ const MAX_SHOWN = 30;
 export function summary(report: VerifyReport): string {
   const problems = allProblems(report);
   const lines: string[] = [];
-  for (const { where, problem } of problems.slice(0, MAX_SHOWN)) lines.push(`PROBLEM  ${where}  ${show(problem)}`);
-  if (problems.length > MAX_SHOWN) lines.push(`         and ${problems.length - MAX_SHOWN} more (--json lists them)`);
+  for (const { where, problem } of problems.slice(0, MAX_SHOWN))
+    lines.push(`PROBLEM  ${where}  ${show(problem)}`);
+  if (problems.length > MAX_SHOWN)
+    lines.push(`         and ${problems.length - MAX_SHOWN} more (--json lists them)`);
   if (problems.length > 0) lines.push("");
   for (const sink of report.sinks) lines.push(...sinkLines(sink));
   if (report.across !== undefined) {
@@ -22,16 +24,20 @@ export function summary(report: VerifyReport): string {
 
 function verdict(report: VerifyReport): string {
   const { deep, samplePercent, macsChecked } = report.scope;
-  const read = samplePercent < 100 ? `${samplePercent}% of the files were read` : "every file was read";
+  const read =
+    samplePercent < 100 ? `${samplePercent}% of the files were read` : "every file was read";
   const depth = deep ? `${read} and opened` : `${read}; --deep opens them as well`;
-  const macs = macsChecked ? "manifests carry the right MAC" : "no seed configured, so no MAC was checked";
+  const macs = macsChecked
+    ? "manifests carry the right MAC"
+    : "no seed configured, so no MAC was checked";
   return `No problem found: ${depth}; ${macs}.`;
 }
 
 function sinkLines(sink: SinkReport): string[] {
   const records = sink.partitions.reduce((sum, p) => sum + p.records, 0n);
   const batches = sink.partitions.reduce((sum, p) => sum + p.batches, 0);
-  const head = `${sink.ok ? "ok      " : "PROBLEM "} ${sink.name}: ${batches} batches, ${records} records`;
+  const mark = sink.ok ? "ok      " : "PROBLEM ";
+  const head = `${mark} ${sink.name}: ${batches} batches, ${records} records`;
   return [head, ...sink.partitions.map((p) => `           ${partitionLine(p)}`)];
 }
 
@@ -49,9 +55,14 @@ function partitionLine(p: PartitionReport): string {
 
 function kafkaLines(kafka: KafkaReport): string[] {
   const { explained } = kafka;
-  const counts = `${kafka.compared} records compared, ${kafka.lost} lost, ${kafka.duplicated} duplicated, ${kafka.different} different`;
-  const rest = `${explained.aborted} aborted, ${explained.control} control, ${explained.compacted} compacted offsets explained`;
-  const lines = [`${kafka.ok ? "ok      " : "PROBLEM "} against Kafka (${kafka.sink}): ${counts}; ${rest}`];
+  const { compared, lost, duplicated, different } = kafka;
+  const { aborted, control, compacted } = explained;
+  const wrong = `${lost} lost, ${duplicated} duplicated, ${different} different`;
+  const counts = `${compared} records compared, ${wrong}`;
+  const rest = `${aborted} aborted, ${control} control, ${compacted} compacted offsets explained`;
+  const lines = [
+    `${kafka.ok ? "ok      " : "PROBLEM "} against Kafka (${kafka.sink}): ${counts}; ${rest}`,
+  ];
   for (const { topic, partition, note } of kafka.partitions) {
     if (note !== undefined) lines.push(`           ${topic}/${partition}: ${note}`);
   }
@@ -63,9 +74,14 @@ function allProblems(report: VerifyReport): readonly { where: string; problem: P
   return [
     ...report.sinks.flatMap(({ name, problems, partitions }) => [
       ...(problems ?? []).map((problem) => ({ where: name, problem })),
-      ...partitions.flatMap((p) => p.problems.map((problem) => ({ where: `${name} ${at(p)}`, problem }))),
+      ...partitions.flatMap((p) =>
+        p.problems.map((problem) => ({ where: `${name} ${at(p)}`, problem })),
+      ),
     ]),
-    ...(report.across?.problems ?? []).map((problem) => ({ where: `${problem.sink} ${at(problem)}`, problem })),
+    ...(report.across?.problems ?? []).map((problem) => ({
+      where: `${problem.sink} ${at(problem)}`,
+      problem,
+    })),
     ...(report.againstKafka?.partitions ?? []).flatMap((p) =>
       p.problems.map((problem) => ({ where: `kafka ${at(p)}`, problem })),
     ),

@@ -5,7 +5,9 @@ import type { OffsetRange, PartitionReport, Problem } from "./report.ts";
 const MAX_HOLES = 10_000;
 const MAX_PROBLEMS = 1_000;
 
-/** Collects what is found about one scope of one sink; its lists are bounded, its counts are not. */
+/**
+ * Collects what is found about one scope of one sink; its lists are bounded, its counts are not.
+ */
 export class Tally {
   readonly scope: Scope;
   pending = 0;
@@ -58,7 +60,10 @@ export class Tally {
   report(): PartitionReport {
     const { topic, topicId, partition, branch } = this.scope;
     return {
-      ...{ topic, topicId, partition, branch },
+      topic,
+      topicId,
+      partition,
+      branch,
       firstOffset: this.#first,
       nextOffset: this.#next,
       batches: this.#batches,

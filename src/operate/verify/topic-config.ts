@@ -26,7 +26,12 @@ const describeConfigs = (
   apiName: "DescribeConfigs",
   encode: () =>
     new Writer()
-      .array(topics, (w, topic) => w.int8(TOPIC).string(topic).array([setting], (x, s) => x.string(s)))
+      .array(topics, (w, topic) =>
+        w
+          .int8(TOPIC)
+          .string(topic)
+          .array([setting], (x, s) => x.string(s)),
+      )
       .bool(false)
       .done(),
   decode: (answer) => {
@@ -40,7 +45,8 @@ const describeConfigs = (
       const topic = t.string();
       // An unknown topic has no policy; that it is gone is said elsewhere.
       if (code !== UNKNOWN_TOPIC) refuseCode(code, `settings of topic ${topic}`);
-      for (const { name, value } of t.array(readEntry)) if (name === setting) found.set(topic, value);
+      for (const { name, value } of t.array(readEntry))
+        if (name === setting) found.set(topic, value);
     });
     return found;
   },

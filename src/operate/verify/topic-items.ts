@@ -2,10 +2,17 @@ import { ArchiverError } from "../../core/errors.ts";
 import type { ForeignBatch, ForeignRecord } from "./foreign-decoder.ts";
 import { batchLength, markerOf, readHeader, readRecords } from "./foreign-decoder.ts";
 
-/** How the live topic is read: raw, as the broker keeps it. `against-kafka` asks nothing else of it. */
+/**
+ * How the live topic is read: raw, as the broker keeps it. `against-kafka` asks nothing else of it.
+ */
 export interface TopicReader {
   /** Undefined: no such topic, or of another id, or no such partition. */
-  range(topic: string, topicId: string, partition: number, signal: AbortSignal): Promise<LiveRange | undefined>;
+  range(
+    topic: string,
+    topicId: string,
+    partition: number,
+    signal: AbortSignal,
+  ): Promise<LiveRange | undefined>;
   /** Record batches from the one that holds `offset`, and the aborted transactions among them. */
   fetch(topic: string, partition: number, offset: bigint, signal: AbortSignal): Promise<Fetched>;
 }
@@ -59,7 +66,10 @@ export async function* topicItems(
     }
     if (next > before) empty = 0;
     else if (++empty >= MAX_EMPTY_FETCHES) {
-      throw new ArchiverError("kafka-refused", `${topic}/${partition} gives nothing at offset ${next}`);
+      throw new ArchiverError(
+        "kafka-refused",
+        `${topic}/${partition} gives nothing at offset ${next}`,
+      );
     }
   }
 }
@@ -98,16 +108,19 @@ function* itemsOf(
   if (at < to) yield { kind: "absent", from: at, to };
 }
 
-function clip(item: TopicItem, range: { readonly from: bigint; readonly to: bigint }): TopicItem | undefined {
+function clip(
+  item: TopicItem,
+  range: { readonly from: bigint; readonly to: bigint },
+): TopicItem | undefined {
   if (item.kind === "record") return item.record.offset < range.to ? item : undefined;
   const to = item.to < range.to ? item.to : range.to;
   return item.from < to ? { ...item, to } : undefined;
 }
 
 /**
- * Which batches of one fetch were aborted, by the broker's list, which names every aborted transaction
- * that touches the fetched range: a producer's records count as aborted from its entry's first offset
- * on, up to its abort marker. Written apart from the writer's filter.
+ * Which batches of one fetch were aborted, by the broker's list, which names every aborted
+ * transaction that touches the fetched range: a producer's records count as aborted from its
+ * entry's first offset on, up to its abort marker. Written apart from the writer's filter.
  */
 class AbortedTransactions {
   readonly #waiting: { readonly producerId: bigint; readonly firstOffset: bigint }[];

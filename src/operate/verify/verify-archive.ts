@@ -61,7 +61,10 @@ export async function verifyArchive(
   }
   const scopes = [...found.values()].sort(byScope);
   if (scopes.length === 0) {
-    throw new ArchiverError("nothing-in-scope", "no batch of the topics and partitions named is in these sinks");
+    throw new ArchiverError(
+      "nothing-in-scope",
+      "no batch of the topics and partitions named is in these sinks",
+    );
   }
   compareIdentities(audited);
   const across = options.across ? new AcrossSinks(audited.map(({ name }) => name)) : undefined;
@@ -104,8 +107,13 @@ function compareIdentities(audited: readonly Audited[]): void {
   for (const { identity, problems } of audited) {
     if (identity === undefined || first === undefined) continue;
     const { archiveId, clusterId, primary } = identity;
-    const same = archiveId === first.archiveId && clusterId === first.clusterId && primary === first.primary;
-    if (!same) problems.push({ code: "archive-foreign", text: "archive.json names another archive, cluster or primary" });
+    const same =
+      archiveId === first.archiveId && clusterId === first.clusterId && primary === first.primary;
+    if (!same)
+      problems.push({
+        code: "archive-foreign",
+        text: "archive.json names another archive, cluster or primary",
+      });
   }
 }
 
@@ -123,7 +131,8 @@ async function surveyAll(
       const { entries, bytes, last } = await survey(sink, scope, signal);
       options.progress.total(entries, bytes);
       const limit = limits.get(scopeText(scope));
-      if (last !== undefined && (limit === undefined || last > limit)) limits.set(scopeText(scope), last);
+      if (last !== undefined && (limit === undefined || last > limit))
+        limits.set(scopeText(scope), last);
     }
   }
   return limits;
@@ -142,7 +151,8 @@ async function verifyScope(
     const { seeds, deep } = options;
     const tailWaitMs = across === undefined ? 0 : options.tailWaitMs;
     const reads = sampled(scope, options.samplePercent);
-    const progress = (batches: number, bytes: number): void => options.progress.done(batches, bytes);
+    const progress = (batches: number, bytes: number): void =>
+      options.progress.done(batches, bytes);
     const all = { sink, scope, identity, seeds, upTo, reads, deep, tailWaitMs, progress };
     return walkScope(all, tallies[i] as Tally, signal);
   });
@@ -151,7 +161,10 @@ async function verifyScope(
   } else {
     for await (const { start, found } of inStep(walks)) across.compare(scope, start, found);
   }
-  const furthest = tallies.reduce((most, { next }) => (next !== null && next > most ? next : most), -1n);
+  const furthest = tallies.reduce(
+    (most, { next }) => (next !== null && next > most ? next : most),
+    -1n,
+  );
   const first = tallies.find(({ next }) => next === furthest)?.report().firstOffset ?? 0n;
   for (const [i, tally] of tallies.entries()) {
     if (furthest >= 0n) tally.behind = furthest - (tally.next ?? first);

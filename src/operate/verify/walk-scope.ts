@@ -102,7 +102,11 @@ async function pending(
   const at = { ...(path === undefined ? {} : { path }), start: seen.start };
   const state = await options.sink.stat({ ...options.scope, start: seen.start }, "cheap", signal);
   if (state.is === "damaged") {
-    tally.problem({ code: "pending-damaged", ...at, text: `in progress and invalid: ${state.reason}` });
+    tally.problem({
+      code: "pending-damaged",
+      ...at,
+      text: `in progress and invalid: ${state.reason}`,
+    });
   } else if (tally.next !== null && seen.start < tally.next) {
     tally.problem({ code: "data-without-manifest", ...at, text: "lies inside an archived range" });
   }
@@ -119,7 +123,12 @@ async function walkOne(
   const path = entry.manifest?.path ?? manifestPath(key);
   const say = (code: string, text: string): void =>
     tally.problem({ code, path, start: entry.start, text });
-  const nothing = { start: entry.start, manifest: undefined, manifestDigest: undefined, stored: undefined };
+  const nothing = {
+    start: entry.start,
+    manifest: undefined,
+    manifestDigest: undefined,
+    stored: undefined,
+  };
   const bytes = entry.manifest === undefined ? undefined : await options.sink.manifest(key, signal);
   if (bytes === undefined) {
     say("manifest-misplaced", `is listed, but nothing is at ${manifestPath(key)}`);
@@ -150,7 +159,8 @@ async function checkData(
   const say = (code: string, text: string, path = seal.path): void =>
     tally.problem({ code, path, start: entry.start, text });
   for (const { path } of entry.data) {
-    if (path !== seal.path) say("stray-data", `is not the file its manifest names, ${seal.path}`, path);
+    if (path !== seal.path)
+      say("stray-data", `is not the file its manifest names, ${seal.path}`, path);
   }
   const file = entry.data.find(({ path }) => path === seal.path);
   if (file === undefined) {
@@ -167,7 +177,10 @@ async function checkData(
       ? await hashStored(options.sink, manifest, signal)
       : await readStored(options.sink, manifest, signal);
   if (digest !== seal.digest) {
-    say("sealed-digest", `the stored bytes have BLAKE3 ${digest}, the manifest says ${seal.digest}`);
+    say(
+      "sealed-digest",
+      `the stored bytes have BLAKE3 ${digest}, the manifest says ${seal.digest}`,
+    );
   }
   // A damaged file is opened all the same: what is wrong inside is worth knowing.
   if (bytes !== undefined) await options.deep?.(manifest, bytes, tally, signal);
