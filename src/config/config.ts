@@ -26,7 +26,6 @@ export interface KafkaConfig {
   readonly sasl: SaslConfig | null;
   readonly sessionTimeoutMs: number;
   readonly heartbeatMs: number;
-  readonly rackId: string | null;
 }
 
 /** PEM texts, already read. */

@@ -14,7 +14,6 @@ export function kafkaOptions(k: KafkaConfig): KafkaOptions {
     clientId: k.clientId,
     ...(k.ssl === null ? {} : { ssl: k.ssl === true ? true : tlsOptions(k.ssl) }),
     ...(k.sasl === null ? {} : { sasl: saslOptions(k.sasl) }),
-    ...(k.rackId === null ? {} : { rackId: k.rackId }),
   };
 }
 

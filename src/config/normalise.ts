@@ -113,7 +113,6 @@ function kafkaConfig(k: KafkaInput, context: NormaliseContext): KafkaConfig {
     sasl: k.sasl === undefined ? null : saslConfig(k.sasl, context),
     sessionTimeoutMs: k.sessionTimeout,
     heartbeatMs: k.heartbeat,
-    rackId: k.rackId ?? null,
   };
 }
 

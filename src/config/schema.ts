@@ -61,16 +61,17 @@ const oauth = z
 
 const kafka = z
   .strictObject({
-    brokers: z.array(address).min(1, "at least one broker, as host:port"),
+    brokers: z.array(address).min(1, "at least one broker, as host:port").describe("host:port of any of the cluster"),
     clientId: name.default("bulk-archiver"),
     instanceId: name
       .optional()
       .describe("Static membership: a restart within `sessionTimeout` moves no partition. Unique per process"),
     ssl: z.union([z.literal(true), tls]).optional().describe("`true`: the system's authorities"),
     sasl: z.discriminatedUnion("mechanism", [password, oauth]).optional(),
-    sessionTimeout: duration(1000, 1_800_000).prefault("45s"),
-    heartbeat: duration(100, 600_000).prefault("1s"),
-    rackId: z.string().min(1).max(255).optional().describe("Fetch from the nearest replica"),
+    sessionTimeout: duration(1000, 1_800_000)
+      .prefault("45s")
+      .describe("How long the group waits for a member that is gone before others get its partitions"),
+    heartbeat: duration(100, 600_000).prefault("1s").describe("At most a third of `sessionTimeout`"),
   })
   .refine((k) => k.heartbeat * 3 <= k.sessionTimeout, {
     error: "at most a third of sessionTimeout",
@@ -96,7 +97,8 @@ const expression = z.string().min(1).max(1000).check((context) => {
 
 const topics = z
   .array(z.union([topicName, z.strictObject({ regex: expression })]))
-  .min(1, "at least one topic, or { regex: … }");
+  .min(1, "at least one topic, or { regex: … }")
+  .describe("Names, and expressions that new topics can match while it runs: `{ regex: … }`");
 
 const batch = z.strictObject({
   bytes: size(KiB, GiB).prefault("16MiB").describe("Raw bytes at which a batch is cut"),
@@ -142,7 +144,10 @@ const pipelineFields = {
     .default("earliest")
     .describe("Only where nothing is committed or archived yet"),
   batch: batch.prefault({}),
-  format: z.enum(["segment", "ndjson"]).default("segment"),
+  format: z
+    .enum(["segment", "ndjson"])
+    .default("segment")
+    .describe("`segment`: Kafka's own record batches, byte for byte; `ndjson`: one JSON object a record"),
   compression: compression.prefault({}),
   encryption: encryption.optional().describe("Left out: files are stored in the clear"),
 };

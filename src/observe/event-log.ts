@@ -24,8 +24,6 @@ export function logEvent(log: Log, event: ArchiverEvent): void {
       return log.warn({ ...scopeFields(event.scope), step: event.step, error: event.error }, "step is tried again");
     case "metadata-ignored":
       return log.warn({ ...scopeFields(event.scope), reason: event.reason }, "committed metadata ignored");
-    case "conflict":
-      return log.error({ ...scopeFields(event.scope), sink: event.sink, error: event.text }, "CONFLICT");
     case "partition-stopped": {
       const { scope, code, text } = event;
       return log.error({ ...scopeFields(scope), code, error: text }, "partition stopped: it needs you");

@@ -16,7 +16,6 @@ export type ArchiverEvent =
   | Committed
   | StepRetried
   | MetadataIgnored
-  | Conflict
   | PartitionStopped
   | PartitionEnded
   | PartitionsAssigned
@@ -95,14 +94,6 @@ export interface MetadataIgnored {
   readonly what: "metadata-ignored";
   readonly scope: Scope;
   readonly reason: string;
-}
-
-/** Two sinks, or a sink and a plan, hold different bytes under one name. */
-export interface Conflict {
-  readonly what: "conflict";
-  readonly scope: Scope;
-  readonly sink: string;
-  readonly text: string;
 }
 
 /** An alarm: this partition waits for a person; the others go on. */

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { ERRORS } from "../core/errors.ts";
 import type { BatchConfirmed, ArchiverEvent, SinkCalled } from "./events.ts";
 import { BoundedLabel } from "./bounded-label.ts";
 import type { StatusReport } from "./status-report.ts";
@@ -31,7 +32,7 @@ export class Metrics {
   readonly #commits = this.#counter("commits_total", "Offset commits, by what they were for", ["why"]);
   readonly #retries = this.#counter("step_retries_total", "Steps of a partition done again", ["step"]);
   readonly #errors = this.#counter("errors_total", "Errors, by code (docs/errors.md)", ["code"]);
-  readonly #conflicts = this.#counter("conflicts_total", "Different bytes found under one name", ["sink"]);
+  readonly #conflicts = this.#counter("conflicts_total", "Partitions stopped because something is not what it should be", ["code"]);
   readonly #rebalances = this.#counter("rebalances_total", "Assignments received from the group", ["group"]);
   readonly #lost = this.#counter("memberships_lost_total", "Times the group had thrown this member out", ["group"]);
   readonly #calls = this.#counter("sink_calls_total", "Tries of calls of a sink", ["sink", "op", "outcome"]);
@@ -69,9 +70,9 @@ export class Metrics {
         return this.#commits.inc({ why: event.why });
       case "step-retried":
         return this.#retries.inc({ step: this.#value.of(event.step) });
-      case "conflict":
-        return this.#conflicts.inc({ sink: event.sink });
       case "partition-stopped":
+        if (ERRORS[event.code].class === "conflict") this.#conflicts.inc({ code: event.code });
+        return this.#errors.inc({ code: event.code });
       case "fetch-failed":
         return this.#errors.inc({ code: event.code });
       case "partitions-assigned":

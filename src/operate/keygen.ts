@@ -1,6 +1,14 @@
 import { resolve } from "node:path";
+import { z } from "zod";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
+
+/** What `keygen --json` prints. */
+export const keygenReport = z.strictObject({
+  recipient: z.string().describe("For encryption.recipients"),
+  identity: z.string().describe("Path of the file that opens the archive"),
+  seed: z.string().describe("Path of the daemon's seed"),
+});
 
 export const keygenCommand: Command = {
   name: "keygen",

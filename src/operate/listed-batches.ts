@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Description } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { parseManifest } from "../core/manifest.ts";
@@ -5,20 +6,28 @@ import { batchId, type Scope } from "../core/scope.ts";
 import type { Listed, Sink } from "../sdk/sink.ts";
 import type { Bound } from "./offset-bound.ts";
 
-/** One batch as `list --json` shows it. */
-export interface ListedBatch extends Scope {
-  readonly sink: string;
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly records: bigint;
-  /** Below the sink's prefix. */
-  readonly path: string;
-  readonly size: number;
-  readonly minTimestamp: bigint | null;
-  readonly maxTimestamp: bigint | null;
-  /** `pending`: data is there and its manifest is not yet. */
-  readonly state: "whole" | "pending";
-}
+const offset = z.bigint().nonnegative();
+
+const listedBatch = z.strictObject({
+  sink: z.string(),
+  topic: z.string(),
+  topicId: z.string().describe("base64url; `_` where the broker has none"),
+  partition: z.int().nonnegative(),
+  branch: z.int().nonnegative(),
+  start: offset,
+  end: offset.describe("Exclusive: the first offset of the next batch"),
+  records: offset,
+  path: z.string().describe("Of the stored file, below the sink's prefix"),
+  size: z.int().nonnegative().describe("Bytes of the stored file"),
+  minTimestamp: z.bigint().nullable().describe("Milliseconds since the epoch; null: no record has one"),
+  maxTimestamp: z.bigint().nullable(),
+  state: z.enum(["whole", "pending"]).describe("`pending`: data is there and its manifest is not yet"),
+});
+
+/** What `list --json` prints. */
+export const listReport = z.array(listedBatch);
+
+export type ListedBatch = z.output<typeof listedBatch>;
 
 export interface ListRange {
   readonly from: Bound | undefined;

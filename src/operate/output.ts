@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { z } from "zod";
 import { ArchiverError } from "../core/errors.ts";
 import { stringify } from "../core/json.ts";
 import { ConfigError } from "../config/problems.ts";
@@ -50,7 +51,7 @@ export class Output {
   /** What went wrong and what to do about it; with `--json` as a document too, if none was begun. */
   async error(error: unknown): Promise<void> {
     for (const line of errorLines(error, this.#debug)) this.stderr.write(`${line}\n`);
-    if (this.json && !this.#wrote) await this.document({ error: errorDocument(error) });
+    if (this.json && !this.#wrote) await this.document(errorDocument(error));
   }
 }
 
@@ -80,10 +81,31 @@ function chain(error: Error): string[] {
   return lines;
 }
 
-/** What `--json` prints when a command fails; `docs/schema/error.schema.json`. */
-export function errorDocument(error: unknown): object {
+/** What `--json` prints when a command fails before it printed anything. */
+export const errorReport = z.strictObject({
+  error: z.strictObject({
+    code: z.string().describe("docs/errors.md lists them; `unexpected`: a fault of the program"),
+    message: z.string(),
+    next: z.string().describe("What to do"),
+    problems: z
+      .array(
+        z.strictObject({
+          file: z.string(),
+          line: z.int().positive(),
+          column: z.int().positive(),
+          path: z.string(),
+          message: z.string(),
+        }),
+      )
+      .optional()
+      .describe("Of the configuration file"),
+  }),
+});
+
+function errorDocument(error: unknown): z.output<typeof errorReport> {
   const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof ArchiverError)) return { code: "unexpected", message, next: UNEXPECTED };
+  if (!(error instanceof ArchiverError)) return { error: { code: "unexpected", message, next: UNEXPECTED } };
   const { code, next } = error;
-  return { code, message, next, ...(error instanceof ConfigError ? { problems: error.problems } : {}) };
+  const problems = error instanceof ConfigError ? { problems: [...error.problems] } : {};
+  return { error: { code, message, next, ...problems } };
 }

@@ -53,6 +53,11 @@ async function runWith(config: Config, level: LogLevel, context: CommandContext)
     if (http !== null) log.info({ url: http.url }, "http listens");
     log.info({ config: config.file, pid: process.pid }, `${tool} starts`);
     const { runDaemon } = await import("../daemon.ts");
+    for (const { name, whenAway } of config.sinks) {
+      if (whenAway.detachMs === null) continue;
+      const text = `sink ${name}: detaching is not built yet, so it is waited for; nothing is lost`;
+      emit({ what: "warned", code: "detach-waits", text });
+    }
     const publish = (published: DaemonView): void => {
       view = published;
     };

@@ -1,0 +1,37 @@
+import { builtInSinks } from "../../sinks/index.ts";
+import { statusReport } from "../observe/status-report.ts";
+import { checkReport } from "../operate/check-report.ts";
+import { commands } from "../operate/commands.ts";
+import { keygenReport } from "../operate/keygen.ts";
+import { listReport } from "../operate/listed-batches.ts";
+import { errorReport } from "../operate/output.ts";
+import { cliPage } from "./cli-page.ts";
+import { configSchema } from "./config-schema.ts";
+import { configurationPage } from "./configuration-page.ts";
+import { errorsPage } from "./errors-page.ts";
+import { type JsonSchema, reportSchema } from "./json-schema.ts";
+import { metricsPage } from "./metrics-page.ts";
+
+const INTEGERS = "Offsets and counts are integer literals of up to 64 bits.";
+
+/** Everything that is generated, by its path in the project. */
+export function documents(): ReadonlyMap<string, string> {
+  const schemas: Readonly<Record<string, JsonSchema>> = {
+    config: configSchema(builtInSinks),
+    status: reportSchema("status --json", `What \`status --json\` and /api/status say. ${INTEGERS}`, statusReport),
+    check: reportSchema("check --json", "What `check --json` prints.", checkReport),
+    list: reportSchema("list --json", `What \`list --json\` prints. ${INTEGERS}`, listReport),
+    keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
+    error: reportSchema("errors", "What `--json` prints when a command fails before it printed anything.", errorReport),
+  };
+  const files = Object.entries(schemas).map(
+    ([name, schema]) => [`docs/schema/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`] as const,
+  );
+  return new Map([
+    ...files,
+    ["docs/errors.md", errorsPage()],
+    ["docs/configuration.md", configurationPage(builtInSinks)],
+    ["docs/cli.md", cliPage(commands)],
+    ["docs/metrics.md", metricsPage()],
+  ]);
+}
