@@ -42,12 +42,12 @@ let shown = -1;
 
 interface Verified {
   readonly ok: boolean;
-  readonly againstKafka?: readonly {
-    readonly records: number;
+  readonly againstKafka?: {
+    readonly compared: number;
     readonly lost: number;
     readonly duplicated: number;
     readonly different: number;
-  }[];
+  };
 }
 
 interface Run {
@@ -183,10 +183,10 @@ async function prove(run: Run, tookMs: number, kafka: KafkaServer | null): Promi
   say("three decrypted records:");
   console.log(await archiver.head(["cat", ...identity, ...scope], 3));
   const out = list.reduce((n, b) => n + b.size, 0);
-  const against = verified.againstKafka?.[0];
+  const against = verified.againstKafka;
   const mb = (n: number): string => (n / 1e6).toFixed(1);
   table([
-    ["events", String(against?.records ?? 0)],
+    ["events", String(against?.compared ?? 0)],
     ["batches", String(list.length)],
     ["MB in", mb(rawBytes)],
     ["MB out", mb(out)],
@@ -196,7 +196,7 @@ async function prove(run: Run, tookMs: number, kafka: KafkaServer | null): Promi
     ["duplicated", String(against?.duplicated ?? "?")],
   ]);
   where(run, kafka);
-  const whole = verified.ok && against?.records === events && against.lost + against.duplicated === 0;
+  const whole = verified.ok && against?.compared === events && against.lost + against.duplicated === 0;
   if (!whole) console.error("The archive is NOT what the topic holds; see .quickstart/daemon.log");
   return whole ? 0 : 3;
 }
