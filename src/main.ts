@@ -20,7 +20,12 @@ dropKafkajsTimerWarning();
 // Nobody reads what we say about it any more: the work itself goes on.
 process.stderr.on("error", () => undefined);
 const { stdout, stderr, env } = process;
-const code = await runCli(process.argv.slice(2), commands, { stdout, stderr, env, signal: stop.signal });
+const code = await runCli(process.argv.slice(2), commands, {
+  stdout,
+  stderr,
+  env,
+  signal: stop.signal,
+});
 await Promise.all([flushed(stdout), flushed(stderr)]);
 process.exit(code);
 

@@ -6,15 +6,33 @@ import { sizeText } from "./units.ts";
 
 /** What no single value shows: names used twice, sinks that do not exist, memory too small. */
 export function crossCheck(config: Config, general: boolean, document: ConfigDocument): void {
-  unique(config.sinks.map((s) => s.name), (i) => ["sinks", i, "name"], "sink", document);
+  unique(
+    config.sinks.map((s) => s.name),
+    (i) => ["sinks", i, "name"],
+    "sink",
+    document,
+  );
   memory(config, general, document);
   if (config.sinks.length === 1 && config.sinks[0]?.whenAway.detachMs !== null) {
-    document.report(["sinks", 0, "whenAway"], "the only sink is the primary, which is always waited for");
+    document.report(
+      ["sinks", 0, "whenAway"],
+      "the only sink is the primary, which is always waited for",
+    );
   }
   if (!general) return;
   const { pipelines } = config;
-  unique(pipelines.map((p) => p.name), (i) => ["pipelines", i, "name"], "pipeline", document);
-  unique(pipelines.map((p) => p.group), (i) => ["pipelines", i, "group"], "group", document);
+  unique(
+    pipelines.map((p) => p.name),
+    (i) => ["pipelines", i, "name"],
+    "pipeline",
+    document,
+  );
+  unique(
+    pipelines.map((p) => p.group),
+    (i) => ["pipelines", i, "group"],
+    "group",
+    document,
+  );
   const raw = (document.value as { pipelines: readonly { sinks: readonly string[] }[] }).pipelines;
   const names = config.sinks.map((s) => s.name);
   raw.forEach((p, i) => knownSinks(p.sinks, ["pipelines", i, "sinks"], names, document));
@@ -28,7 +46,8 @@ function unique(
   document: ConfigDocument,
 ): void {
   names.forEach((name, i) => {
-    if (names.indexOf(name) < i) document.report(pathOf(i), `a second ${what} ${JSON.stringify(name)}`);
+    if (names.indexOf(name) < i)
+      document.report(pathOf(i), `a second ${what} ${JSON.stringify(name)}`);
   });
 }
 
@@ -40,7 +59,10 @@ function memory(config: Config, general: boolean, document: ConfigDocument): voi
     const which = general ? `pipelines[${i}].batch.bytes` : "batch.bytes";
     const text = `${has} is less than twice ${which} (${sizeText(p.batch.bytes)}): a batch is held raw and sealed; set at least ${sizeText(least)}`;
     const written = "memory" in (document.value as object);
-    document.report(written ? ["memory"] : [...(general ? ["pipelines", i] : []), "batch", "bytes"], written ? text : `memory: ${text}`);
+    document.report(
+      written ? ["memory"] : [...(general ? ["pipelines", i] : []), "batch", "bytes"],
+      written ? text : `memory: ${text}`,
+    );
   });
 }
 
@@ -54,7 +76,8 @@ function knownSinks(
     if (!names.includes(name)) {
       const hint = didYouMean(name, names) || `; there are ${names.join(", ")}`;
       document.report([...at, i], `no sink is named ${JSON.stringify(name)}${hint}`);
-    } else if (wanted.indexOf(name) < i) document.report([...at, i], `sink ${JSON.stringify(name)} twice`);
+    } else if (wanted.indexOf(name) < i)
+      document.report([...at, i], `sink ${JSON.stringify(name)} twice`);
   });
 }
 
@@ -64,7 +87,12 @@ function sameTopicTwice(pipelines: readonly PipelineConfig[], document: ConfigDo
     p.topics.forEach((topic, j) => {
       const other = pipelines
         .slice(0, i)
-        .find((q) => typeof topic === "string" && q.topics.includes(topic) && q.sinks.some((s) => p.sinks.includes(s)));
+        .find(
+          (q) =>
+            typeof topic === "string" &&
+            q.topics.includes(topic) &&
+            q.sinks.some((s) => p.sinks.includes(s)),
+        );
       if (other === undefined) return;
       const text = `pipeline ${JSON.stringify(other.name)} already archives it to a sink of this one`;
       document.report(["pipelines", i, "topics", j], text);

@@ -43,7 +43,9 @@ export class ConfigDocument {
   /** At the key itself: for keys that should not be there. */
   reportKey(path: Path, key: string, message: string): void {
     const map = this.#nodeAt(path).node;
-    const pair = isMap(map) ? map.items.find((p) => isScalar(p.key) && p.key.value === key) : undefined;
+    const pair = isMap(map)
+      ? map.items.find((p) => isScalar(p.key) && p.key.value === key)
+      : undefined;
     const offset = isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
     this.#report(offset ?? this.#offsetOf(path), path, message);
   }

@@ -17,7 +17,11 @@ export interface IssueContext {
 }
 
 /** Says what zod found wrong in our words, at its place. */
-export function reportIssues(issues: readonly Issue[], schema: AnySchema, context: IssueContext): void {
+export function reportIssues(
+  issues: readonly Issue[],
+  schema: AnySchema,
+  context: IssueContext,
+): void {
   for (const issue of issues) reportIssue(issue, schema, context);
 }
 
@@ -29,7 +33,8 @@ function reportIssue(issue: Issue, schema: AnySchema, context: IssueContext): vo
       const here = knownKeys(schemaAt(schema, issue.path));
       const known = [...here, ...(issue.path.length === 0 ? (context.alsoKnown ?? []) : [])];
       for (const key of issue.keys) {
-        const hint = didYouMean(key, known) || (known.length > 0 ? `; known here: ${known.join(", ")}` : "");
+        const hint =
+          didYouMean(key, known) || (known.length > 0 ? `; known here: ${known.join(", ")}` : "");
         document.reportKey(path, key, `unknown key ${JSON.stringify(key)}${hint}`);
       }
       return;
@@ -39,7 +44,11 @@ function reportIssue(issue: Issue, schema: AnySchema, context: IssueContext): vo
       if (best === undefined) return document.report(path, unionText(issue));
       const inner = schemaAt(schema, issue.path);
       for (const one of best.issues) {
-        reportIssue({ ...one, path: [...issue.path, ...one.path] }, replaceAt(schema, issue.path, option(inner, best.index)), context);
+        reportIssue(
+          { ...one, path: [...issue.path, ...one.path] },
+          replaceAt(schema, issue.path, option(inner, best.index)),
+          context,
+        );
       }
       return;
     }
@@ -49,7 +58,10 @@ function reportIssue(issue: Issue, schema: AnySchema, context: IssueContext): vo
         return document.report(path.slice(0, -1), `missing key ${JSON.stringify(key)}`);
       }
       if (!issue.message.startsWith("Invalid input")) return document.report(path, issue.message);
-      return document.report(path, `expected ${typeText(issue.expected)}, found ${found(issue.input)}`);
+      return document.report(
+        path,
+        `expected ${typeText(issue.expected)}, found ${found(issue.input)}`,
+      );
     case "invalid_value":
       return document.report(path, notOneOf(issue.input, issue.values));
     case "too_small":
@@ -68,9 +80,14 @@ function notOneOf(input: unknown, values: readonly unknown[]): string {
 }
 
 const typeText = (expected: string): string =>
-  ({ string: "a text", int: "an integer", number: "a number", boolean: "true or false", array: "a list", object: "keys and values" })[
-    expected
-  ] ?? expected;
+  ({
+    string: "a text",
+    int: "an integer",
+    number: "a number",
+    boolean: "true or false",
+    array: "a list",
+    object: "keys and values",
+  })[expected] ?? expected;
 
 function found(input: unknown): string {
   if (input === null) return "nothing";
@@ -85,7 +102,12 @@ type Union = Extract<Issue, { code: "invalid_union" }>;
 function closest(issue: Union): { index: number; issues: readonly Issue[] } | undefined {
   const fits = issue.errors
     .map((issues, index) => ({ index, issues }))
-    .filter(({ issues }) => !issues.some((i) => i.path.length === 0 && (i.code === "invalid_type" || i.code === "invalid_value")));
+    .filter(
+      ({ issues }) =>
+        !issues.some(
+          (i) => i.path.length === 0 && (i.code === "invalid_type" || i.code === "invalid_value"),
+        ),
+    );
   return fits.length === 1 ? fits[0] : undefined;
 }
 
@@ -94,8 +116,12 @@ function unionText(issue: Union): string {
   const input = issue.input;
   if (discriminator !== undefined) {
     const options = ((issue as { options?: readonly unknown[] }).options ?? []).map(String);
-    const said = typeof input === "object" && input !== null ? (input as Record<string, unknown>)[discriminator] : undefined;
-    if (said === undefined) return `missing key ${JSON.stringify(discriminator)}: one of ${options.join(", ")}`;
+    const said =
+      typeof input === "object" && input !== null
+        ? (input as Record<string, unknown>)[discriminator]
+        : undefined;
+    if (said === undefined)
+      return `missing key ${JSON.stringify(discriminator)}: one of ${options.join(", ")}`;
     return notOneOf(said, options);
   }
   const expected = issue.errors.flatMap((alternative) => {
@@ -146,7 +172,9 @@ const option = (schema: AnySchema | undefined, index: number): AnySchema | undef
 function replaceAt(schema: AnySchema, path: Path, inner: AnySchema | undefined): AnySchema {
   const wrapped = path.reduceRight<unknown>(
     (below, part) => ({
-      _zod: { def: typeof part === "number" ? { element: below } : { shape: { [String(part)]: below } } },
+      _zod: {
+        def: typeof part === "number" ? { element: below } : { shape: { [String(part)]: below } },
+      },
     }),
     inner,
   );

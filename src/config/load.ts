@@ -41,8 +41,15 @@ export async function parseConfig(
   const document = new ConfigDocument(shown, text);
   const baseDir = dirname(file);
   refuse(document);
-  if (typeof document.value !== "object" || document.value === null || Array.isArray(document.value)) {
-    document.report([], "the file is empty or not keys and values; docs/configuration.md has an example");
+  if (
+    typeof document.value !== "object" ||
+    document.value === null ||
+    Array.isArray(document.value)
+  ) {
+    document.report(
+      [],
+      "the file is empty or not keys and values; docs/configuration.md has an example",
+    );
     refuse(document);
   }
   const { value, secrets, failed } = resolveReferences(document, baseDir, env);
@@ -69,12 +76,17 @@ export async function parseConfig(
 function readConfig(shown: string, file: string): string {
   try {
     if (statSync(file).size > MAX_FILE_BYTES) {
-      throw new ArchiverError("config-invalid", `${shown} is larger than 4 MiB: not a configuration`);
+      throw new ArchiverError(
+        "config-invalid",
+        `${shown} is larger than 4 MiB: not a configuration`,
+      );
     }
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     if (error instanceof ArchiverError) throw error;
-    throw new ArchiverError("config-invalid", `cannot read ${shown}: ${messageOf(error)}`, { cause: error });
+    throw new ArchiverError("config-invalid", `cannot read ${shown}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -56,7 +56,11 @@ export function normalise(
   return config;
 }
 
-function single(input: SingleInput, sinks: readonly SinkConfig[], context: NormaliseContext): PipelineConfig {
+function single(
+  input: SingleInput,
+  sinks: readonly SinkConfig[],
+  context: NormaliseContext,
+): PipelineConfig {
   const names = sinks.map((s) => s.name);
   return pipelineConfig({ ...input, name: "main", sinks: names }, [], sinks, context);
 }
@@ -116,7 +120,10 @@ function kafkaConfig(k: KafkaInput, context: NormaliseContext): KafkaConfig {
   };
 }
 
-function tlsConfig(t: Exclude<KafkaInput["ssl"], true | undefined>, context: NormaliseContext): TlsConfig {
+function tlsConfig(
+  t: Exclude<KafkaInput["ssl"], true | undefined>,
+  context: NormaliseContext,
+): TlsConfig {
   const read = (field: "ca" | "cert" | "key"): string | null => {
     const path = t[field];
     return path === undefined ? null : pem(["kafka", "ssl", field], path, context);

@@ -29,4 +29,6 @@ export type Path = readonly PropertyKey[];
 
 /** `sinks[0].path` */
 export const pathText = (path: Path): string =>
-  path.map((p, i) => (typeof p === "number" ? `[${p}]` : `${i === 0 ? "" : "."}${String(p)}`)).join("");
+  path
+    .map((p, i) => (typeof p === "number" ? `[${p}]` : `${i === 0 ? "" : "."}${String(p)}`))
+    .join("");

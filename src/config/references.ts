@@ -41,7 +41,9 @@ export function resolveReferences(
       return value;
     }
     const hint = didYouMean(scheme, ["env", "file"]);
-    throw new BadReference(`\${${text}} is no reference${hint}: write \${env:NAME} or \${file:/path}`);
+    throw new BadReference(
+      `\${${text}} is no reference${hint}: write \${env:NAME} or \${file:/path}`,
+    );
   };
 
   const scalar = (path: Path, text: string): string => {
@@ -51,7 +53,8 @@ export function resolveReferences(
         if (!match.endsWith("}")) throw new BadReference(`${match} has no closing brace`);
         return reference(inner ?? "");
       });
-      if (SECRET_NAME.test(String(path.findLast((p) => typeof p === "string") ?? ""))) secrets.push(value);
+      if (SECRET_NAME.test(String(path.findLast((p) => typeof p === "string") ?? "")))
+        secrets.push(value);
       const password = /^[a-z][a-z0-9+.-]*:\/\/[^/@:]*:([^/@]+)@/i.exec(value)?.[1];
       if (password !== undefined) secrets.push(password);
       return value;
@@ -91,7 +94,8 @@ function fromEnv(env: NodeJS.ProcessEnv, name: string): string {
 function fromFile(path: string): string {
   try {
     const { size } = statSync(path);
-    if (size > MAX_FILE_BYTES) throw new BadReference(`${path} is larger than 1 MiB: the wrong file?`);
+    if (size > MAX_FILE_BYTES)
+      throw new BadReference(`${path} is larger than 1 MiB: the wrong file?`);
     return readFileSync(path, "utf8").replace(/\r?\n$/, "");
   } catch (error) {
     if (error instanceof BadReference) throw error;

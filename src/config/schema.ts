@@ -10,11 +10,16 @@ const DAY_MS = 86_400_000;
 /** Names end up in paths, metrics and Kafka's own fields. */
 const name = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "a name has 1 to 63 letters, digits, dots, dashes or underscores");
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    "a name has 1 to 63 letters, digits, dots, dashes or underscores",
+  );
 
 const address = z
   .string()
-  .refine(isHostPort, { error: ({ input }) => `${JSON.stringify(input)}: expected host:port, such as 127.0.0.1:9092` });
+  .refine(isHostPort, {
+    error: ({ input }) => `${JSON.stringify(input)}: expected host:port, such as 127.0.0.1:9092`,
+  });
 
 function isHostPort(text: string): boolean {
   const port = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)?.[1];
@@ -45,7 +50,10 @@ const oauth = z
   .strictObject({
     mechanism: z.literal("oauthbearer"),
     tokenFile: path.optional().describe("Read again before each authentication"),
-    tokenEndpoint: z.url({ protocol: /^https?$/ }).optional().describe("OAuth 2 client credentials"),
+    tokenEndpoint: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe("OAuth 2 client credentials"),
     clientId: z.string().min(1).optional(),
     clientSecret: secret.optional(),
     scope: z.string().min(1).optional(),
@@ -55,23 +63,36 @@ const oauth = z
     "exactly one of tokenFile and tokenEndpoint says where tokens come from",
   )
   .refine(
-    (o) => o.tokenEndpoint === undefined || (o.clientId !== undefined && o.clientSecret !== undefined),
+    (o) =>
+      o.tokenEndpoint === undefined || (o.clientId !== undefined && o.clientSecret !== undefined),
     "tokenEndpoint needs clientId and clientSecret",
   );
 
 const kafka = z
   .strictObject({
-    brokers: z.array(address).min(1, "at least one broker, as host:port").describe("host:port of any of the cluster"),
+    brokers: z
+      .array(address)
+      .min(1, "at least one broker, as host:port")
+      .describe("host:port of any of the cluster"),
     clientId: name.default("bulk-archiver"),
     instanceId: name
       .optional()
-      .describe("Static membership: a restart within `sessionTimeout` moves no partition. Unique per process"),
-    ssl: z.union([z.literal(true), tls]).optional().describe("`true`: the system's authorities"),
+      .describe(
+        "Static membership: a restart within `sessionTimeout` moves no partition. Unique per process",
+      ),
+    ssl: z
+      .union([z.literal(true), tls])
+      .optional()
+      .describe("`true`: the system's authorities"),
     sasl: z.discriminatedUnion("mechanism", [password, oauth]).optional(),
     sessionTimeout: duration(1000, 1_800_000)
       .prefault("45s")
-      .describe("How long the group waits for a member that is gone before others get its partitions"),
-    heartbeat: duration(100, 600_000).prefault("1s").describe("At most a third of `sessionTimeout`"),
+      .describe(
+        "How long the group waits for a member that is gone before others get its partitions",
+      ),
+    heartbeat: duration(100, 600_000)
+      .prefault("1s")
+      .describe("At most a third of `sessionTimeout`"),
   })
   .refine((k) => k.heartbeat * 3 <= k.sessionTimeout, {
     error: "at most a third of sessionTimeout",
@@ -81,19 +102,25 @@ const kafka = z
 const topicName = z.string().check((context) => {
   const text = context.value;
   if (/^[A-Za-z0-9._-]{1,249}$/.test(text)) return;
-  const hint = /[\\^$*+?()[\]{}|]/.test(text) ? `; an expression is written { regex: ${JSON.stringify(text)} }` : "";
+  const hint = /[\\^$*+?()[\]{}|]/.test(text)
+    ? `; an expression is written { regex: ${JSON.stringify(text)} }`
+    : "";
   const message = `${JSON.stringify(text)} is no topic name${hint}`;
   context.issues.push({ code: "custom", message, input: text });
 });
 
-const expression = z.string().min(1).max(1000).check((context) => {
-  try {
-    new RegExp(context.value, "u");
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    context.issues.push({ code: "custom", message, input: context.value });
-  }
-});
+const expression = z
+  .string()
+  .min(1)
+  .max(1000)
+  .check((context) => {
+    try {
+      new RegExp(context.value, "u");
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.issues.push({ code: "custom", message, input: context.value });
+    }
+  });
 
 const topics = z
   .array(z.union([topicName, z.strictObject({ regex: expression })]))
@@ -102,21 +129,38 @@ const topics = z
 
 const batch = z.strictObject({
   bytes: size(KiB, GiB).prefault("16MiB").describe("Raw bytes at which a batch is cut"),
-  age: duration(10, DAY_MS).prefault("60s").describe("Of a batch's oldest record when it is cut at the latest"),
-  idle: duration(10, DAY_MS).optional().describe("Cut when nothing came for so long; left out: no such rule"),
+  age: duration(10, DAY_MS)
+    .prefault("60s")
+    .describe("Of a batch's oldest record when it is cut at the latest"),
+  idle: duration(10, DAY_MS)
+    .optional()
+    .describe("Cut when nothing came for so long; left out: no such rule"),
 });
 
 const compression = z
   .strictObject({
     codec: z.enum(["zstd", "gzip", "none"]).default("zstd"),
-    level: z.int().min(1).max(22).optional().describe("zstd 1-22 (default 3), gzip 1-9 (default 6)"),
+    level: z
+      .int()
+      .min(1)
+      .max(22)
+      .optional()
+      .describe("zstd 1-22 (default 3), gzip 1-9 (default 6)"),
     recompress: z
       .enum(["auto", "always", "never"])
       .default("auto")
-      .describe("Of `segment`: `auto` keeps the producer's compression and compresses what came without"),
+      .describe(
+        "Of `segment`: `auto` keeps the producer's compression and compresses what came without",
+      ),
   })
-  .refine((c) => c.codec !== "gzip" || (c.level ?? 0) <= 9, { error: "gzip has levels 1 to 9", path: ["level"] })
-  .refine((c) => c.codec !== "none" || c.level === undefined, { error: "codec none has no level", path: ["level"] });
+  .refine((c) => c.codec !== "gzip" || (c.level ?? 0) <= 9, {
+    error: "gzip has levels 1 to 9",
+    path: ["level"],
+  })
+  .refine((c) => c.codec !== "none" || c.level === undefined, {
+    error: "codec none has no level",
+    path: ["level"],
+  });
 
 const recipient = z.string().refine(isRecipient, {
   error: ({ input }) =>
@@ -137,7 +181,11 @@ const encryption = z.strictObject({
 
 /** What one pipeline says; at the top of the file when there is only one. */
 const pipelineFields = {
-  group: z.string().min(1).max(255).describe("Kafka consumer group; more processes of it share the partitions"),
+  group: z
+    .string()
+    .min(1)
+    .max(255)
+    .describe("Kafka consumer group; more processes of it share the partitions"),
   topics,
   start: z
     .enum(["earliest", "latest"])
@@ -147,7 +195,9 @@ const pipelineFields = {
   format: z
     .enum(["segment", "ndjson"])
     .default("segment")
-    .describe("`segment`: Kafka's own record batches, byte for byte; `ndjson`: one JSON object a record"),
+    .describe(
+      "`segment`: Kafka's own record batches, byte for byte; `ndjson`: one JSON object a record",
+    ),
   compression: compression.prefault({}),
   encryption: encryption.optional().describe("Left out: files are stored in the clear"),
 };
@@ -155,7 +205,10 @@ const pipelineFields = {
 export const pipelineSchema = z.strictObject({
   name,
   ...pipelineFields,
-  sinks: z.array(z.string()).min(1, "at least one sink").describe("Names of sinks; the first that creates atomically is the primary"),
+  sinks: z
+    .array(z.string())
+    .min(1, "at least one sink")
+    .describe("Names of sinks; the first that creates atomically is the primary"),
 });
 
 /** What every sink has, whatever its kind; the rest belongs to the kind. */
@@ -169,7 +222,9 @@ export const sinkFields = {
   limits: z
     .strictObject({
       concurrency: z.int().min(1).max(1024).default(8).describe("Calls at once"),
-      rate: rate(KiB, 1024 * GiB).optional().describe("Of what is written and read together"),
+      rate: rate(KiB, 1024 * GiB)
+        .optional()
+        .describe("Of what is written and read together"),
       timeout: duration(100, DAY_MS).prefault("120s").describe("Of one try of one call"),
     })
     .prefault({}),
@@ -180,7 +235,9 @@ export const sinkFields = {
 };
 
 const http = z.strictObject({
-  listen: address.describe("Address and port; keep it on loopback unless a proxy or network policy guards it"),
+  listen: address.describe(
+    "Address and port; keep it on loopback unless a proxy or network policy guards it",
+  ),
   hosts: z
     .array(z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, "expected a host name without port"))
     .default([])
@@ -189,9 +246,13 @@ const http = z.strictObject({
 
 const rest = {
   kafka,
-  memory: size(MiB, 1024 * GiB).prefault("256MiB").describe("For everything buffered; at least twice batch.bytes"),
+  memory: size(MiB, 1024 * GiB)
+    .prefault("256MiB")
+    .describe("For everything buffered; at least twice batch.bytes"),
   http: http.optional().describe("Left out: no HTTP"),
-  drainTimeout: duration(0, 3_600_000).prefault("25s").describe("How long SIGTERM waits for batches under way"),
+  drainTimeout: duration(0, 3_600_000)
+    .prefault("25s")
+    .describe("How long SIGTERM waits for batches under way"),
   sinks: z.array(z.looseObject(sinkFields)).min(1, "at least one sink").max(32),
 };
 

@@ -31,7 +31,9 @@ export async function findPlugin(
   }
   const plugin = loaded["plugin"] ?? loaded["default"];
   if (isPlugin(plugin)) return plugin;
-  return { problem: `the package ${kind} exports no sink plugin (sdk 1) as "plugin" or by default; ${known}` };
+  return {
+    problem: `the package ${kind} exports no sink plugin (sdk 1) as "plugin" or by default; ${known}`,
+  };
 }
 
 const isMissing = (error: unknown, kind: string): boolean =>
@@ -42,6 +44,7 @@ const isMissing = (error: unknown, kind: string): boolean =>
 function isPlugin(value: unknown): value is SinkPlugin {
   if (typeof value !== "object" || value === null) return false;
   const { kind, sdk, schema, open } = value as Partial<Record<keyof SinkPlugin, unknown>>;
-  const parses = typeof (schema as { safeParseAsync?: unknown } | undefined)?.safeParseAsync === "function";
+  const parses =
+    typeof (schema as { safeParseAsync?: unknown } | undefined)?.safeParseAsync === "function";
   return typeof kind === "string" && sdk === 1 && parses && typeof open === "function";
 }

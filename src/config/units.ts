@@ -16,11 +16,30 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** What people write for a unit, in lower case, and the unit that is meant. */
 const MEANT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.keys(BYTES).map((unit) => [unit.toLowerCase(), unit])),
-  ...{ byte: "B", bytes: "B", k: "KiB", m: "MiB", g: "GiB", t: "TiB", ki: "KiB", mi: "MiB", gi: "GiB" },
+  ...{
+    byte: "B",
+    bytes: "B",
+    k: "KiB",
+    m: "MiB",
+    g: "GiB",
+    t: "TiB",
+    ki: "KiB",
+    mi: "MiB",
+    gi: "GiB",
+  },
 };
 const MEANT_MS: Readonly<Record<string, string>> = {
   ...{ ms: "ms", s: "s", m: "m", h: "h", d: "d", msec: "ms", millis: "ms", milliseconds: "ms" },
-  ...{ sec: "s", secs: "s", second: "s", seconds: "s", min: "m", mins: "m", minute: "m", minutes: "m" },
+  ...{
+    sec: "s",
+    secs: "s",
+    second: "s",
+    seconds: "s",
+    min: "m",
+    mins: "m",
+    minute: "m",
+    minutes: "m",
+  },
   ...{ hr: "h", hrs: "h", hour: "h", hours: "h", day: "d", days: "d" },
 };
 
@@ -45,7 +64,13 @@ const SIZE: Kind = {
     return n >= 1024 && n % 1024 === 0 ? `${n / 1024}KiB` : `${n}MiB or ${n}B`;
   },
 };
-const RATE: Kind = { ...SIZE, what: "a rate", suffix: "/s", example: "50MiB/s", propose: (n) => `${n}MiB/s` };
+const RATE: Kind = {
+  ...SIZE,
+  what: "a rate",
+  suffix: "/s",
+  example: "50MiB/s",
+  propose: (n) => `${n}MiB/s`,
+};
 const TIME: Kind = {
   what: "a duration",
   units: MS,
@@ -59,7 +84,9 @@ const SHAPE = /^(\d{1,15})\s*([A-Za-z]*)((?:\/s)?)$/;
 
 function read(kind: Kind, text: string): number | string {
   const [, digits = "", unit = "", suffix = ""] = SHAPE.exec(text.trim()) ?? [];
-  const list = Object.keys(kind.units).map((u) => u + kind.suffix).join(", ");
+  const list = Object.keys(kind.units)
+    .map((u) => u + kind.suffix)
+    .join(", ");
   const expected = `expected ${kind.what} such as ${kind.example} (${list})`;
   if (digits === "") return `${JSON.stringify(text)}: ${expected}`;
   const number = Number(digits);
@@ -83,11 +110,14 @@ function quantity(kind: Kind, min: number, max: number): z.ZodType<number, strin
   return z
     .string({
       error: ({ input }) =>
-        typeof input === "number" ? `${input} has no unit: write ${kind.propose(input)}` : undefined,
+        typeof input === "number"
+          ? `${input} has no unit: write ${kind.propose(input)}`
+          : undefined,
     })
     .transform((text, context) => {
       const value = read(kind, text);
-      if (typeof value === "string") context.issues.push({ code: "custom", message: value, input: text });
+      if (typeof value === "string")
+        context.issues.push({ code: "custom", message: value, input: text });
       else if (value < min || value > max) {
         const message = `${text} is out of bounds: from ${spell(min)} to ${spell(max)}`;
         context.issues.push({ code: "custom", message, input: text });
@@ -105,13 +135,16 @@ function spellOut(kind: Kind, n: number): string {
 }
 
 /** `16MiB` → bytes. Bounds are inclusive, in bytes. */
-export const size = (min: number, max: number): z.ZodType<number, string> => quantity(SIZE, min, max);
+export const size = (min: number, max: number): z.ZodType<number, string> =>
+  quantity(SIZE, min, max);
 
 /** `50MiB/s` → bytes per second. */
-export const rate = (min: number, max: number): z.ZodType<number, string> => quantity(RATE, min, max);
+export const rate = (min: number, max: number): z.ZodType<number, string> =>
+  quantity(RATE, min, max);
 
 /** `60s` → milliseconds. Bounds are inclusive, in milliseconds. */
-export const duration = (min: number, max: number): z.ZodType<number, string> => quantity(TIME, min, max);
+export const duration = (min: number, max: number): z.ZodType<number, string> =>
+  quantity(TIME, min, max);
 
 /** `16MiB`, `1.5GiB`: for people. */
 export function sizeText(bytes: number): string {

@@ -11,22 +11,37 @@ export function logEvent(log: Log, event: ArchiverEvent): void {
     case "batch-confirmed":
       return log.info(confirmedFields(event), "batch confirmed by every sink");
     case "committed":
-      return log.debug({ ...scopeFields(event.scope), offset: event.offset, why: event.why }, "committed");
+      return log.debug(
+        { ...scopeFields(event.scope), offset: event.offset, why: event.why },
+        "committed",
+      );
     case "batch-adopted": {
       const { scope, start, end } = event;
       return log.info({ ...scopeFields(scope), start, end }, "batch taken over from a sink");
     }
     case "batch-revised": {
       const { scope, start, revision } = event;
-      return log.warn({ ...scopeFields(scope), start, revision }, "batch made anew with other content");
+      return log.warn(
+        { ...scopeFields(scope), start, revision },
+        "batch made anew with other content",
+      );
     }
     case "step-retried":
-      return log.warn({ ...scopeFields(event.scope), step: event.step, error: event.error }, "step is tried again");
+      return log.warn(
+        { ...scopeFields(event.scope), step: event.step, error: event.error },
+        "step is tried again",
+      );
     case "metadata-ignored":
-      return log.warn({ ...scopeFields(event.scope), reason: event.reason }, "committed metadata ignored");
+      return log.warn(
+        { ...scopeFields(event.scope), reason: event.reason },
+        "committed metadata ignored",
+      );
     case "partition-stopped": {
       const { scope, code, text } = event;
-      return log.error({ ...scopeFields(scope), code, error: text }, "partition stopped: it needs you");
+      return log.error(
+        { ...scopeFields(scope), code, error: text },
+        "partition stopped: it needs you",
+      );
     }
     case "partition-ended":
       return log.debug(scopeFields(event.scope), "partition given up");
@@ -55,7 +70,8 @@ function logProcess(log: Log, event: ProcessEvent): void {
       return log.warn(fieldsOf(event), "membership of the group lost; joining again");
     case "sink-state":
       if (event.state === "ok") return log.info(fieldsOf(event), "sink is well");
-      if (event.state === "parked") return log.error(fieldsOf(event), "sink refuses the credentials");
+      if (event.state === "parked")
+        return log.error(fieldsOf(event), "sink refuses the credentials");
       return log.warn(fieldsOf(event), "sink does not answer as it should; trying again");
     case "fetch-failed":
       return log.warn(fieldsOf(event), "fetch failed; trying again");

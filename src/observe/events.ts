@@ -30,7 +30,11 @@ export interface DaemonStarted {
   readonly clusterId: string;
   readonly archiveId: string;
   readonly pipelines: readonly { readonly name: string; readonly group: string }[];
-  readonly sinks: readonly { readonly name: string; readonly kind: string; readonly primary: boolean }[];
+  readonly sinks: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly primary: boolean;
+  }[];
 }
 
 /** A signal came: batches under way are delivered, no new ones are begun. */

@@ -51,7 +51,9 @@ export class HttpServer {
     );
     server.maxConnections = MAX_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+      server.once("error", (error: NodeJS.ErrnoException) =>
+        reject(listenError(error, host, port)),
+      );
       server.listen({ host, port, exclusive: true }, resolve);
     });
     server.on("error", options.onError);
@@ -69,7 +71,9 @@ export class HttpServer {
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): ArchiverError {
   const where = `http.listen ${host}:${port}`;
   if (error.code === "EADDRINUSE") {
-    return new ArchiverError("port-busy", `${where}: another process listens there`, { cause: error });
+    return new ArchiverError("port-busy", `${where}: another process listens there`, {
+      cause: error,
+    });
   }
   return new ArchiverError("port-busy", `${where}: ${messageOf(error)}`, { cause: error });
 }

@@ -20,32 +20,109 @@ export class Metrics {
   readonly #value = new BoundedLabel(MAX_VALUES);
 
   readonly #records = this.#counter("records_total", "Records in confirmed batches", ["topic"]);
-  readonly #rawBytes = this.#counter("raw_bytes_total", "Bytes of sealed batches as they came from Kafka", ["topic"]);
-  readonly #storedBytes = this.#counter("stored_bytes_total", "Bytes of confirmed batches as stored in each sink", ["topic"]);
+  readonly #rawBytes = this.#counter(
+    "raw_bytes_total",
+    "Bytes of sealed batches as they came from Kafka",
+    ["topic"],
+  );
+  readonly #storedBytes = this.#counter(
+    "stored_bytes_total",
+    "Bytes of confirmed batches as stored in each sink",
+    ["topic"],
+  );
   readonly #batches = this.#counter("batches_total", "Batches confirmed by every sink", ["topic"]);
-  readonly #cuts = this.#counter("batch_cuts_total", "Batches sealed, by the rule that cut them", ["reason"]);
+  readonly #cuts = this.#counter("batch_cuts_total", "Batches sealed, by the rule that cut them", [
+    "reason",
+  ]);
   readonly #size = this.#histogram("batch_stored_bytes", "Sizes of stored files", [], SIZES);
-  readonly #stage = this.#histogram("stage_seconds", "Time a batch spends in a stage (seal, deliver)", ["stage"], SECONDS);
-  readonly #holes = this.#counter("hole_offsets_total", "Offsets in confirmed batches without a record", ["reason"]);
-  readonly #adopted = this.#counter("batches_adopted_total", "Batches that a sink already held and that were finished", []);
-  readonly #revised = this.#counter("batches_revised_total", "Batches made anew with other content", []);
-  readonly #commits = this.#counter("commits_total", "Offset commits, by what they were for", ["why"]);
-  readonly #retries = this.#counter("step_retries_total", "Steps of a partition done again", ["step"]);
+  readonly #stage = this.#histogram(
+    "stage_seconds",
+    "Time a batch spends in a stage (seal, deliver)",
+    ["stage"],
+    SECONDS,
+  );
+  readonly #holes = this.#counter(
+    "hole_offsets_total",
+    "Offsets in confirmed batches without a record",
+    ["reason"],
+  );
+  readonly #adopted = this.#counter(
+    "batches_adopted_total",
+    "Batches that a sink already held and that were finished",
+    [],
+  );
+  readonly #revised = this.#counter(
+    "batches_revised_total",
+    "Batches made anew with other content",
+    [],
+  );
+  readonly #commits = this.#counter("commits_total", "Offset commits, by what they were for", [
+    "why",
+  ]);
+  readonly #retries = this.#counter("step_retries_total", "Steps of a partition done again", [
+    "step",
+  ]);
   readonly #errors = this.#counter("errors_total", "Errors, by code (docs/errors.md)", ["code"]);
-  readonly #conflicts = this.#counter("conflicts_total", "Partitions stopped because something is not what it should be", ["code"]);
-  readonly #rebalances = this.#counter("rebalances_total", "Assignments received from the group", ["group"]);
-  readonly #lost = this.#counter("memberships_lost_total", "Times the group had thrown this member out", ["group"]);
-  readonly #calls = this.#counter("sink_calls_total", "Tries of calls of a sink", ["sink", "op", "outcome"]);
-  readonly #callSeconds = this.#histogram("sink_call_seconds", "Time of one try", ["sink", "op"], SECONDS);
-  readonly #callBytes = this.#counter("sink_bytes_total", "Bytes written to or read from a sink", ["sink", "op"]);
-  readonly #lag = this.#gauge("lag_offsets", "Offsets in Kafka that are not committed as archived", ["topic"]);
-  readonly #oldest = this.#gauge("oldest_unconfirmed_seconds", "Age of the oldest record that not every sink has confirmed", ["topic"]);
-  readonly #partitions = this.#gauge("partitions", "Partitions of this process, by state", ["state"]);
-  readonly #inFlight = this.#gauge("batches_in_flight", "Batches that are built, sealed or delivered now", []);
+  readonly #conflicts = this.#counter(
+    "conflicts_total",
+    "Partitions stopped because something is not what it should be",
+    ["code"],
+  );
+  readonly #rebalances = this.#counter("rebalances_total", "Assignments received from the group", [
+    "group",
+  ]);
+  readonly #lost = this.#counter(
+    "memberships_lost_total",
+    "Times the group had thrown this member out",
+    ["group"],
+  );
+  readonly #calls = this.#counter("sink_calls_total", "Tries of calls of a sink", [
+    "sink",
+    "op",
+    "outcome",
+  ]);
+  readonly #callSeconds = this.#histogram(
+    "sink_call_seconds",
+    "Time of one try",
+    ["sink", "op"],
+    SECONDS,
+  );
+  readonly #callBytes = this.#counter("sink_bytes_total", "Bytes written to or read from a sink", [
+    "sink",
+    "op",
+  ]);
+  readonly #lag = this.#gauge(
+    "lag_offsets",
+    "Offsets in Kafka that are not committed as archived",
+    ["topic"],
+  );
+  readonly #oldest = this.#gauge(
+    "oldest_unconfirmed_seconds",
+    "Age of the oldest record that not every sink has confirmed",
+    ["topic"],
+  );
+  readonly #partitions = this.#gauge("partitions", "Partitions of this process, by state", [
+    "state",
+  ]);
+  readonly #inFlight = this.#gauge(
+    "batches_in_flight",
+    "Batches that are built, sealed or delivered now",
+    [],
+  );
   readonly #memoryUsed = this.#gauge("memory_used_bytes", "Bytes of the budget in use", []);
-  readonly #memoryLimit = this.#gauge("memory_limit_bytes", "The budget (memory in the configuration)", []);
-  readonly #sinkUp = this.#gauge("sink_up", "1: well, 0: retrying, parked or unreachable", ["sink"]);
-  readonly #sinkBehind = this.#gauge("sink_behind_offsets", "Offsets that the primary has and this sink has not", ["sink"]);
+  readonly #memoryLimit = this.#gauge(
+    "memory_limit_bytes",
+    "The budget (memory in the configuration)",
+    [],
+  );
+  readonly #sinkUp = this.#gauge("sink_up", "1: well, 0: retrying, parked or unreachable", [
+    "sink",
+  ]);
+  readonly #sinkBehind = this.#gauge(
+    "sink_behind_offsets",
+    "Offsets that the primary has and this sink has not",
+    ["sink"],
+  );
   readonly #build = this.#gauge("build_info", "Always 1", ["version"]);
 
   constructor(version: string, status: () => StatusReport | null) {
@@ -141,11 +218,21 @@ export class Metrics {
   }
 
   #counter(name: string, help: string, labelNames: Names): Counter {
-    return new Counter({ name: `bulk_archiver_${name}`, help, labelNames, registers: [this.registry] });
+    return new Counter({
+      name: `bulk_archiver_${name}`,
+      help,
+      labelNames,
+      registers: [this.registry],
+    });
   }
 
   #gauge(name: string, help: string, labelNames: Names): Gauge {
-    return new Gauge({ name: `bulk_archiver_${name}`, help, labelNames, registers: [this.registry] });
+    return new Gauge({
+      name: `bulk_archiver_${name}`,
+      help,
+      labelNames,
+      registers: [this.registry],
+    });
   }
 
   #histogram(name: string, help: string, labelNames: Names, buckets: number[]): Histogram {

@@ -19,8 +19,22 @@ ${body}
 function tables(status: StatusReport): string {
   const partitions = status.partitions
     .slice(0, ROWS)
-    .map((p) => [`${p.topic}/${p.partition}`, p.state, p.committed, p.end, p.lag, p.inFlight, p.waiting]);
-  const sinks = status.sinks.map((s) => [s.name, s.kind, s.primary ? "primary" : "", s.state, s.lastError]);
+    .map((p) => [
+      `${p.topic}/${p.partition}`,
+      p.state,
+      p.committed,
+      p.end,
+      p.lag,
+      p.inFlight,
+      p.waiting,
+    ]);
+  const sinks = status.sinks.map((s) => [
+    s.name,
+    s.kind,
+    s.primary ? "primary" : "",
+    s.state,
+    s.lastError,
+  ]);
   return [
     `<p>Group ${escape(status.group)}, cluster ${escape(status.clusterId ?? "-")}, version ${escape(status.version)}.</p>`,
     table(["sink", "kind", "", "state", "last error"], sinks),
@@ -31,9 +45,17 @@ function tables(status: StatusReport): string {
 
 function table(heads: readonly string[], rows: readonly (readonly unknown[])[]): string {
   const head = heads.map((h) => `<th>${h}</th>`).join("");
-  const lines = rows.map((row) => `<tr>${row.map((v) => `<td>${escape(String(v ?? "-"))}</td>`).join("")}</tr>`);
+  const lines = rows.map(
+    (row) => `<tr>${row.map((v) => `<td>${escape(String(v ?? "-"))}</td>`).join("")}</tr>`,
+  );
   return `<table><tr>${head}</tr>${lines.join("")}</table>`;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
 const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (c) => ENTITIES[c] ?? c);

@@ -37,7 +37,14 @@ export function daemonRoutes(
         return json(200, current.status());
       },
     ],
-    ["/", () => ({ status: 200, type: "text/html; charset=utf-8", body: statusPage(view()?.status() ?? null) })],
+    [
+      "/",
+      () => ({
+        status: 200,
+        type: "text/html; charset=utf-8",
+        body: statusPage(view()?.status() ?? null),
+      }),
+    ],
   ]);
 }
 

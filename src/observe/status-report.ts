@@ -15,7 +15,9 @@ const partition = z.strictObject({
   committed: offset.nullable().describe("Next offset to archive; null: nothing committed yet"),
   end: offset.nullable().describe("Last stable offset in Kafka; null: not known now"),
   lag: offset.nullable().describe("end - committed"),
-  pendingPlans: z.array(z.strictObject({ start: offset, end: offset })).describe("As committed in Kafka"),
+  pendingPlans: z
+    .array(z.strictObject({ start: offset, end: offset }))
+    .describe("As committed in Kafka"),
   lastBatch: z
     .strictObject({
       start: offset,
@@ -27,8 +29,13 @@ const partition = z.strictObject({
     })
     .nullable()
     .describe("The newest whole batch in the primary"),
-  waiting: z.string().nullable().describe("Why nothing moves, in words; null: it moves, or it is not known"),
-  oldestUnconfirmedMs: ms.nullable().describe("Age of the oldest record that not every sink has confirmed"),
+  waiting: z
+    .string()
+    .nullable()
+    .describe("Why nothing moves, in words; null: it moves, or it is not known"),
+  oldestUnconfirmedMs: ms
+    .nullable()
+    .describe("Age of the oldest record that not every sink has confirmed"),
   inFlight: z.int().nonnegative().describe("Batches that are built, sealed or delivered now"),
 });
 
@@ -40,7 +47,9 @@ const sink = z.strictObject({
   since: z.string().nullable().describe("RFC 3339"),
   lastError: z.string().nullable(),
   next: z.string().nullable().describe("When it is tried again, or what to do"),
-  behind: offset.nullable().describe("Offsets that the primary has and this sink has not; null: not known"),
+  behind: offset
+    .nullable()
+    .describe("Offsets that the primary has and this sink has not; null: not known"),
 });
 
 /** What /api/status and `status --json` answer. Offsets are integer literals of up to 64 bits. */

@@ -14,14 +14,22 @@ export async function checkConfig(config: Config): Promise<Found[]> {
   const found = [ok("config", "config", text)];
   for (const { encryption, name } of pipelines) {
     if (encryption === null) {
-      found.push(warning("config", "no-encryption", `pipeline ${name}: files are stored in the clear`));
+      found.push(
+        warning("config", "no-encryption", `pipeline ${name}: files are stored in the clear`),
+      );
       continue;
     }
     found.push(...(await checkKeys(encryption.seedFile, encryption.recipients)));
   }
   if (config.http !== null && !isLoopback(config.http.host)) {
     const where = `${config.http.host}:${config.http.port}`;
-    found.push(warning("config", "http-open", `http.listen ${where} is reachable from other machines, without a password`));
+    found.push(
+      warning(
+        "config",
+        "http-open",
+        `http.listen ${where} is reachable from other machines, without a password`,
+      ),
+    );
   }
   return found;
 }
@@ -32,7 +40,9 @@ async function checkKeys(seedFile: string, recipients: readonly string[]): Promi
     const [active, ...others] = await loadSeeds(seedFile);
     const { mode } = await stat(seedFile);
     const older = others.length === 0 ? "" : ` and ${others.length} older`;
-    const found = [ok("config", "seed", `seed ${active?.keyId ?? ""}${older}, ${recipients.length} recipients`)];
+    const found = [
+      ok("config", "seed", `seed ${active?.keyId ?? ""}${older}, ${recipients.length} recipients`),
+    ];
     if ((mode & 0o077) === 0) return found;
     const text = `${seedFile} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600`;
     return [...found, warning("config", "seed-mode", text)];

@@ -18,7 +18,9 @@ export const checkReport = z.strictObject({
       recordsPerSecond: z.number(),
       bytesPerSecond: z.number().describe("As Kafka stores them"),
       filesPerDay: z.number(),
-      requestsPerDay: z.number().describe("To each sink that stores files: data, manifest, and a look at each"),
+      requestsPerDay: z
+        .number()
+        .describe("To each sink that stores files: data, manifest, and a look at each"),
     })
     .nullable()
     .describe("From what came while it watched; null: Kafka was not asked, or nothing came"),
@@ -43,7 +45,12 @@ export const warning = (about: string, code: string, text: string): Found => ({
   exit: 0,
 });
 
-export const failure = (about: string, code: string, text: string, exit: Found["exit"] = 2): Found => ({
+export const failure = (
+  about: string,
+  code: string,
+  text: string,
+  exit: Found["exit"] = 2,
+): Found => ({
   ...{ level: "error", about, code, text },
   exit,
 });

@@ -77,10 +77,14 @@ async function checkIdentity(
 }
 
 function checkPlaintext(config: Config, about: string, tried: TriedSink): Found[] {
-  if (tried.sink?.capabilities.accepts !== "records" || tried.config.plaintext === "allow") return [];
-  const encrypted = config.pipelines.some((p) => p.encryption !== null && p.sinks.includes(tried.config));
+  if (tried.sink?.capabilities.accepts !== "records" || tried.config.plaintext === "allow")
+    return [];
+  const encrypted = config.pipelines.some(
+    (p) => p.encryption !== null && p.sinks.includes(tried.config),
+  );
   if (!encrypted) return [];
-  const text = "stores readable records although encryption is on; if that is meant, say plaintext: allow";
+  const text =
+    "stores readable records although encryption is on; if that is meant, say plaintext: allow";
   return [failure(about, "plaintext", text)];
 }
 
@@ -91,9 +95,22 @@ function checkPrimary(pipeline: PipelineConfig, tried: readonly TriedSink[]): Fo
   const primary = mine.find((t) => t.sink?.capabilities.createOnly === "atomic");
   const about = `pipeline ${pipeline.name}`;
   if (primary === undefined) {
-    return [failure(about, "no-primary", "none of its sinks creates atomically, so none can decide what a batch is")];
+    return [
+      failure(
+        about,
+        "no-primary",
+        "none of its sinks creates atomically, so none can decide what a batch is",
+      ),
+    ];
   }
   const { name, whenAway } = primary.config;
-  if (whenAway.detachMs === null) return [ok(about, "primary", `${name} is the primary: its bytes decide`)];
-  return [failure(about, "primary-detach", `${name} is the primary, which is always waited for: drop its whenAway`)];
+  if (whenAway.detachMs === null)
+    return [ok(about, "primary", `${name} is the primary: its bytes decide`)];
+  return [
+    failure(
+      about,
+      "primary-detach",
+      `${name} is the primary, which is always waited for: drop its whenAway`,
+    ),
+  ];
 }

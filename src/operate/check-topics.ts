@@ -11,7 +11,12 @@ const TOPIC_SETTINGS = [
   "min.insync.replicas",
   "unclean.leader.election.enable",
 ];
-const BROKER_SETTINGS = ["offset.metadata.max.bytes", "offsets.retention.minutes", "group.max.session.timeout.ms", "group.min.session.timeout.ms"];
+const BROKER_SETTINGS = [
+  "offset.metadata.max.bytes",
+  "offsets.retention.minutes",
+  "group.max.session.timeout.ms",
+  "group.min.session.timeout.ms",
+];
 
 /** A full commit: four plans of about 300 characters, the head of the chain. */
 const METADATA_BYTES = 2048;
@@ -38,7 +43,8 @@ function checkReplicas(topic: TopicMetadata): Found[] {
   const about = `topic ${topic.topic}`;
   const found: Found[] = [];
   if (topic.topicId === "_") {
-    const text = "the broker has no topic ids: a topic that is deleted and created again is not noticed";
+    const text =
+      "the broker has no topic ids: a topic that is deleted and created again is not noticed";
     found.push(warning(about, "no-topic-id", text));
   }
   if (topic.partitions.some((p) => p.replicas.length < 2)) {
@@ -90,21 +96,45 @@ function topicFindings(
   const found: Found[] = [];
   const replicas = Math.min(...(metadata?.partitions.map((p) => p.replicas.length) ?? [1]));
   if (settings.get("unclean.leader.election.enable") === "true") {
-    found.push(warning(about, "unclean-election", "unclean.leader.election.enable is on: records that were acknowledged can vanish"));
+    found.push(
+      warning(
+        about,
+        "unclean-election",
+        "unclean.leader.election.enable is on: records that were acknowledged can vanish",
+      ),
+    );
   }
   if (replicas > 1 && settings.get("min.insync.replicas") === "1") {
-    found.push(warning(about, "min-insync", "min.insync.replicas is 1: even acks=all can lose records with one broker"));
+    found.push(
+      warning(
+        about,
+        "min-insync",
+        "min.insync.replicas is 1: even acks=all can lose records with one broker",
+      ),
+    );
   }
   const cleanup = settings.get("cleanup.policy") ?? "";
   if (cleanup.includes("compact")) {
-    found.push(warning(about, "compacted", "is compacted: what compaction removes before it is archived counts as a hole"));
+    found.push(
+      warning(
+        about,
+        "compacted",
+        "is compacted: what compaction removes before it is archived counts as a hole",
+      ),
+    );
   }
   const retention = Number(settings.get("retention.ms") ?? "-1");
   if (cleanup.includes("delete") && retention >= 0) {
     const least = Math.max(SHORT_RETENTION_MS, 10 * pipeline.batch.ageMs);
     if (retention < least) {
       const hours = (retention / 3_600_000).toFixed(1);
-      found.push(warning(about, "short-retention", `retention.ms is ${hours} h: a sink that is away for longer loses records`));
+      found.push(
+        warning(
+          about,
+          "short-retention",
+          `retention.ms is ${hours} h: a sink that is away for longer loses records`,
+        ),
+      );
     }
   }
   return found;
@@ -112,12 +142,22 @@ function topicFindings(
 
 function brokerFindings(settings: ReadonlyMap<string, string>, sessionTimeoutMs: number): Found[] {
   const found: Found[] = [];
-  const number = (name: string, otherwise: number): number => Number(settings.get(name) ?? otherwise);
+  const number = (name: string, otherwise: number): number =>
+    Number(settings.get(name) ?? otherwise);
   const metadata = number("offset.metadata.max.bytes", METADATA_BYTES);
   if (metadata < METADATA_BYTES) {
-    found.push(failure("kafka", "metadata-bytes", `offset.metadata.max.bytes is ${metadata}; plans need ${METADATA_BYTES}`));
+    found.push(
+      failure(
+        "kafka",
+        "metadata-bytes",
+        `offset.metadata.max.bytes is ${metadata}; plans need ${METADATA_BYTES}`,
+      ),
+    );
   }
-  const [least, most] = [number("group.min.session.timeout.ms", 0), number("group.max.session.timeout.ms", Infinity)];
+  const [least, most] = [
+    number("group.min.session.timeout.ms", 0),
+    number("group.max.session.timeout.ms", Infinity),
+  ];
   if (sessionTimeoutMs < least || sessionTimeoutMs > most) {
     const text = `kafka.sessionTimeout is ${sessionTimeoutMs} ms; the broker takes ${least} to ${most}`;
     found.push(failure("kafka", "session-timeout", text));

@@ -17,7 +17,11 @@ export const checkCommand: Command = {
   details:
     "Connects to Kafka, writes and removes a probe in every sink as the daemon would write, watches the topics for three seconds and says how many files and requests that makes a day. With --sink only that sink is tried.",
   options: [{ flags: "--sink <name>", text: "only this sink, and nothing of Kafka", repeat: true }],
-  examples: ["bulk-archiver check", "bulk-archiver check --sink ceph", "bulk-archiver check --json"],
+  examples: [
+    "bulk-archiver check",
+    "bulk-archiver check --sink ceph",
+    "bulk-archiver check --json",
+  ],
   schema: "check.schema.json",
   run: async (args, context) => {
     const config = await context.config();

@@ -44,9 +44,15 @@ export async function runCli(
 
 type Action = (command: Command, values: Record<string, unknown>) => Promise<void>;
 
-export function buildProgram(commands: readonly Command[], host: CliHost, action: Action): Commander {
+export function buildProgram(
+  commands: readonly Command[],
+  host: CliHost,
+  action: Action,
+): Commander {
   const program = new Commander("bulk-archiver")
-    .description("Moves Kafka topics into durable stores in bulk: every record once, the same bytes in every sink.")
+    .description(
+      "Moves Kafka topics into durable stores in bulk: every record once, the same bytes in every sink.",
+    )
     .version(VERSION, "--version")
     .helpCommand(false)
     .showSuggestionAfterError(true)
@@ -57,7 +63,10 @@ export function buildProgram(commands: readonly Command[], host: CliHost, action
       outputError: (text, write) => write(usageError(text)),
     });
   for (const command of commands) addCommand(program, command, action);
-  program.addHelpText("after", "\nEvery command has --help with examples. Exit codes: 0 done, 1 unexpected failure,\n2 usage or configuration, 3 verification found a difference, 4 a needed service is\nunreachable, 130 interrupted.");
+  program.addHelpText(
+    "after",
+    "\nEvery command has --help with examples. Exit codes: 0 done, 1 unexpected failure,\n2 usage or configuration, 3 verification found a difference, 4 a needed service is\nunreachable, 130 interrupted.",
+  );
   return program;
 }
 
@@ -71,7 +80,9 @@ function addCommand(program: Commander, command: Command, action: Action): void 
   const sub = program
     .command(command.name)
     .summary(command.summary)
-    .description(command.details === undefined ? command.summary : `${command.summary}\n\n${command.details}`)
+    .description(
+      command.details === undefined ? command.summary : `${command.summary}\n\n${command.details}`,
+    )
     .allowExcessArguments(false);
   for (const option of command.options) sub.addOption(commanderOption(option));
   for (const option of commonOptions(command)) sub.addOption(commanderOption(option));
@@ -94,9 +105,10 @@ function commanderOption(o: CommandOption): Option {
   if (o.required === true) option.makeOptionMandatory();
   const { parse } = o;
   if (o.repeat === true) {
-    return option.argParser(
-      (text: string, before: readonly unknown[] | undefined) => [...(before ?? []), named(o, text)],
-    );
+    return option.argParser((text: string, before: readonly unknown[] | undefined) => [
+      ...(before ?? []),
+      named(o, text),
+    ]);
   }
   return parse === undefined ? option : option.argParser((text: string) => named(o, text));
 }
@@ -108,7 +120,9 @@ function named({ flags, parse }: CommandOption, text: string): unknown {
     return parse(text);
   } catch (error) {
     if (!(error instanceof ArchiverError)) throw error;
-    throw new ArchiverError(error.code, `${flags.split(" ")[0]}: ${error.message}`, { cause: error });
+    throw new ArchiverError(error.code, `${flags.split(" ")[0]}: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -122,7 +136,15 @@ async function runCommand(
   const out = new Output({ stdout, stderr, json: args.flag("json"), debug: args.flag("debug") });
   const config = configOnce(args.text("config"), env);
   const ports = { clock: nodeClock, random: nodeRandom };
-  const context: CommandContext = { config, out, tool: TOOL, version: VERSION, env, signal, ...ports };
+  const context: CommandContext = {
+    config,
+    out,
+    tool: TOOL,
+    version: VERSION,
+    env,
+    signal,
+    ...ports,
+  };
   try {
     const code = await command.run(args, context);
     return signal.aborted && command.drains !== true ? EXIT.interrupted : code;
@@ -145,5 +167,8 @@ function configOnce(path: string | undefined, env: NodeJS.ProcessEnv): () => Pro
 function configPath(path: string | undefined): string {
   if (path !== undefined) return path;
   if (existsSync(DEFAULT_CONFIG)) return DEFAULT_CONFIG;
-  throw new ArchiverError("usage", `--config FILE is missing, and there is no ${DEFAULT_CONFIG} here`);
+  throw new ArchiverError(
+    "usage",
+    `--config FILE is missing, and there is no ${DEFAULT_CONFIG} here`,
+  );
 }

@@ -71,10 +71,15 @@ export function filesADay(
 }
 
 /** As stored in Kafka, from the newest record batches of a few partitions. */
-async function bytesPerOffset(view: PipelineView, ends: ReadonlyMap<string, bigint>): Promise<number> {
+async function bytesPerOffset(
+  view: PipelineView,
+  ends: ReadonlyMap<string, bigint>,
+): Promise<number> {
   const starts = await view.offsets("earliest");
   let [bytes, offsets] = [0, 0];
-  const filled = view.partitions.filter((p) => (ends.get(keyOf(p)) ?? 0n) > (starts.get(keyOf(p)) ?? 0n));
+  const filled = view.partitions.filter(
+    (p) => (ends.get(keyOf(p)) ?? 0n) > (starts.get(keyOf(p)) ?? 0n),
+  );
   for (const { topic, partition } of filled.slice(0, SAMPLES)) {
     const key = keyOf({ topic, partition });
     const [start, end] = [starts.get(key) ?? 0n, ends.get(key) ?? 0n];

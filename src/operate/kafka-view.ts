@@ -46,7 +46,11 @@ export class KafkaView {
     const nothing = { wants: () => [], deliver: () => undefined };
     const limits = { maxResponseBytes: 1 << 20, maxWaitMs: 200 };
     const { clock, random } = this.#ports;
-    const fetcher = new Fetcher(this.client, catalogue, nothing, limits, { clock, random, log: quietLog });
+    const fetcher = new Fetcher(this.client, catalogue, nothing, limits, {
+      clock,
+      random,
+      log: quietLog,
+    });
     return new PipelineView(this, pipeline, catalogue, fetcher, this.#ports.signal);
   }
 

@@ -38,7 +38,10 @@ export const listCommand: Command = {
       });
       const first = await found.next();
       if (first.done === true) {
-        throw new ArchiverError("nothing-in-scope", `no batch of ${scopeWords(filter)} is in that range`);
+        throw new ArchiverError(
+          "nothing-in-scope",
+          `no batch of ${scopeWords(filter)} is in that range`,
+        );
       }
       const batches = prepend(first.value, found);
       await out.stream(out.json ? documentOf(batches) : tableOf(batches));

@@ -19,9 +19,14 @@ const listedBatch = z.strictObject({
   records: offset,
   path: z.string().describe("Of the stored file, below the sink's prefix"),
   size: z.int().nonnegative().describe("Bytes of the stored file"),
-  minTimestamp: z.bigint().nullable().describe("Milliseconds since the epoch; null: no record has one"),
+  minTimestamp: z
+    .bigint()
+    .nullable()
+    .describe("Milliseconds since the epoch; null: no record has one"),
   maxTimestamp: z.bigint().nullable(),
-  state: z.enum(["whole", "pending"]).describe("`pending`: data is there and its manifest is not yet"),
+  state: z
+    .enum(["whole", "pending"])
+    .describe("`pending`: data is there and its manifest is not yet"),
 });
 
 /** What `list --json` prints. */

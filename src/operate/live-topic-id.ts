@@ -25,7 +25,9 @@ export const liveTopicId =
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof ArchiverError) && !limit.aborted) throw error;
-      out.note(`topic ${topic} was created more than once and Kafka does not say which is live: taking the newest`);
+      out.note(
+        `topic ${topic} was created more than once and Kafka does not say which is live: taking the newest`,
+      );
       return undefined;
     } finally {
       await client?.close();

@@ -104,7 +104,8 @@ export const errorReport = z.strictObject({
 
 function errorDocument(error: unknown): z.output<typeof errorReport> {
   const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof ArchiverError)) return { error: { code: "unexpected", message, next: UNEXPECTED } };
+  if (!(error instanceof ArchiverError))
+    return { error: { code: "unexpected", message, next: UNEXPECTED } };
   const { code, next } = error;
   const problems = error instanceof ConfigError ? { problems: [...error.problems] } : {};
   return { error: { code, message, next, ...problems } };

@@ -18,7 +18,13 @@ export const runCommand: Command = {
   summary: "run the daemon",
   details:
     "Archives until SIGTERM or SIGINT, then delivers what is under way and exits 0; a second signal exits 130 at once. The log goes to stderr, one JSON object a line.",
-  options: [{ flags: "--log-level <level>", text: `one of ${LOG_LEVELS.join(", ")} (default info)`, parse: logLevel }],
+  options: [
+    {
+      flags: "--log-level <level>",
+      text: `one of ${LOG_LEVELS.join(", ")} (default info)`,
+      parse: logLevel,
+    },
+  ],
   examples: ["bulk-archiver run --config /etc/bulk-archiver/config.yaml"],
   schema: null,
   drains: true,
@@ -32,7 +38,10 @@ export const runCommand: Command = {
 function logLevel(text: string): LogLevel {
   const found = LOG_LEVELS.find((level) => level === text);
   if (found !== undefined) return found;
-  throw new ArchiverError("usage", `${JSON.stringify(text)} is not one of ${LOG_LEVELS.join(", ")}`);
+  throw new ArchiverError(
+    "usage",
+    `${JSON.stringify(text)} is not one of ${LOG_LEVELS.join(", ")}`,
+  );
 }
 
 async function runWith(config: Config, level: LogLevel, context: CommandContext): Promise<void> {
@@ -40,7 +49,10 @@ async function runWith(config: Config, level: LogLevel, context: CommandContext)
   const log = openLog({ level, to: out.stderr, secrets: config.secrets, version });
   const failpoint = env["BULK_ARCHIVER_FAILPOINT"];
   if (failpoint !== undefined && failpoint !== "") {
-    log.warn({ failpoint: parseFailpoint(failpoint) }, `FAILPOINT ${failpoint}: this process will end itself there`);
+    log.warn(
+      { failpoint: parseFailpoint(failpoint) },
+      `FAILPOINT ${failpoint}: this process will end itself there`,
+    );
   }
   let view: DaemonView | null = null;
   const metrics = new Metrics(version, () => view?.status() ?? null);
@@ -48,7 +60,12 @@ async function runWith(config: Config, level: LogLevel, context: CommandContext)
     metrics.take(event);
     logEvent(log, event);
   };
-  const http = await openHttp(config, metrics, () => view, (error) => log.error({ err: error }, "http"));
+  const http = await openHttp(
+    config,
+    metrics,
+    () => view,
+    (error) => log.error({ err: error }, "http"),
+  );
   try {
     if (http !== null) log.info({ url: http.url }, "http listens");
     log.info({ config: config.file, pid: process.pid }, `${tool} starts`);

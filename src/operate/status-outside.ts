@@ -124,7 +124,10 @@ function partitionStatus(
     committed: offset,
     end,
     lag,
-    pendingPlans: plans === null || "invalid" in plans ? [] : plans.plans.map(({ start, end: to }) => ({ start, end: to })),
+    pendingPlans:
+      plans === null || "invalid" in plans
+        ? []
+        : plans.plans.map(({ start, end: to }) => ({ start, end: to })),
     lastBatch: last === undefined ? null : lastBatch(last),
     waiting: end === null ? "the partition has no leader now" : null,
     oldestUnconfirmedMs: null,
@@ -149,7 +152,8 @@ export function sinkStatus(config: Config, asked: readonly AskedSink[]): SinkSta
     name: a.tried.config.name,
     kind: a.tried.config.kind,
     primary: primaries.includes(a),
-    state: a.error === null ? "ok" : a.error.code === "sink-unauthorized" ? "parked" : "unreachable",
+    state:
+      a.error === null ? "ok" : a.error.code === "sink-unauthorized" ? "parked" : "unreachable",
     since: null,
     lastError: a.error?.message ?? null,
     next: a.error?.next ?? null,

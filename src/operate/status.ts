@@ -14,13 +14,19 @@ export const statusCommand: Command = {
   details:
     "Reads the committed offsets and plans from Kafka and the newest batch of every partition from the sinks, so it works without a daemon. If one answers at http.listen, why a partition waits is shown as well.",
   options: [],
-  examples: ["bulk-archiver status", "bulk-archiver status --json | jq '.partitions[] | select(.lag > 0)'"],
+  examples: [
+    "bulk-archiver status",
+    "bulk-archiver status --json | jq '.partitions[] | select(.lag > 0)'",
+  ],
   schema: "status.schema.json",
   run: async (_args, context) => {
     const config = await context.config();
     const { out, signal } = context;
     const outside = await statusOutside(config, context);
-    const daemon = config.http === null ? { unknown: "http.listen is not configured" } : await askDaemon(config.http, signal);
+    const daemon =
+      config.http === null
+        ? { unknown: "http.listen is not configured" }
+        : await askDaemon(config.http, signal);
     const report = "unknown" in daemon ? outside : merged(outside, daemon);
     if (out.json) await out.document(report);
     else {
@@ -70,7 +76,16 @@ function statusLines(report: StatusReport): string[] {
     `group ${report.group}, cluster ${report.clusterId ?? "-"}`,
     "",
     ...table(
-      ["PARTITION", "COMMITTED", "END", "LAG", "PENDING PLAN", "LAST BATCH", "NEWEST RECORD", "STATE"],
+      [
+        "PARTITION",
+        "COMMITTED",
+        "END",
+        "LAG",
+        "PENDING PLAN",
+        "LAST BATCH",
+        "NEWEST RECORD",
+        "STATE",
+      ],
       report.partitions.map(partitionCells),
       RIGHT,
     ),

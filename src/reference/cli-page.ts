@@ -38,12 +38,22 @@ ${commands.map(section).join("\n\n")}
 
 function section(command: Command): string {
   const options = [...command.options, ...commonOptions(command)].map((o) => {
-    const notes = [...(o.repeat === true ? ["may be repeated"] : []), ...(o.required === true ? ["required"] : [])];
-    return [`\`${o.flags.replaceAll("|", "\\|")}\``, cell(o.text + (notes.length === 0 ? "" : ` (${notes.join(", ")})`))];
+    const notes = [
+      ...(o.repeat === true ? ["may be repeated"] : []),
+      ...(o.required === true ? ["required"] : []),
+    ];
+    return [
+      `\`${o.flags.replaceAll("|", "\\|")}\``,
+      cell(o.text + (notes.length === 0 ? "" : ` (${notes.join(", ")})`)),
+    ];
   });
-  const parts = [`## ${command.name}`, `${sentence(command.summary)}${command.details === undefined ? "" : ` ${command.details}`}`];
+  const parts = [
+    `## ${command.name}`,
+    `${sentence(command.summary)}${command.details === undefined ? "" : ` ${command.details}`}`,
+  ];
   parts.push(rows(["option", "meaning"], options));
-  if (command.schema !== null) parts.push(`\`--json\`: [schema/${command.schema}](schema/${command.schema}).`);
+  if (command.schema !== null)
+    parts.push(`\`--json\`: [schema/${command.schema}](schema/${command.schema}).`);
   parts.push(`\`\`\`sh\n${command.examples.join("\n")}\n\`\`\``);
   return parts.join("\n\n");
 }

@@ -31,7 +31,10 @@ export function configSchema(kinds: SinkKinds): JsonSchema {
   const foreign = {
     type: "object",
     description: "A sink of an npm package: its own keys are checked by the package",
-    properties: { ...objectOf(z.strictObject(sinkFields)).properties, kind: { type: "string", not: { enum: [...kinds.keys()] } } },
+    properties: {
+      ...objectOf(z.strictObject(sinkFields)).properties,
+      kind: { type: "string", not: { enum: [...kinds.keys()] } },
+    },
     required: ["name", "kind"],
   };
   const { pipelines } = general.properties;

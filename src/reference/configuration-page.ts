@@ -76,7 +76,8 @@ ${GENERAL_EXAMPLE}\`\`\`
 `;
 }
 
-const PIPELINE_KEYS_TEXT = "`group`, `topics`, `start`, `batch`, `format`, `compression` and `encryption`";
+const PIPELINE_KEYS_TEXT =
+  "`group`, `topics`, `start`, `batch`, `format`, `compression` and `encryption`";
 const COMMON = ["name", "kind", "whenAway", "limits", "plaintext"];
 
 interface Level {
@@ -125,7 +126,9 @@ function merge(keys: readonly Key[]): Key[] {
     const same = keys.filter((k) => k.path === path);
     const [first] = same;
     if (first === undefined) return [];
-    return same.length === 1 ? [first] : [{ ...first, schema: { anyOf: same.map((k) => k.schema) } }];
+    return same.length === 1
+      ? [first]
+      : [{ ...first, schema: { anyOf: same.map((k) => k.schema) } }];
   });
 }
 
@@ -151,7 +154,8 @@ function typeText(schema: JsonSchema): string {
   if (several.length > 0) return [...new Set(several.map(typeText))].join(" or ");
   if (type === "array") return `list of ${typeText((items ?? {}) as JsonSchema)}`;
   if (type === "object") return "keys and values";
-  const unit = typeof pattern === "string" ? UNITS.find(([mark]) => pattern.includes(mark)) : undefined;
+  const unit =
+    typeof pattern === "string" ? UNITS.find(([mark]) => pattern.includes(mark)) : undefined;
   if (unit !== undefined) return unit[1];
   return type === "boolean" ? "`true`, `false`" : String(type ?? "text").replace("string", "text");
 }

@@ -18,14 +18,23 @@ const INTEGERS = "Offsets and counts are integer literals of up to 64 bits.";
 export function documents(): ReadonlyMap<string, string> {
   const schemas: Readonly<Record<string, JsonSchema>> = {
     config: configSchema(builtInSinks),
-    status: reportSchema("status --json", `What \`status --json\` and /api/status say. ${INTEGERS}`, statusReport),
+    status: reportSchema(
+      "status --json",
+      `What \`status --json\` and /api/status say. ${INTEGERS}`,
+      statusReport,
+    ),
     check: reportSchema("check --json", "What `check --json` prints.", checkReport),
     list: reportSchema("list --json", `What \`list --json\` prints. ${INTEGERS}`, listReport),
     keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
-    error: reportSchema("errors", "What `--json` prints when a command fails before it printed anything.", errorReport),
+    error: reportSchema(
+      "errors",
+      "What `--json` prints when a command fails before it printed anything.",
+      errorReport,
+    ),
   };
   const files = Object.entries(schemas).map(
-    ([name, schema]) => [`docs/schema/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`] as const,
+    ([name, schema]) =>
+      [`docs/schema/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`] as const,
   );
   return new Map([
     ...files,

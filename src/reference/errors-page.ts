@@ -12,7 +12,13 @@ const CLASSES = {
 /** docs/errors.md */
 export function errorsPage(): string {
   const sections = Object.entries(ERRORS).map(([code, { class: cls, exit, next }]) =>
-    [`## ${code}`, "", `Class \`${cls}\` (${CLASSES[cls]}); as the end of a command: exit code ${exit}.`, "", `To do: ${next}`].join("\n"),
+    [
+      `## ${code}`,
+      "",
+      `Class \`${cls}\` (${CLASSES[cls]}); as the end of a command: exit code ${exit}.`,
+      "",
+      `To do: ${next}`,
+    ].join("\n"),
   );
   return `# Errors
 

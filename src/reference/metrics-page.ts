@@ -17,7 +17,12 @@ export function metricsPage(): string {
   const lines = own.sort().map((name) => {
     const metric = registry.getSingleMetric(name) as unknown as Described;
     const labels = (metric.labelNames ?? []).filter((label) => label !== "le");
-    return [`\`${name}\``, kindOf(metric), labels.map((l) => `\`${l}\``).join(", "), cell(metric.help)];
+    return [
+      `\`${name}\``,
+      kindOf(metric),
+      labels.map((l) => `\`${l}\``).join(", "),
+      cell(metric.help),
+    ];
   });
   return `# Metrics
 
