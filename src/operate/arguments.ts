@@ -58,7 +58,11 @@ export const SCOPE_OPTIONS = [
   { flags: "--topic <name>", text: "only this topic" },
   { flags: "--partition <number>", text: "only this partition", parse: wholeNumber },
   { flags: "--topic-id <id>", text: "of a topic that was created again: which one" },
-  { flags: "--branch <number>", text: "of a log that was cut short: which branch", parse: wholeNumber },
+  {
+    flags: "--branch <number>",
+    text: "of a log that was cut short: which branch",
+    parse: wholeNumber,
+  },
 ] as const;
 
 export const RANGE_OPTIONS = [

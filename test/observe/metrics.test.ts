@@ -1,0 +1,147 @@
+import { expect, test } from "vitest";
+import { Metrics } from "../../src/observe/metrics.ts";
+import type { StatusReport } from "../../src/observe/status-report.ts";
+import { description, EVENTS } from "./events.ts";
+
+type Samples = ReadonlyMap<string, number>;
+
+/** Prometheus' text format: a strict reading, so that a scraper's would do as well. */
+function samples(text: string): Samples {
+  const found = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("# HELP ") || line.startsWith("# TYPE ")) continue;
+    const match = /^([a-zA-Z_:][\w:]*(?:\{(?:\w+="(?:[^"\\]|\\.)*",?)*\})?) (\S+)$/.exec(line);
+    if (match === null) throw new Error(`not a sample: ${line}`);
+    found.set(match[1] ?? "", Number(match[2]));
+  }
+  return found;
+}
+
+const partition = {
+  group: "g",
+  topicId: "_",
+  branch: 0,
+  state: "running" as const,
+  committed: 10n,
+  end: 15n,
+  pendingPlans: [],
+  lastBatch: null,
+  waiting: null,
+  inFlight: 2,
+};
+
+const STATUS: StatusReport = {
+  tool: "bulk-archiver",
+  version: "1",
+  source: "daemon",
+  group: "g",
+  clusterId: "c",
+  partitions: [
+    { ...partition, topic: "logs", partition: 0, lag: 5n, oldestUnconfirmedMs: 1500 },
+    { ...partition, topic: "logs", partition: 1, lag: 7n, oldestUnconfirmedMs: 4000 },
+    {
+      ...partition,
+      topic: "audit",
+      partition: 0,
+      lag: null,
+      oldestUnconfirmedMs: null,
+      state: "stopped",
+    },
+  ],
+  sinks: [
+    {
+      name: "files",
+      kind: "fs",
+      primary: true,
+      state: "ok",
+      since: null,
+      lastError: null,
+      next: null,
+      behind: 0n,
+    },
+    {
+      name: "ceph",
+      kind: "s3",
+      primary: false,
+      state: "parked",
+      since: null,
+      lastError: "403",
+      next: null,
+      behind: 9n,
+    },
+  ],
+  memory: { limit: 1000, used: 400 },
+  member: null,
+};
+
+test("counters follow from events, gauges from the status", async () => {
+  const metrics = new Metrics("1.2.3", () => STATUS);
+  for (const event of EVENTS) metrics.take(event);
+  const { type, text } = await metrics.scrape();
+  expect(type).toContain("text/plain");
+  const found = samples(text);
+  const expected: Readonly<Record<string, number>> = {
+    'bulk_archiver_records_total{topic="logs"}': 10,
+    'bulk_archiver_raw_bytes_total{topic="logs"}': 5000,
+    'bulk_archiver_stored_bytes_total{topic="logs"}': 2048,
+    'bulk_archiver_batches_total{topic="logs"}': 1,
+    'bulk_archiver_batch_cuts_total{reason="bytes"}': 1,
+    'bulk_archiver_hole_offsets_total{reason="aborted"}': 1,
+    'bulk_archiver_hole_offsets_total{reason="control"}': 1,
+    'bulk_archiver_stage_seconds_sum{stage="seal"}': 0.012,
+    'bulk_archiver_stage_seconds_count{stage="deliver"}': 1,
+    bulk_archiver_batches_adopted_total: 1,
+    bulk_archiver_batches_revised_total: 1,
+    'bulk_archiver_commits_total{why="offset"}': 1,
+    'bulk_archiver_step_retries_total{step="publish"}': 1,
+    'bulk_archiver_errors_total{code="sink-conflict"}': 1,
+    'bulk_archiver_errors_total{code="sink-transient"}': 1,
+    'bulk_archiver_errors_total{code="kafka-unreachable"}': 1,
+    'bulk_archiver_conflicts_total{code="sink-conflict"}': 1,
+    'bulk_archiver_rebalances_total{group="g"}': 1,
+    'bulk_archiver_memberships_lost_total{group="g"}': 1,
+    'bulk_archiver_sink_calls_total{sink="files",op="publish",outcome="created"}': 1,
+    'bulk_archiver_sink_bytes_total{sink="files",op="publish"}': 2048,
+    'bulk_archiver_lag_offsets{topic="logs"}': 12,
+    'bulk_archiver_oldest_unconfirmed_seconds{topic="logs"}': 4,
+    'bulk_archiver_partitions{state="running"}': 2,
+    'bulk_archiver_partitions{state="stopped"}': 1,
+    bulk_archiver_batches_in_flight: 6,
+    bulk_archiver_memory_used_bytes: 400,
+    bulk_archiver_memory_limit_bytes: 1000,
+    'bulk_archiver_sink_up{sink="files"}': 1,
+    'bulk_archiver_sink_up{sink="ceph"}': 0,
+    'bulk_archiver_sink_behind_offsets{sink="ceph"}': 9,
+    'bulk_archiver_build_info{version="1.2.3"}': 1,
+  };
+  for (const [name, value] of Object.entries(expected))
+    expect([name, found.get(name)]).toEqual([name, value]);
+  expect(found.get("process_resident_memory_bytes")).toBeGreaterThan(1e6);
+});
+
+test("a partition that went away leaves no lag behind", async () => {
+  let status = STATUS;
+  const metrics = new Metrics("1", () => status);
+  await metrics.scrape();
+  status = { ...STATUS, partitions: STATUS.partitions.filter((p) => p.topic === "audit") };
+  const found = samples((await metrics.scrape()).text);
+  expect(found.has('bulk_archiver_lag_offsets{topic="logs"}')).toBe(false);
+  expect(found.get('bulk_archiver_lag_offsets{topic="audit"}')).toBe(0);
+});
+
+test("a thousand topics make two hundred label values and one for the rest", async () => {
+  const metrics = new Metrics("1", () => null);
+  for (let i = 0; i < 1000; i++) {
+    metrics.take({ what: "batch-confirmed", batch: description(`topic-${i}`), ms: 1 });
+  }
+  const found = samples((await metrics.scrape()).text);
+  const batches = [...found].filter(([name]) => name.startsWith("bulk_archiver_batches_total"));
+  expect(batches).toHaveLength(201);
+  expect(found.get('bulk_archiver_batches_total{topic="other"}')).toBe(800);
+});
+
+test("before the daemon can say anything, a scrape works and claims nothing", async () => {
+  const found = samples((await new Metrics("1", () => null).scrape()).text);
+  expect(found.has('bulk_archiver_sink_up{sink="files"}')).toBe(false);
+  expect(found.get('bulk_archiver_build_info{version="1"}')).toBe(1);
+});
