@@ -126,14 +126,12 @@ function onBuilt(t: Task, id: number, end: bigint, mark: string): Task {
   return { ...t, slots: [...t.slots.slice(0, j), built, ...later] };
 }
 
-/** Kafka has lost a range: if a plan names it, a sink may still have the batch. */
+/** Kafka has lost a range: a sink may have the batch, by a plan or by another owner's hand. */
 function onGone(t: Task, id: number, text: string): Task {
   const j = t.slots.findIndex((s) => s.id === id);
   const slot = t.slots[j];
   if (slot === undefined || slot.ready) return t;
-  if (slot.origin !== "plan" || j > 0) {
-    return j > 0 ? { ...t, slots: t.slots.slice(0, j) } : halt(t, { code: "offset-out-of-range", text });
-  }
+  if (j > 0) return { ...t, slots: t.slots.slice(0, j) };
   return { ...walkAt(t, slot.start), gone: text };
 }
 
