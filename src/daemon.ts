@@ -4,7 +4,7 @@ import type { Config, PipelineConfig } from "./config/config.ts";
 import { kafkaOptions } from "./config/kafka-options.ts";
 import { Budget } from "./core/budget.ts";
 import { ArchiverError } from "./core/errors.ts";
-import { Archiver } from "./daemon/archiver.ts";
+import { Archiver, FETCH } from "./daemon/archiver.ts";
 import { eventOf } from "./daemon/events.ts";
 import { judgeOf } from "./daemon/judge.ts";
 import { nodeClock, nodeRandom } from "./daemon/node-ports.ts";
@@ -18,6 +18,13 @@ import { failpointHitter, type HitFailpoint, parseFailpoint } from "./pipeline/f
 import type { Sealer } from "./pipeline/ports.ts";
 import { checkRecipients, loadSeeds, type Seed } from "./seal/keys.ts";
 import { type CutSealer, SealPool } from "./seal/pool.ts";
+
+/** Free blocks and free sealed buffers that are kept for re-use: this much of each. */
+const keptBytes = (memoryBytes: number): number => Math.floor(memoryBytes / 8);
+
+/** The part of `memory` that no batch may use: an answer that arrives and one in work, and what is kept. */
+const beside = (memoryBytes: number): number =>
+  2 * Math.min(FETCH.maxResponseBytes, memoryBytes / 16) + 2 * keptBytes(memoryBytes);
 
 /** What all pipelines of the process share. */
 interface Shared {
@@ -49,8 +56,8 @@ export async function runDaemon(config: Config, host: DaemonHost, signal: AbortS
     config,
     host,
     client,
-    budget: new Budget(config.memoryBytes),
-    pool: new BlockPool(config.memoryBytes),
+    budget: new Budget(config.memoryBytes - beside(config.memoryBytes)),
+    pool: new BlockPool(keptBytes(config.memoryBytes)),
     failpoint: failpointHitter(point === "" ? null : parseFailpoint(point)),
   };
   const pipelines: Pipeline[] = [];
@@ -90,7 +97,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
   const sinks = await sinksOf(s, p, signal);
   const { archiveId, warnings } = await claim(sinks, p, clusterId, signal);
   for (const text of warnings) host.emit({ what: "warned", code: "another-group", text });
-  const pool = SealPool.open({ seeds });
+  const pool = SealPool.open({ seeds, keepBytes: keptBytes(config.memoryBytes) });
   const settings = {
     archiveId,
     clusterId,
@@ -179,6 +186,7 @@ function claim(
 
 /** Until a sink has a place for them, a record batch that cannot be decoded stops its partition. */
 const refusingDeadLetters = (sealer: CutSealer): Sealer => ({
+  recycle: (bytes) => sealer.recycle(bytes),
   seal: async (cut, recipe, signal) => {
     const sealed = await sealer.seal(cut, recipe, signal);
     const [dead] = sealed.deadLetters;

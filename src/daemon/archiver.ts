@@ -54,7 +54,8 @@ const TICK_MS = 50;
 const POLL_MS = 1_000;
 const CATALOGUE_MS = 30_000;
 const RECHECK_MS = 600_000;
-const FETCH = { maxWaitMs: 250, maxResponseBytes: 8 << 20, maxPartitionBytes: 4 << 20 };
+/** Answers are small against the memory: they are copied into batches at once. */
+export const FETCH = { maxWaitMs: 250, maxResponseBytes: 4 << 20, maxPartitionBytes: 4 << 20 };
 
 /** One pipeline at work: a member of its group, with a task for each partition it owns. */
 export class Archiver {

@@ -16,6 +16,8 @@ interface Held {
   readonly plan: Plan;
   readonly since: number;
   manifest: Manifest | null;
+  /** Every sink answered that it has the batch. */
+  confirmed: boolean;
 }
 
 /** The newest batch that every sink confirmed to this task. */
@@ -63,12 +65,15 @@ export class Batches {
       if (slots.some((s) => s.id === id)) continue;
       this.#held.delete(id);
       this.#ports.budget.release(held.batch.bytes.length);
+      // Dropped batches may still be read by a write that was given up: only confirmed ones are re-used.
+      if (held.confirmed) this.#ports.sealer.recycle(held.batch.bytes);
     }
   }
 
   confirmed(slot: number): void {
     const held = this.#held.get(slot);
     if (held === undefined) return;
+    held.confirmed = true;
     const ms = this.#ports.clock.now() - held.since;
     const { description } = held.batch;
     const { start, end, records, maxTimestamp } = description;
@@ -134,7 +139,7 @@ export class Batches {
     const more = batch.bytes.length - reserved;
     if (more > 0) this.#ports.budget.force(more);
     else this.#ports.budget.release(-more);
-    this.#held.set(slot, { batch, plan, since: this.#ports.clock.now(), manifest: null });
+    this.#held.set(slot, { batch, plan, since: this.#ports.clock.now(), manifest: null, confirmed: false });
   }
 
   async #seal(

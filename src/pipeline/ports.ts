@@ -37,6 +37,8 @@ export interface OffsetEntry {
 
 export interface Sealer {
   seal(cut: Cut, recipe: SealRecipe, signal: AbortSignal): Promise<SealedBatch>;
+  /** The batch was committed: its memory may be used again. */
+  recycle(bytes: Uint8Array): void;
 }
 
 /** What the partition's log in Kafka says. */

@@ -38,17 +38,21 @@ export function ageHeader(recipients: readonly string[], s: AgeSecrets): Buffer 
   return Buffer.from(`${text} ${base64(mac)}\n`, "latin1");
 }
 
-/** The whole file in one buffer of its own, which a worker can hand over without copying. */
+/** Memory for a file of exactly so many bytes. */
+export type Room = (bytes: number) => Uint8Array;
+
+/** The whole file in one piece of memory. */
 export function ageFile(
   pieces: readonly Uint8Array[],
   recipients: readonly string[],
   s: AgeSecrets,
-): Uint8Array<ArrayBuffer> {
+  room: Room,
+): Uint8Array {
   const header = ageHeader(recipients, s);
   const payload = pieces.reduce((n, p) => n + p.length, 0);
   const chunks = Math.max(1, Math.ceil(payload / CHUNK_BYTES));
   const size = header.length + NONCE_BYTES + payload + TAG_BYTES * chunks;
-  const out = new Uint8Array(new ArrayBuffer(size));
+  const out = room(size);
   out.set(header, 0);
   out.set(s.nonce, header.length);
   const end = encrypt(pieces, payload, s, out, header.length + NONCE_BYTES);

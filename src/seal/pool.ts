@@ -10,8 +10,20 @@ import type { Answer, Job } from "./worker.ts";
 /** Seals cuts; who calls bounds how many at once. */
 export interface CutSealer {
   seal(cut: Cut, recipe: SealRecipe, signal: AbortSignal): Promise<SealedFile>;
+  /**
+   * The file's memory may be used for another. Only for a file that nobody reads any more, not even a
+   * write that was given up; else leave it to the collector.
+   */
+  recycle(bytes: Uint8Array): void;
   close(): Promise<void>;
 }
+
+/** Buffers are made in steps of this, so that batches of one size find one another's. */
+const BUFFER_STEP_BYTES = 4 << 20;
+const DEFAULT_KEEP_BYTES = 32 << 20;
+
+/** What a sealed file can need beyond its content: frame and chunk headers, the table, the header. */
+const overhead = (contentBytes: number): number => (contentBytes >> 10) + (64 << 10);
 
 interface Waiting {
   readonly job: Job;
@@ -35,17 +47,24 @@ export class SealPool implements CutSealer {
   readonly #threads: Thread[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #seeds: readonly Seed[];
+  readonly #keepBytes: number;
+  readonly #free: SharedArrayBuffer[] = [];
   #nextId = 1;
   #deaths = 0;
   #closed = false;
 
-  private constructor(seeds: readonly Seed[]) {
+  private constructor(seeds: readonly Seed[], keepBytes: number) {
     this.#seeds = seeds;
+    this.#keepBytes = keepBytes;
   }
 
-  /** @param options.threads default: one a core, as sealing is most of the work */
-  static open(options: { readonly threads?: number; readonly seeds: readonly Seed[] }): SealPool {
-    const pool = new SealPool(options.seeds);
+  /** `threads`: one a core by default, as sealing is most of the work. `keepBytes`: kept for re-use. */
+  static open(options: {
+    readonly threads?: number;
+    readonly seeds: readonly Seed[];
+    readonly keepBytes?: number;
+  }): SealPool {
+    const pool = new SealPool(options.seeds, options.keepBytes ?? DEFAULT_KEEP_BYTES);
     const threads = options.threads ?? Math.min(8, availableParallelism());
     for (let i = 0; i < threads; i += 1) pool.#threads.push(pool.#start());
     return pool;
@@ -56,9 +75,26 @@ export class SealPool implements CutSealer {
     if (this.#closed) return Promise.reject(new ArchiverError("interrupted", "sealing has stopped"));
     const { release: _release, ...data } = cut;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ job: { id: this.#nextId++, cut: data, recipe }, resolve, reject });
+      const into = this.#buffer(data.payload.length);
+      this.#waiting.push({ job: { id: this.#nextId++, cut: data, recipe, into }, resolve, reject });
       this.#next();
     });
+  }
+
+  recycle(bytes: Uint8Array): void {
+    const { buffer } = bytes;
+    if (!(buffer instanceof SharedArrayBuffer)) return;
+    const kept = this.#free.reduce((n, b) => n + b.byteLength, 0);
+    if (kept + buffer.byteLength <= this.#keepBytes) this.#free.push(buffer);
+  }
+
+  /** A free buffer that fits without waste, else a new one. */
+  #buffer(contentBytes: number): SharedArrayBuffer {
+    const needed = contentBytes + overhead(contentBytes);
+    const fits = this.#free.findIndex((b) => b.byteLength >= needed && b.byteLength <= 2 * needed);
+    const found = fits < 0 ? undefined : this.#free.splice(fits, 1)[0];
+    const size = Math.ceil(needed / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES;
+    return found ?? new SharedArrayBuffer(needed < BUFFER_STEP_BYTES ? needed : size);
   }
 
   async close(): Promise<void> {
@@ -130,5 +166,6 @@ export const inlineSealer = (seeds: readonly Seed[]): CutSealer => ({
     const { release: _release, ...data } = cut;
     return seal(data, recipe, seeds);
   },
+  recycle: () => undefined,
   close: () => Promise.resolve(),
 });

@@ -6,7 +6,7 @@ import { blake3Hex } from "../core/digest.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { dataPath } from "../core/layout.ts";
 import { type BatchKey, batchId } from "../core/scope.ts";
-import { ageFile } from "./age-write.ts";
+import { ageFile, type Room } from "./age-write.ts";
 import { type Content, contentOf, type CutData, type DeadLetter } from "./content.ts";
 import { contentCheck, contentTag, type Seed } from "./keys.ts";
 import type { SealRecipe } from "./recipe.ts";
@@ -15,8 +15,8 @@ import { compressed, stored } from "./zstd.ts";
 
 export interface SealedFile {
   readonly description: Description;
-  /** On a buffer of its own, so that a worker can hand it over. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** In the memory that `room` gave. */
+  readonly bytes: Uint8Array;
   readonly deadLetters: readonly DeadLetter[];
 }
 
@@ -27,15 +27,20 @@ interface Payload {
 }
 
 /** Compresses, encrypts and hashes a cut once. Pure: the same input gives the same bytes. */
-export function seal(cut: CutData, recipe: SealRecipe, seeds: readonly Seed[]): SealedFile {
+export function seal(
+  cut: CutData,
+  recipe: SealRecipe,
+  seeds: readonly Seed[],
+  room: Room = ownRoom,
+): SealedFile {
   const content = contentOf(cut, recipe.format);
   const payload = compress(content, cut, recipe);
   const key: BatchKey = keyOf(cut);
   const id = batchId(key);
   const made =
     recipe.encryption === null
-      ? { bytes: concat(payload.pieces), mark: { algorithm: "blake3" as const, digest: content.digest } }
-      : encrypt(content, payload, recipe.encryption, id, seeds);
+      ? { bytes: concat(payload.pieces, room), mark: { algorithm: "blake3" as const, digest: content.digest } }
+      : encrypt(content, payload, recipe.encryption, { id, seeds, room });
   const { bytes, mark } = made;
   const sealInfo = sealInfoOf(key, recipe, content, bytes);
   const description = describe(cut, recipe, content, mark, sealInfo);
@@ -67,9 +72,8 @@ function encrypt(
   content: Content,
   payload: Payload,
   encryption: NonNullable<SealRecipe["encryption"]>,
-  id: string,
-  seeds: readonly Seed[],
-): { bytes: Uint8Array<ArrayBuffer>; mark: ContentMark; check: string } {
+  { id, seeds, room }: { id: string; seeds: readonly Seed[]; room: Room },
+): { bytes: Uint8Array; mark: ContentMark; check: string } {
   const { recipients, keyId, salt } = encryption;
   const seed = seeds.find((s) => s.keyId === keyId);
   if (seed === undefined) {
@@ -84,7 +88,7 @@ function encrypt(
     batchId: id,
   });
   return {
-    bytes: ageFile(payload.pieces, recipients, secrets),
+    bytes: ageFile(payload.pieces, recipients, secrets, room),
     mark: { algorithm: "blake3", tag: contentTag(secrets.fileKey, content.digest) },
     check: contentCheck(seed.secret, id, content.digest),
   };
@@ -164,8 +168,10 @@ function hashOf(pieces: readonly Uint8Array[]): string {
   return hasher.digest("hex");
 }
 
-function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(new ArrayBuffer(pieces.reduce((n, p) => n + p.length, 0)));
+const ownRoom: Room = (bytes) => new Uint8Array(bytes);
+
+function concat(pieces: readonly Uint8Array[], room: Room): Uint8Array {
+  const out = room(pieces.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const p of pieces) {
     out.set(p, at);

@@ -11,6 +11,8 @@ export interface Job {
   readonly id: number;
   readonly cut: CutData;
   readonly recipe: SealRecipe;
+  /** Where the sealed file goes when it fits; memory is dear to allocate anew for every batch. */
+  readonly into: SharedArrayBuffer;
 }
 
 export type Answer =
@@ -22,10 +24,14 @@ assert(port !== null, "the sealing worker runs as a worker thread");
 const { seeds } = workerData as { seeds: readonly { keyId: string; secret: Uint8Array }[] };
 const keys: Seed[] = seeds.map((s) => ({ keyId: s.keyId, secret: Buffer.from(s.secret) }));
 
-port.on("message", ({ id, cut, recipe }: Job) => {
+port.on("message", ({ id, cut, recipe, into }: Job) => {
   try {
-    const sealed = seal(cut, recipe, keys);
-    port.postMessage({ id, sealed } satisfies Answer, [sealed.bytes.buffer]);
+    const room = (bytes: number): Uint8Array =>
+      bytes <= into.byteLength
+        ? new Uint8Array(into, 0, bytes)
+        : new Uint8Array(new SharedArrayBuffer(bytes));
+    const sealed = seal(cut, recipe, keys, room);
+    port.postMessage({ id, sealed } satisfies Answer);
   } catch (error) {
     const code = error instanceof ArchiverError ? error.code : "assertion-failed";
     const message = error instanceof Error ? error.message : String(error);
