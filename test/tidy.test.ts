@@ -68,6 +68,12 @@ const SINK_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "sinks/fs": ["zod"],
 };
 
+/** Exports that nothing takes yet, each with what will take it. */
+const KEPT: readonly string[] = [
+  // The comparison of leader epochs, which notices a truncation that left our position valid.
+  "src/kafka/requests/offsets.ts: offsetForLeaderEpoch",
+];
+
 const arrow = (i: Import): string => `${i.from} -> ${i.to}`;
 const ours = (i: Import): boolean => product.includes(i.from) && i.local;
 
@@ -94,8 +100,8 @@ describe("imports", () => {
   });
 
   test("of kafkajs internals are in one file", () => {
-    const inside = imports.filter((i) => i.to.startsWith("kafkajs/") && product.includes(i.from));
-    expect([...new Set(inside.map((i) => i.from))]).toEqual(["src/kafka/client/internals.ts"]);
+    const inside = everything.filter((p) => /["']kafkajs\/src\//.test(textOf(p)));
+    expect(inside).toEqual(["src/kafka/client/internals.ts"]);
   });
 
   test("of a sink are the contract and its driver", () => {
@@ -113,7 +119,9 @@ describe("imports", () => {
   });
 
   test("take every export of src and sinks somewhere", () => {
-    expect(deadExports(product, imports, textOf)).toEqual([]);
+    const dead = deadExports(product, imports, textOf);
+    expect(dead.filter((d) => !KEPT.includes(d))).toEqual([]);
+    expect(KEPT.filter((k) => !dead.includes(k))).toEqual([]);
   });
 });
 
@@ -149,9 +157,10 @@ describe("files", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("end the process in main only", () => {
+  test("end the process in main only, and in the writer that the conformance kit starts", () => {
     const ends = under("src").filter((p) => /\bprocess\.exit\(/.test(withoutComments(textOf(p))));
-    expect(ends.filter((p) => p !== "src/main.ts")).toEqual([]);
+    const may = ["src/main.ts", "src/sdk/conformance-writer.ts"];
+    expect(ends.filter((p) => !may.includes(p))).toEqual([]);
   });
 
   test("of tests skip and focus nothing", () => {

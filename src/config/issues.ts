@@ -156,7 +156,7 @@ function unwrap(schema: AnySchema | undefined): AnySchema | undefined {
   return inner;
 }
 
-export function schemaAt(schema: AnySchema, path: Path): AnySchema | undefined {
+function schemaAt(schema: AnySchema, path: Path): AnySchema | undefined {
   let inner = unwrap(schema);
   for (const part of path) {
     const def = defOf(inner);
@@ -182,5 +182,5 @@ function replaceAt(schema: AnySchema, path: Path, inner: AnySchema | undefined):
 }
 
 /** Keys of an object's schema, to suggest from; empty when it is not one. */
-export const knownKeys = (schema: AnySchema | undefined): readonly string[] =>
+const knownKeys = (schema: AnySchema | undefined): readonly string[] =>
   Object.keys(defOf(unwrap(schema))?.shape ?? {});

@@ -10,7 +10,7 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-export const problemText = (p: ConfigProblem): string =>
+const problemText = (p: ConfigProblem): string =>
   `${p.file}:${p.line}:${p.column}: ${p.path === "" ? "" : `${p.path}: `}${p.message}`;
 
 /** Everything wrong at once, in the order of the file. */

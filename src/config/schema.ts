@@ -202,7 +202,7 @@ const pipelineFields = {
   encryption: encryption.optional().describe("Left out: files are stored in the clear"),
 };
 
-export const pipelineSchema = z.strictObject({
+const pipelineSchema = z.strictObject({
   name,
   ...pipelineFields,
   sinks: z

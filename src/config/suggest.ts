@@ -1,5 +1,5 @@
 /** How many edits two words are apart, up to `limit`; more is `limit + 1`. Swapped neighbours are one. */
-export function editDistance(a: string, b: string, limit: number): number {
+function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);
@@ -23,7 +23,7 @@ export function editDistance(a: string, b: string, limit: number): number {
 }
 
 /** The word somebody most likely meant, if any is near enough. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
+function nearest(word: string, candidates: readonly string[]): string | undefined {
   const wanted = word.toLowerCase().replaceAll(/[-_]/g, "");
   const limit = wanted.length <= 3 ? 1 : wanted.length <= 7 ? 2 : 3;
   let best: string | undefined;

@@ -7,7 +7,7 @@ const FAN_OUT = 1_000_000_000n;
 /** Decimal, 20 digits, so that paths sort by offset. */
 export const offsetName = (offset: bigint): string => offset.toString().padStart(20, "0");
 
-export const scopePath = (s: Scope): string => `${s.topic}/${s.topicId}/${s.partition}/${s.branch}`;
+const scopePath = (s: Scope): string => `${s.topic}/${s.topicId}/${s.partition}/${s.branch}`;
 
 export const manifestFolder = (s: Scope): string => `manifests/${scopePath(s)}`;
 export const dataFolder = (s: Scope): string => `data/${scopePath(s)}`;
@@ -27,7 +27,7 @@ export interface DataKind {
 
 const CODEC_SUFFIX: Record<Codec, string> = { none: "", zstd: ".zst", gzip: ".gz" };
 
-export const dataSuffix = (kind: DataKind): string =>
+const dataSuffix = (kind: DataKind): string =>
   `${kind.format === "segment" ? ".log" : ".ndjson"}${CODEC_SUFFIX[kind.codec]}${kind.encrypted ? ".age" : ""}`;
 
 export const dataPath = (k: BatchKey, kind: DataKind): string =>

@@ -7,7 +7,7 @@ import { z } from "zod";
 export const MAX_MANIFEST_BYTES = 16 << 20;
 
 /** More separate holes than this do not fit in a manifest: the batch has to be cut earlier. */
-export const MAX_HOLES = 65_536;
+const MAX_HOLES = 65_536;
 
 const INT64_MAX = (1n << 63n) - 1n;
 

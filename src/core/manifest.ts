@@ -63,7 +63,7 @@ export function makeManifest(d: Description, prevLink: string, macKey?: Uint8Arr
 }
 
 /** HMAC-SHA-256 over the canonical text without `mac`. */
-export const sign = (manifest: Manifest, macKey: Uint8Array): Manifest => ({
+const sign = (manifest: Manifest, macKey: Uint8Array): Manifest => ({
   ...manifest,
   mac: macOf(manifest, macKey).toString("hex"),
 });

@@ -12,7 +12,7 @@ import type { Plan } from "./plan.ts";
  * The checksum is the first 16 hex digits of BLAKE3 over everything before it, the space included.
  * One set of plans has exactly one text, so equal plans are equal commits.
  */
-export const MAX_PLANS = 4;
+const MAX_PLANS = 4;
 
 /** The broker's limit (`offset.metadata.max.bytes`) is 4096 unless somebody lowered it. */
 const MAX_TEXT_CHARS = 4095;

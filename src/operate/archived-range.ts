@@ -56,7 +56,7 @@ export async function* archivedRange(
  * A time as Kafka resolves it: the first record, in offset order, whose timestamp is not before it.
  * Undefined: no bound, or nothing archived is that late.
  */
-export async function offsetOf(
+async function offsetOf(
   options: Omit<RangeOptions, "from" | "to">,
   bound: Bound | undefined,
   signal: AbortSignal,

@@ -59,7 +59,7 @@ function ratesOf(
 }
 
 /** A batch is cut by size or by age, whichever comes first; never more often than records come. */
-export function filesADay(
+function filesADay(
   { batch }: Pick<PipelineConfig, "batch">,
   recordsPerSecond: number,
   bytesPerSecond: number,

@@ -27,7 +27,7 @@ export function chooseSinks(config: Config, names: readonly string[]): readonly 
 export type SinkPorts = Pick<CommandContext, "clock" | "random" | "signal">;
 
 /** Opens one sink for a command; the caller closes it. @throws SinkError */
-export async function openSink(
+async function openSink(
   config: Config,
   s: SinkConfig,
   { clock, random, signal }: SinkPorts,

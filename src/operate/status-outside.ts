@@ -51,7 +51,7 @@ export async function pipelineStatus(
 }
 
 /** The sink that decides: the first that creates atomically; the first one while none was opened. */
-export const primaryOf = (asked: readonly AskedSink[]): AskedSink | undefined =>
+const primaryOf = (asked: readonly AskedSink[]): AskedSink | undefined =>
   asked.find(({ tried }) => tried.sink?.capabilities.createOnly === "atomic") ?? asked[0];
 
 async function newestBranches(

@@ -69,7 +69,7 @@ const change = (t: Task, id: number, f: (s: Slot) => Slot): Task => ({
 const step = (t: Task, id: number, sink: number, to: Step): Task =>
   change(t, id, (s) => ({ ...s, steps: s.steps.map((x, i) => (i === sink ? to : x)) }));
 
-export const sameCommitted = (a: Committed, b: Committed): boolean =>
+const sameCommitted = (a: Committed, b: Committed): boolean =>
   a.offset === b.offset &&
   a.plans.length === b.plans.length &&
   a.plans.every((p, i) => {

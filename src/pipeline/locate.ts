@@ -107,7 +107,7 @@ const whole = (m: Manifest): Look => ({
   link: m.link,
 });
 
-export function refuseDamaged(named: NamedSink, key: BatchKey, state: State): void {
+function refuseDamaged(named: NamedSink, key: BatchKey, state: State): void {
   if (state.is !== "damaged") return;
   throw new ArchiverError(
     "primary-invalid",

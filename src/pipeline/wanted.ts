@@ -3,7 +3,7 @@ import type { Effect } from "./effect.ts";
 import { type Committed, isConfirmed, type PlanMark, type Slot, type Task } from "./state.ts";
 
 /** At most this many plans fit the committed metadata. */
-export const MAX_PLANS = 4;
+const MAX_PLANS = 4;
 
 /**
  * The left half of the state table: which effects a state wants under way.

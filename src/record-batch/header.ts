@@ -22,7 +22,7 @@ export type TimestampType = "CreateTime" | "LogAppendTime";
 export const LOG_APPEND_TIME = 0x08;
 export const TRANSACTIONAL = 0x10;
 export const CONTROL = 0x20;
-export const DELETE_HORIZON = 0x40;
+const DELETE_HORIZON = 0x40;
 
 export interface RecordBatchHeader {
   readonly baseOffset: bigint;

@@ -9,7 +9,7 @@ import type { ArchiveIdentity, SealedBatch } from "./sink.ts";
 /**
  * Made batches for the conformance kit: the same arguments give the same bytes in every process.
  */
-export const ARCHIVE_ID = "conformance";
+const ARCHIVE_ID = "conformance";
 
 /** Batches of a killed writer's chain: large enough that a kill hits writes in their middle. */
 export const CHAIN_BYTES = 300_000;

@@ -46,9 +46,12 @@ function target(from: string, to: string): { to: string; local: boolean } {
 }
 
 const EXPORTED =
-  /^export\s+(?:declare\s+)?(?:abstract\s+)?(?:async\s+)?(?:const|let|function\*?|class|interface|type|enum)\s+([A-Za-z_$][\w$]*)/gm;
+  /^export\s+(?:abstract\s+)?(?:async\s+)?(const|let|function\*?|class|interface|type)\s+([A-Za-z_$][\w$]*)/gm;
 
-/** Exports of `files` that no import takes, as `path: name`. */
+/**
+ * Exports of `files` that no import takes, as `path: name`. A type that its own file mentions again
+ * is part of what that file offers: callers meet it in a signature without naming it.
+ */
 export function deadExports(
   files: readonly string[],
   imports: readonly Import[],
@@ -64,7 +67,12 @@ export function deadExports(
   return files.flatMap((path) => {
     const used = taken.get(path);
     if (used?.has("*") === true) return [];
-    const names = [...withoutComments(textOf(path)).matchAll(EXPORTED)].map((m) => m[1] ?? "");
-    return names.filter((n) => used?.has(n) !== true).map((n) => `${path}: ${n}`);
+    const text = withoutComments(textOf(path));
+    const dead = [...text.matchAll(EXPORTED)].filter(([, kind, name = ""]) => {
+      const isType = kind === "interface" || kind === "type";
+      const mentions = text.split(new RegExp(`\\b${name.replaceAll("$", "\\$")}\\b`)).length - 1;
+      return used?.has(name) !== true && !(isType && mentions > 1);
+    });
+    return dead.map((m) => `${path}: ${m[2] ?? ""}`);
   });
 }

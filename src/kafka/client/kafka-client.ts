@@ -143,7 +143,7 @@ export class KafkaClient {
 }
 
 /** `host:port`, also `[::1]:9092`. */
-export function hostAndPort(broker: string): { host: string; port: number } {
+function hostAndPort(broker: string): { host: string; port: number } {
   const colon = broker.lastIndexOf(":");
   const host = broker.slice(0, colon).replace(/^\[|\]$/g, "");
   const port = Number(broker.slice(colon + 1));

@@ -161,7 +161,7 @@ export const ownGenesis = (archiveId: string, at: Omit<Place, "start">): string 
   return blake3(packed(["bulk-archiver genesis 1", archiveId, ...scope])).toString("hex");
 };
 
-export function ownLink(prevLink: string, d: Description): string {
+function ownLink(prevLink: string, d: Description): string {
   const mark = "tag" in d.content ? ["tag", d.content.tag] : ["digest", d.content.digest];
   const fields = [
     ...["bulk-archiver link 1", Buffer.from(prevLink, "hex"), d.topicId],
