@@ -30,5 +30,5 @@ export interface Cut extends BatchKey {
   readonly reservedBytes: number;
   /** Which rule cut it, for metrics. */
   readonly reason: "bytes" | "age" | "idle" | "pressure" | "plan" | "limit" | "drain";
-  release(): void;
+  readonly release: () => void;
 }

@@ -20,4 +20,5 @@ export function parse(text: string): unknown {
 }
 
 // JSON.rawJSON is in every Node this product supports; TypeScript's library does not name it yet.
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+const rawJson = (text: string): unknown =>
+  (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
