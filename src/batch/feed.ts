@@ -1,15 +1,13 @@
 import { assert } from "../core/assert.ts";
-import type { Budget } from "../core/budget.ts";
 import type { Cut } from "../core/cut.ts";
 import { ArchiverError } from "../core/errors.ts";
-import type { Scope } from "../core/scope.ts";
-import { AbortedFilter, type AbortedTransaction } from "../record-batch/aborted.ts";
+import { AbortedFilter } from "../record-batch/aborted.ts";
 import { verifyCrc } from "../record-batch/crc.ts";
 import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
-import type { BlockPool } from "./block-buffer.ts";
+import type { FeedOptions, Fetched } from "./feed-options.ts";
 import { OpenBatch } from "./open-batch.ts";
-import { type BatchPolicy, TURN_AT_AGE, whyCut } from "./policy.ts";
-import type { Applicant, Turns } from "./turns.ts";
+import { TURN_AT_AGE, whyCut } from "./policy.ts";
+import type { Applicant } from "./turns.ts";
 
 /** What the task asks for. */
 export interface BuildRequest {
@@ -18,33 +16,6 @@ export interface BuildRequest {
   readonly exactEnd: bigint | null;
   /** Cut here when records lie below it. */
   readonly limit: bigint | null;
-}
-
-/** What a fetch brought for this partition. */
-export interface Fetched {
-  /** The offset that was asked for. */
-  readonly offset: bigint;
-  readonly records: Uint8Array;
-  readonly aborted: readonly AbortedTransaction[];
-  /** End of what read_committed may see. */
-  readonly lastStableOffset: bigint;
-}
-
-export interface FeedOptions {
-  readonly scope: Scope;
-  readonly policy: BatchPolicy;
-  readonly budget: Budget;
-  readonly turns: Turns;
-  readonly pool: BlockPool;
-  readonly now: () => number;
-  /** Bytes of one fetch of this partition at most. */
-  readonly maxFetchBytes: number;
-  /** How many batches of this partition hold memory. */
-  readonly inFlight: () => number;
-  /** Kafka holds only offsets without records from the batch's start up to here. */
-  readonly onTail: (offset: bigint) => void;
-  /** There may be something new to fetch. */
-  readonly onWant: () => void;
 }
 
 interface Job {

@@ -1,0 +1,33 @@
+import type { Budget } from "../core/budget.ts";
+import type { Scope } from "../core/scope.ts";
+import type { AbortedTransaction } from "../record-batch/aborted.ts";
+import type { BlockPool } from "./block-buffer.ts";
+import type { BatchPolicy } from "./policy.ts";
+import type { Turns } from "./turns.ts";
+
+/** What a fetch brought for this partition. */
+export interface Fetched {
+  /** The offset that was asked for. */
+  readonly offset: bigint;
+  readonly records: Uint8Array;
+  readonly aborted: readonly AbortedTransaction[];
+  /** End of what read_committed may see. */
+  readonly lastStableOffset: bigint;
+}
+
+export interface FeedOptions {
+  readonly scope: Scope;
+  readonly policy: BatchPolicy;
+  readonly budget: Budget;
+  readonly turns: Turns;
+  readonly pool: BlockPool;
+  readonly now: () => number;
+  /** Bytes of one fetch of this partition at most. */
+  readonly maxFetchBytes: number;
+  /** How many batches of this partition hold memory. */
+  readonly inFlight: () => number;
+  /** Kafka holds only offsets without records from the batch's start up to here. */
+  readonly onTail: (offset: bigint) => void;
+  /** There may be something new to fetch. */
+  readonly onWant: () => void;
+}
