@@ -9,6 +9,15 @@ const require = createRequire(import.meta.url);
 
 export const KAFKAJS_VERSION = "2.2.4";
 
+/**
+ * kafkajs computes its next look at the request queue from a time that may have passed; newer Nodes
+ * warn of that on stderr. The pause is then 1 ms, which is right; this one warning is left out.
+ */
+const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
+process.emitWarning = (...args: unknown[]): void => {
+  if (args[1] !== "TimeoutNegativeWarning") emitWarning(...args);
+};
+
 export interface RawRequest {
   readonly apiKey: number;
   readonly apiVersion: number;
