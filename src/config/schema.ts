@@ -15,11 +15,9 @@ const name = z
     "a name has 1 to 63 letters, digits, dots, dashes or underscores",
   );
 
-const address = z
-  .string()
-  .refine(isHostPort, {
-    error: ({ input }) => `${JSON.stringify(input)}: expected host:port, such as 127.0.0.1:9092`,
-  });
+const address = z.string().refine(isHostPort, {
+  error: ({ input }) => `${JSON.stringify(input)}: expected host:port, such as 127.0.0.1:9092`,
+});
 
 function isHostPort(text: string): boolean {
   const port = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)?.[1];

@@ -112,7 +112,7 @@ export class Metrics {
   readonly #memoryUsed = this.#gauge("memory_used_bytes", "Bytes of the budget in use", []);
   readonly #memoryLimit = this.#gauge(
     "memory_limit_bytes",
-    "The budget (memory in the configuration)",
+    "What memory of the configuration leaves for batches",
     [],
   );
   readonly #sinkUp = this.#gauge("sink_up", "1: well, 0: retrying, parked or unreachable", [

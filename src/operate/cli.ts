@@ -13,6 +13,9 @@ import { TOOL, VERSION } from "./version.ts";
 
 export const DEFAULT_CONFIG = "./bulk-archiver.yaml";
 
+/** What a command may take to clean up after a signal. */
+const INTERRUPT_MS = 1_000;
+
 export interface CliHost extends Pick<OutputOptions, "stdout" | "stderr"> {
   readonly env: NodeJS.ProcessEnv;
   /** Aborts at the first SIGINT or SIGTERM. */
@@ -38,7 +41,7 @@ export async function runCli(
     // Options are parsed outside of any command: what they refuse comes here.
     const json = argv.includes("--json");
     await new Output({ ...host, json, debug: argv.includes("--debug") }).error(error);
-    return exitCodeOf(error, host.signal);
+    return exitCodeOf(error, host.signal.aborted);
   }
 }
 
@@ -134,7 +137,7 @@ async function runCommand(
   const { env, signal, stdout, stderr } = host;
   const args = new Arguments(values);
   const out = new Output({ stdout, stderr, json: args.flag("json"), debug: args.flag("debug") });
-  const config = configOnce(args.text("config"), env);
+  const config = configOnce(args.text("config"), env, out);
   const ports = { clock: nodeClock, random: nodeRandom };
   const context: CommandContext = {
     config,
@@ -146,21 +149,37 @@ async function runCommand(
     ...ports,
   };
   try {
-    const code = await command.run(args, context);
-    return signal.aborted && command.drains !== true ? EXIT.interrupted : code;
+    const running = command.run(args, context);
+    if (command.drains === true) return await running;
+    const code = await Promise.race([running, interruptedFor(INTERRUPT_MS, signal)]);
+    return signal.aborted ? EXIT.interrupted : code;
   } catch (error) {
-    const code = exitCodeOf(error, signal);
+    const code = exitCodeOf(error, signal.aborted && command.drains !== true);
     if (code === EXIT.interrupted) out.note("bulk-archiver: interrupted");
     else await out.error(error);
     return code;
   }
 }
 
-function configOnce(path: string | undefined, env: NodeJS.ProcessEnv): () => Promise<Config> {
-  let loading: Promise<Config> | undefined;
-  return () => {
-    loading ??= loadConfig(configPath(path), { env, kinds: builtInSinks });
-    return loading;
+/** Resolves some time after the signal: whatever cannot be interrupted is not waited for then. */
+function interruptedFor(ms: number, signal: AbortSignal): Promise<ExitCode> {
+  return new Promise((resolve) => {
+    const later = (): void => void setTimeout(() => resolve(EXIT.interrupted), ms).unref();
+    if (signal.aborted) later();
+    else signal.addEventListener("abort", later, { once: true });
+  });
+}
+
+function configOnce(
+  path: string | undefined,
+  env: NodeJS.ProcessEnv,
+  out: Output,
+): () => Promise<Config> {
+  let loaded: Config | undefined;
+  return async () => {
+    loaded ??= await loadConfig(configPath(path), { env, kinds: builtInSinks });
+    out.hide(loaded.secrets);
+    return loaded;
   };
 }
 

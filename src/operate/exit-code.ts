@@ -12,8 +12,9 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-export function exitCodeOf(error: unknown, signal: AbortSignal): ExitCode {
-  if (signal.aborted) return EXIT.interrupted;
+/** `interrupted`: a signal came, and the command does not end in order by itself. */
+export function exitCodeOf(error: unknown, interrupted: boolean): ExitCode {
+  if (interrupted) return EXIT.interrupted;
   if (!(error instanceof ArchiverError)) return EXIT.failed;
   return error.code === "interrupted" ? EXIT.interrupted : ERRORS[error.code].exit;
 }

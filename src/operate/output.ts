@@ -2,6 +2,8 @@ import type { Writable } from "node:stream";
 import { z } from "zod";
 import { ArchiverError } from "../core/errors.ts";
 import { stringify } from "../core/json.ts";
+import type { Secret } from "../core/secret.ts";
+import { redactor } from "../observe/log.ts";
 import { ConfigError } from "../config/problems.ts";
 import { writeChunks } from "./chunk-output.ts";
 
@@ -20,6 +22,7 @@ export class Output {
   readonly stderr: OutputOptions["stderr"];
   readonly #debug: boolean;
   #wrote = false;
+  #redact: (text: string) => string = (text) => text;
 
   constructor(options: OutputOptions) {
     ({ json: this.json, stdout: this.stdout, stderr: this.stderr, debug: this.#debug } = options);
@@ -43,6 +46,11 @@ export class Output {
     return writeChunks(bytesOf(parts), this.stdout);
   }
 
+  /** From now on these values are cut out of errors, whoever wrote their text. */
+  hide(secrets: readonly Secret[]): void {
+    this.#redact = redactor(secrets);
+  }
+
   /** A remark beside the result. */
   note(text: string): void {
     this.stderr.write(`${text}\n`);
@@ -50,8 +58,9 @@ export class Output {
 
   /** What went wrong and what to do about it; with `--json` as a document too, if none was begun. */
   async error(error: unknown): Promise<void> {
-    for (const line of errorLines(error, this.#debug)) this.stderr.write(`${line}\n`);
-    if (this.json && !this.#wrote) await this.document(errorDocument(error));
+    for (const line of errorLines(error, this.#debug)) this.stderr.write(`${this.#redact(line)}\n`);
+    if (!this.json || this.#wrote) return;
+    await this.stream([this.#redact(`${stringify(errorDocument(error), 2)}\n`)]);
   }
 }
 
@@ -91,8 +100,8 @@ export const errorReport = z.strictObject({
       .array(
         z.strictObject({
           file: z.string(),
-          line: z.int().positive(),
-          column: z.int().positive(),
+          line: z.int().min(1),
+          column: z.int().min(1),
           path: z.string(),
           message: z.string(),
         }),

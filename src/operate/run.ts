@@ -1,10 +1,10 @@
 import type { Config } from "../config/config.ts";
 import { ArchiverError } from "../core/errors.ts";
-import type { DaemonView } from "../observe/daemon-host.ts";
+import type { DaemonHost, DaemonView } from "../observe/daemon-host.ts";
 import { logEvent } from "../observe/event-log.ts";
 import type { Emit } from "../observe/events.ts";
 import { HttpServer } from "../observe/http.ts";
-import { LOG_LEVELS, openLog } from "../observe/log.ts";
+import { type Log, LOG_LEVELS, openLog } from "../observe/log.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { daemonRoutes } from "../observe/routes.ts";
 import { parseFailpoint } from "../pipeline/failpoint.ts";
@@ -47,41 +47,61 @@ function logLevel(text: string): LogLevel {
 async function runWith(config: Config, level: LogLevel, context: CommandContext): Promise<void> {
   const { out, version, tool, env, signal } = context;
   const log = openLog({ level, to: out.stderr, secrets: config.secrets, version });
-  const failpoint = env["BULK_ARCHIVER_FAILPOINT"];
-  if (failpoint !== undefined && failpoint !== "") {
-    log.warn(
-      { failpoint: parseFailpoint(failpoint) },
-      `FAILPOINT ${failpoint}: this process will end itself there`,
-    );
-  }
+  announceFailpoint(log, env["BULK_ARCHIVER_FAILPOINT"] ?? "");
   let view: DaemonView | null = null;
   const metrics = new Metrics(version, () => view?.status() ?? null);
   const emit: Emit = (event) => {
     metrics.take(event);
     logEvent(log, event);
   };
-  const http = await openHttp(
-    config,
-    metrics,
-    () => view,
-    (error) => log.error({ err: error }, "http"),
-  );
+  const broken = (error: unknown): void => log.error({ err: error }, "http");
+  const http = await openHttp(config, metrics, () => view, broken);
   try {
     if (http !== null) log.info({ url: http.url }, "http listens");
     log.info({ config: config.file, pid: process.pid }, `${tool} starts`);
+    warnOfDetach(config, emit);
     const { runDaemon } = await import("../daemon.ts");
-    for (const { name, whenAway } of config.sinks) {
-      if (whenAway.detachMs === null) continue;
-      const text = `sink ${name}: detaching is not built yet, so it is waited for; nothing is lost`;
-      emit({ what: "warned", code: "detach-waits", text });
-    }
     const publish = (published: DaemonView): void => {
       view = published;
     };
-    await runDaemon(config, { tool, version, env, log, emit, publish }, signal);
+    const host: DaemonHost = { tool, version, env, log, emit, publish };
+    await orUnstarted(runDaemon(config, host, signal), () => view === null, signal);
     log.info({}, "stopped");
   } finally {
     await http?.close();
+  }
+}
+
+/**
+ * A daemon that has not started yet has nothing to drain: a signal then ends it at once, instead of
+ * after the time-outs of whatever it is being connected to.
+ */
+async function orUnstarted(
+  running: Promise<void>,
+  unstarted: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const early = new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (unstarted()) resolve();
+    };
+    if (signal.aborted) look();
+    else signal.addEventListener("abort", look, { once: true });
+  });
+  await Promise.race([early, running]);
+}
+
+function announceFailpoint(log: Log, failpoint: string): void {
+  if (failpoint === "") return;
+  const parsed = parseFailpoint(failpoint);
+  log.warn({ failpoint: parsed }, `FAILPOINT ${failpoint}: this process will end itself there`);
+}
+
+function warnOfDetach(config: Config, emit: Emit): void {
+  for (const { name, whenAway } of config.sinks) {
+    if (whenAway.detachMs === null) continue;
+    const text = `sink ${name}: detaching is not built yet, so it is waited for; nothing is lost`;
+    emit({ what: "warned", code: "detach-waits", text });
   }
 }
 

@@ -16,13 +16,20 @@ export function mismatches(
     const name = schema["$ref"].replace("#/$defs/", "");
     return mismatches((root["$defs"] as Record<string, Schema>)[name] ?? {}, value, root, at);
   }
+  const { type } = schema;
+  // What follows from a type that it has not is no news.
+  if (type !== undefined && ![type].flat().some((one) => isOf(one as string, value))) {
+    return [`${at}: not ${String(type)}`];
+  }
   return Object.entries(schema).flatMap(([keyword, want]): string[] => {
     if (NOTES.has(keyword)) return [];
     switch (keyword) {
       case "type":
-        return [want].flat().some((type) => isOf(type as string, value))
-          ? []
-          : [`${at}: not ${String(want)}`];
+        return [];
+      case "anyOf": {
+        const all = (want as Schema[]).map((one) => mismatches(one, value, root, at));
+        return all.some((found) => found.length === 0) ? [] : (all.at(0) ?? []);
+      }
       case "enum":
         return (want as unknown[]).includes(value)
           ? []
