@@ -1,11 +1,10 @@
+import { type BadConfig, badSinkConfigs } from "./bad-sink-configs.ts";
 import { edited } from "./load.ts";
 
 const RECIPIENT = "age1ujceafm9n83y9tnu7py2l55rc8ykwjan4rejckrjtflqegxfkfps5ddh87";
 
-type Case = readonly [name: string, text: string, problems: readonly string[]];
-
 /** What is written, and every line that the error says. `dir` is where the configuration lies. */
-export const badConfigs = (dir: string): readonly Case[] => [
+export const badConfigs = (dir: string): readonly BadConfig[] => [
   [
     "an unknown key at the top",
     edited({ 7: "recipients: []" }),
@@ -196,54 +195,7 @@ export const badConfigs = (dir: string): readonly Case[] => [
     edited({ 7: "http: { listen: 9464 }" }),
     ["7:17: http.listen: expected a text, found 9464"],
   ],
-  [
-    "an unknown kind of sink",
-    edited({ 6: "  - { name: files, kind: fss, path: a }" }),
-    ['6:26: sinks[0].kind: unknown kind "fss" (did you mean "fs"?); known kinds: fs'],
-  ],
-  [
-    "a builtin module as kind",
-    edited({ 6: "  - { name: files, kind: http, path: a }" }),
-    ['6:26: sinks[0].kind: unknown kind "http"'],
-  ],
-  [
-    "a package that is no sink",
-    edited({ 6: "  - { name: files, kind: yaml, path: a }" }),
-    ["6:26: sinks[0].kind: the package yaml exports no sink plugin (sdk 1)"],
-  ],
-  [
-    "a mistyped key of a sink",
-    edited({ 6: "  - { name: files, kind: fs, pth: a }" }),
-    [
-      '6:30: sinks[0]: unknown key "pth" (did you mean "path"?)',
-      '6:5: sinks[0]: missing key "path"',
-    ],
-  ],
-  [
-    "a mistyped common key of a sink",
-    edited({ 6: "  - { name: files, kind: fs, path: a, whenaway: wait }" }),
-    ['6:39: sinks[0]: unknown key "whenaway" (did you mean "whenAway"?)'],
-  ],
-  [
-    "a wrong value of a sink's own key",
-    edited({ 6: "  - { name: files, kind: fs, path: a, fsync: maybe }" }),
-    ['6:46: sinks[0].fsync: expected true or false, found the text "maybe"'],
-  ],
-  [
-    "two sinks of one name",
-    edited({ 7: "  - { name: files, kind: fs, path: b }" }),
-    ['7:13: sinks[1].name: a second sink "files"'],
-  ],
-  [
-    "detaching the only sink",
-    edited({ 6: "  - { name: files, kind: fs, path: a, whenAway: { detach: 30m } }" }),
-    ["6:49: sinks[0].whenAway: the only sink is the primary, which is always waited for"],
-  ],
-  [
-    "when to detach without unit",
-    edited({ 6: "  - { name: files, kind: fs, path: a, whenAway: { detach: 30 } }" }),
-    ["6:59: sinks[0].whenAway.detach: 30 has no unit: write 30s or 30ms"],
-  ],
+  ...badSinkConfigs,
   [
     "a name with a slash",
     edited({ 6: "  - { name: a/b, kind: fs, path: a }" }),
