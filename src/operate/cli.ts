@@ -11,7 +11,7 @@ import { EXIT, type ExitCode, exitCodeOf } from "./exit-code.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { TOOL, VERSION } from "./version.ts";
 
-export const DEFAULT_CONFIG = "./bulk-archiver.yaml";
+const DEFAULT_CONFIG = "./bulk-archiver.yaml";
 
 /** What a command may take to clean up after a signal. */
 const INTERRUPT_MS = 1_000;
@@ -47,7 +47,7 @@ export async function runCli(
 
 type Action = (command: Command, values: Record<string, unknown>) => Promise<void>;
 
-export function buildProgram(
+function buildProgram(
   commands: readonly Command[],
   host: CliHost,
   action: Action,
