@@ -47,11 +47,7 @@ export async function runCli(
 
 type Action = (command: Command, values: Record<string, unknown>) => Promise<void>;
 
-function buildProgram(
-  commands: readonly Command[],
-  host: CliHost,
-  action: Action,
-): Commander {
+function buildProgram(commands: readonly Command[], host: CliHost, action: Action): Commander {
   const program = new Commander("bulk-archiver")
     .description(
       "Moves Kafka topics into durable stores in bulk: every record once, the same bytes in every sink.",
