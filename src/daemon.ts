@@ -19,7 +19,7 @@ import type { Sealer } from "./pipeline/ports.ts";
 import { checkRecipients, loadSeeds, type Seed } from "./seal/keys.ts";
 import { type CutSealer, SealPool } from "./seal/pool.ts";
 
-/** Free blocks and free sealed buffers that are kept for re-use: this much of each. */
+/** Free buffers for sealed files that are kept for re-use; blocks are all kept. */
 const keptBytes = (memoryBytes: number): number => Math.floor(memoryBytes / 8);
 
 /** The part of `memory` that no batch may use: an answer that arrives and one in work, and what is kept. */
@@ -57,7 +57,7 @@ export async function runDaemon(config: Config, host: DaemonHost, signal: AbortS
     host,
     client,
     budget: new Budget(config.memoryBytes - beside(config.memoryBytes)),
-    pool: new BlockPool(keptBytes(config.memoryBytes)),
+    pool: new BlockPool(config.memoryBytes),
     failpoint: failpointHitter(point === "" ? null : parseFailpoint(point)),
   };
   const pipelines: Pipeline[] = [];

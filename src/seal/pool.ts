@@ -88,13 +88,15 @@ export class SealPool implements CutSealer {
     if (kept + buffer.byteLength <= this.#keepBytes) this.#free.push(buffer);
   }
 
-  /** A free buffer that fits without waste, else a new one. */
-  #buffer(contentBytes: number): SharedArrayBuffer {
+  /** A free buffer that fits without waste, else a new one; a small file needs none. */
+  #buffer(contentBytes: number): SharedArrayBuffer | null {
     const needed = contentBytes + overhead(contentBytes);
+    if (needed < BUFFER_STEP_BYTES) return null;
     const fits = this.#free.findIndex((b) => b.byteLength >= needed && b.byteLength <= 2 * needed);
     const found = fits < 0 ? undefined : this.#free.splice(fits, 1)[0];
-    const size = Math.ceil(needed / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES;
-    return found ?? new SharedArrayBuffer(needed < BUFFER_STEP_BYTES ? needed : size);
+    return (
+      found ?? new SharedArrayBuffer(Math.ceil(needed / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES)
+    );
   }
 
   async close(): Promise<void> {
@@ -112,6 +114,8 @@ export class SealPool implements CutSealer {
   #start(): Thread {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       workerData: { seeds: this.#seeds },
+      // A worker makes few objects of its own; its garbage is the ciphers' output, which must not pile up.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
     const thread: Thread = { worker, current: null };
     worker.on("message", (answer: Answer) => this.#answered(thread, answer));

@@ -11,8 +11,11 @@ export interface Job {
   readonly id: number;
   readonly cut: CutData;
   readonly recipe: SealRecipe;
-  /** Where the sealed file goes when it fits; memory is dear to allocate anew for every batch. */
-  readonly into: SharedArrayBuffer;
+  /**
+   * Where the sealed file goes when it fits: large memory is dear to allocate anew for every batch, and
+   * shared memory lives until every thread has collected it. Null for small files.
+   */
+  readonly into: SharedArrayBuffer | null;
 }
 
 export type Answer =
@@ -27,11 +30,13 @@ const keys: Seed[] = seeds.map((s) => ({ keyId: s.keyId, secret: Buffer.from(s.s
 port.on("message", ({ id, cut, recipe, into }: Job) => {
   try {
     const room = (bytes: number): Uint8Array =>
-      bytes <= into.byteLength
+      into !== null && bytes <= into.byteLength
         ? new Uint8Array(into, 0, bytes)
-        : new Uint8Array(new SharedArrayBuffer(bytes));
+        : new Uint8Array(bytes);
     const sealed = seal(cut, recipe, keys, room);
-    port.postMessage({ id, sealed } satisfies Answer);
+    const { buffer } = sealed.bytes;
+    const handOver = buffer instanceof ArrayBuffer ? [buffer] : [];
+    port.postMessage({ id, sealed } satisfies Answer, handOver);
   } catch (error) {
     const code = error instanceof ArchiverError ? error.code : "assertion-failed";
     const message = error instanceof Error ? error.message : String(error);
