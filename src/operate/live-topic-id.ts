@@ -16,7 +16,11 @@ export const liveTopicId =
   (config: Config, { signal, out }: Pick<CommandContext, "signal" | "out">): LiveTopicId =>
   async (topic) => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const options = { ...kafkaOptions(config.kafka), connectionTimeoutMs: 2_000 };
+    const options = {
+      ...kafkaOptions(config.kafka),
+      connectionTimeoutMs: 2_000,
+      requestTimeoutMs: 3_000,
+    };
     let client: KafkaClient | undefined;
     try {
       client = await KafkaClient.open(options, quietLog, limit);
