@@ -1,7 +1,7 @@
 import { unreachable } from "../core/assert.ts";
 import type { Event } from "./effect.ts";
 import { type Committed, isConfirmed, type Slot, type Step, type Stop, type Task } from "./state.ts";
-import { advance, from, restart, walkAt } from "./walk.ts";
+import { advance, restart, walkAt } from "./walk.ts";
 
 /**
  * The right half of the state table: what an event does to a state. A result that no longer fits (of
@@ -21,7 +21,7 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "head":
       return { ...t, heads: t.heads.map((h, i) => (i === e.sink ? e.head : h)) };
     case "resolve-start":
-      return t.phase === "locating" ? from({ ...t, limit: e.offset }, e.offset) : t;
+      return t.phase === "locating" ? walkAt({ ...t, limit: e.offset }, e.offset) : t;
     case "look":
       if (e.at !== t.position) return t;
       return { ...t, looks: t.looks.map((l, i) => (i === e.sink ? e.look : l)) };
@@ -49,7 +49,7 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "renew":
       return renew(t);
     case "tail":
-      return { ...t, tail: e.offset };
+      return onTail(t, e.offset);
     case "lost-batch":
       return t.slots.some((s) => s.ready) ? t : restart(t);
     case "drain":
@@ -124,6 +124,12 @@ function onBuilt(t: Task, id: number, end: bigint, mark: string): Task {
     planned: asPlanned && slot.planned,
   };
   return { ...t, slots: [...t.slots.slice(0, j), built, ...later] };
+}
+
+/** The open slot says so; the batches before it may not be archived yet. */
+function onTail(t: Task, to: bigint): Task {
+  const open = t.slots.find((s) => s.end === null);
+  return open === undefined ? t : { ...t, tail: { from: open.start, to } };
 }
 
 /** Kafka has lost a range: a sink may have the batch, by a plan or by another owner's hand. */

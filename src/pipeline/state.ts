@@ -92,8 +92,8 @@ export interface Task {
   readonly heads: readonly (Head | null)[];
   readonly looks: readonly (Look | null)[];
   readonly slots: readonly Slot[];
-  /** Up to here Kafka holds only offsets without records, seen when idle; null: nothing to say. */
-  readonly tail: bigint | null;
+  /** Kafka holds only offsets without records in here, seen by the open slot when idle. */
+  readonly tail: { readonly from: bigint; readonly to: bigint } | null;
   /**
    * `fenced`: a commit was refused, the group will say whether the partition was kept; `reading`: it was,
    * and nothing is committed until the offset was read again under the new lease (rule 8).

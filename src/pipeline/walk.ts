@@ -58,26 +58,7 @@ function located(t: Task): Task {
   const first = filled.map((h) => h.first).reduce((a, b) => (b < a ? b : a));
   const lowest = heads.map((h) => (h === "empty" ? first : h.head)).reduce((a, b) => (b < a ? b : a));
   const start = c !== null && c < lowest ? c : lowest;
-  return from({ ...t, archived: true }, start < first ? first : start);
-}
-
-export function from(t: Task, position: bigint): Task {
-  const plans = t.committed?.plans ?? [];
-  if (plans[0]?.start !== position) return walkAt(t, position);
-  let id = t.nextId;
-  const slots = plans.slice(0, t.depth).map((p): Slot => ({
-    id: id++,
-    start: p.start,
-    end: p.end,
-    origin: "plan",
-    source: null,
-    mark: p.mark,
-    ready: false,
-    planned: true,
-    mend: false,
-    steps: Array(t.sinkCount).fill("none"),
-  }));
-  return { ...t, phase: "running", position, nextId: id, slots };
+  return walkAt({ ...t, archived: true }, start < first ? first : start);
 }
 
 /** A batch below the committed offset is whole everywhere: look on, or read the plans afresh at c. */
@@ -100,6 +81,9 @@ function afterLooks(t: Task): Task | null {
     l !== "nothing" && l.step === "whole" && l.link === look.link && l.start === look.start;
   // Whole everywhere under one link: nothing is read or written again, only committed over.
   const settled = looks.every(whole);
+  const named = t.committed?.plans.some(
+    (p) => p.start === look.start && p.end === look.end && p.mark === look.mark,
+  );
   const slot: Slot = {
     id: t.nextId,
     start: look.start,
@@ -108,7 +92,7 @@ function afterLooks(t: Task): Task | null {
     source,
     mark: look.mark,
     ready: settled,
-    planned: mend || settled,
+    planned: mend || settled || named === true,
     mend,
     steps: looks.map((l) => (source === 0 && whole(l) ? "whole" : "none")),
   };
@@ -116,13 +100,33 @@ function afterLooks(t: Task): Task | null {
   return { ...t, gone: null, nextId: t.nextId + 1, position: look.start, slots: [slot], looks: looked };
 }
 
+/** Nowhere: the plans, if they begin here; else a new cut (rule 7). */
 function nothingThere(t: Task): Task {
   if (t.gone !== null) {
     return { ...t, phase: "stopped", slots: [], stop: { code: "offset-out-of-range", text: t.gone } };
   }
+  const planned = follow(t);
+  if (planned.length > 0) {
+    return { ...t, phase: "running", nextId: t.nextId + planned.length, slots: planned };
+  }
   if (t.position >= t.limit) return { ...t, phase: "running" };
   if (t.draining) return t;
   return { ...t, nextId: t.nextId + 1, slots: [cut(t, t.position)] };
+}
+
+/** The committed plans from the position on; what they name is made again. */
+function follow(t: Task): readonly Slot[] {
+  const plans = t.committed?.plans ?? [];
+  const first = plans.findIndex((p) => p.start === t.position);
+  if (first < 0) return [];
+  return plans.slice(first, first + t.depth).map((p, i): Slot => ({
+    ...cut(t, p.start),
+    id: t.nextId + i,
+    end: p.end,
+    origin: "plan",
+    mark: p.mark,
+    planned: true,
+  }));
 }
 
 function extended(t: Task): Task | null {

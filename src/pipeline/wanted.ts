@@ -117,8 +117,11 @@ function nextCommit(t: Task): Effect | null {
     // The committed offset never goes back: a tail of markers may lie between the head and it.
     return { do: "commit", value: { offset: start > committed ? start : committed, plans }, why: "plan" };
   }
-  if (t.archived && t.tail !== null && t.tail > committed && t.slots.every((s) => !s.ready)) {
-    return { do: "commit", value: { offset: t.tail, plans: [] }, why: "tail" };
+  // Markers only, from where everything archived ends, and no plan that such a commit would wipe.
+  const { tail } = t;
+  const idle = t.archived && tail?.from === t.position && t.slots.every((s) => !s.ready && !s.planned);
+  if (idle && tail.to > committed) {
+    return { do: "commit", value: { offset: tail.to, plans: [] }, why: "tail" };
   }
   return null;
 }

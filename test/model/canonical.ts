@@ -21,7 +21,7 @@ export function canonical(t: Task): Task {
     slots,
     heads: t.phase === "locating" ? t.heads : t.heads.map(() => null),
     looks: t.phase === "walking" ? t.looks : t.looks.map(() => null),
-    tail: t.tail !== null && committed !== null && t.tail <= committed ? null : t.tail,
+    tail: t.tail !== null && committed !== null && t.tail.to <= committed ? null : t.tail,
     gone: t.gone === null ? null : "gone",
   };
 }
@@ -94,7 +94,7 @@ const slotKey = (s: Slot): string =>
 
 export const taskKey = (t: Task): string =>
   `${t.phase} ${committedKey(t.committed)} ${t.limit} ${t.position} ${t.heads.map(headKey).join("/")} ` +
-  `${t.looks.map(lookKey).join("/")} ${t.slots.map(slotKey).join("/")} ${t.tail} ${t.renewing} ` +
+  `${t.looks.map(lookKey).join("/")} ${t.slots.map(slotKey).join("/")} ${t.tail?.from}.${t.tail?.to} ${t.renewing} ` +
   `${t.gone} ${committedKey(t.sent)} ${t.archived} ${t.draining} ${t.stop?.code} ${t.sinkCount}`;
 
 /** Null: no task. */

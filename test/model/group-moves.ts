@@ -41,7 +41,7 @@ export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupM
         say(`${label}: sent`, { ...sent, flight: { value: e.value, accepted: false } });
       } else if (accepted) {
         const worker = after(m.table, sent, { of: "commit", value: e.value });
-        say(label, worker, { ...group, committed: e.value }, isBack(group.committed, e.value));
+        say(label, worker, { ...group, committed: e.value }, isBack(m, group.committed, e.value));
       } else say(`${label}: fenced`, after(m.table, sent, { of: "fenced" }));
     }
   }
@@ -54,7 +54,9 @@ export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupM
   return [...moves, ...leaseMoves(m, w, group, i)];
 }
 
-const isBack = (was: Committed, now: Committed): boolean =>
+/** A commit that is accepted and not visible can be passed by another; nothing is claimed then. */
+const isBack = (m: Model, was: Committed, now: Committed): boolean =>
+  m.setting.commits !== "late" &&
   was.offset !== null && (now.offset === null || now.offset < was.offset);
 
 type Say = (label: string, worker: Worker, g?: Group, back?: boolean) => void;
@@ -68,7 +70,7 @@ function flightMoves(m: Model, w: Worker, group: Group, accepted: boolean, say: 
   else if (!flight.accepted) {
     const sent: Worker = { ...w, flight: { value, accepted: true } };
     const visible = group.pending ?? group.committed;
-    const back = isBack(visible, value);
+    const back = isBack(m, visible, value);
     if (m.setting.commits === "late") {
       say("commit: accepted, not visible", sent, { ...group, committed: visible, pending: value }, back);
     } else say("commit: accepted", sent, { ...group, committed: value }, back);

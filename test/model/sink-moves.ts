@@ -253,12 +253,12 @@ function manifestFor(
 
 /** What the runtime notices while a task has nothing at hand (rules 7 and 11). */
 function idleMoves(m: Model, w: Worker, sinks: readonly Sink[], log: Log, knows: readonly number[], say: Say): void {
-  const { task } = w;
-  if (task.phase !== "running" || task.slots.some((s) => s.ready)) return;
-  const last = task.slots.at(-1);
-  const at = last !== undefined && last.end === null ? Number(last.start) : null;
-  if (at !== null && at < log.end && onlyControl(m.setting, at, log.end)) {
-    if (task.tail !== BigInt(log.end)) say(`tail ${log.end}`, { of: "tail", offset: BigInt(log.end) });
+  const open = w.task.slots.find((s) => s.end === null);
+  if (open !== undefined && w.task.phase !== "stopped") {
+    const at = Number(open.start);
+    const markers = at < log.end && onlyControl(m.setting, at, log.end);
+    const known = w.task.tail?.from === open.start && w.task.tail.to === BigInt(log.end);
+    if (markers && !known) say(`tail ${log.end}`, { of: "tail", offset: BigInt(log.end) });
   }
   if (isShort(m, w, sinks, knows)) say("check: a sink lost its newest batch", { of: "lost-batch" });
 }
