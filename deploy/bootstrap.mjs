@@ -69,7 +69,10 @@ export function installDependencies() {
   const env = { ...process.env };
   // The binding is compiled where its prebuilt file cannot be had; Node's headers are mostly at hand.
   if (existsSync(headers)) env.npm_config_nodedir ??= dirname(dirname(process.execPath));
-  execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: ROOT, env, stdio: ["ignore", "ignore", "inherit"] });
+  // Not `npm ci`: it refuses a lock file without the binaries of every other platform, and registries
+  // do not all carry those. The versions installed are the lock file's all the same.
+  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  execFileSync("npm", args, { cwd: ROOT, env, stdio: ["ignore", "ignore", "inherit"] });
   if (works()) return;
   console.error("The dependencies were installed but do not load: see the messages above.");
   process.exit(2);
