@@ -53,7 +53,7 @@ async function archiver(bootstrap: string, topic: string, encrypted: boolean, na
   writeFileSync(
     config,
     `kafka: { brokers: ["${bootstrap}"], sessionTimeout: 6s }\ngroup: ${topic}\ntopics: [${topic}]\n` +
-      `batch: { bytes: 16MiB, age: 5s }\n${encrypted ? encryption : ""}` +
+      `batch: { bytes: 16MiB, age: 1s }\n${encrypted ? encryption : ""}` +
       "sinks:\n  - { name: files, kind: fs, path: ./archive }\n",
   );
   const log = openSync(join(home, "log"), "w");
