@@ -93,17 +93,35 @@ const slotKey = (s: Slot): string =>
   `${s.planned ? "p" : ""}${s.mend ? "m" : ""}${s.steps.map((x) => x[0]).join("")}`;
 
 export const taskKey = (t: Task): string =>
-  `${t.phase} ${committedKey(t.committed)} ${t.limit} ${t.position} ${t.heads.map(headKey).join("/")} ` +
-  `${t.looks.map(lookKey).join("/")} ${t.slots.map(slotKey).join("/")} ${t.tail?.from}.${t.tail?.to} ${t.renewing} ` +
-  `${t.gone} ${committedKey(t.sent)} ${t.archived} ${t.draining} ${t.stop?.code} ${t.sinkCount}`;
+  [
+    t.phase,
+    committedKey(t.committed),
+    t.limit,
+    t.position,
+    t.heads.map(headKey).join("/"),
+    t.looks.map(lookKey).join("/"),
+    t.slots.map(slotKey).join("/"),
+    t.tail === null ? "" : `${t.tail.from}.${t.tail.to}`,
+    t.renewing,
+    t.gone,
+    committedKey(t.sent),
+    t.archived,
+    t.draining,
+    t.stop?.code,
+    t.sinkCount,
+  ].join(" ");
+
+const flightKey = (w: Worker): string =>
+  w.flight === null ? "" : `${committedKey(w.flight.value)}${w.flight.accepted}`;
+
+const readKey = (w: Worker): string =>
+  w.read === null ? "" : `${committedKey(w.read.committed)}${w.read.fresh}`;
 
 /** Null: no task. */
 export const workerKey = (w: Worker | null): string =>
   w === null
     ? ""
-    : `${w.lease} ${w.upgraded} ${w.held.join("/")} ` +
-      `${w.flight === null ? "" : `${committedKey(w.flight.value)}${w.flight.accepted}`} ` +
-      `${w.read === null ? "" : `${committedKey(w.read.committed)}${w.read.fresh}`} ${taskKey(w.task)}`;
+    : [w.lease, w.upgraded, w.held.join("/"), flightKey(w), readKey(w), taskKey(w.task)].join(" ");
 
 export const groupsKey = (groups: readonly Group[]): string =>
   groups.map((g) => `${g.owner} ${committedKey(g.committed)} ${committedKey(g.pending)}`).join("|");

@@ -1,6 +1,6 @@
 import { IntList, RowSet } from "./intern.ts";
 import { type Invariant, isDone, noLoss, ofSinks, type Violation } from "./invariants.ts";
-import type { Model } from "./sink-moves.ts";
+import type { Model } from "./put-moves.ts";
 import { ROW_WIDTH, type Row, Space } from "./space.ts";
 
 export interface Outcome {
@@ -9,7 +9,11 @@ export interface Outcome {
   readonly seconds: number;
   /** How many states the search would have without the symmetry: each kept one with its mirror. */
   readonly unreduced: number;
-  readonly violation: { readonly invariant: Invariant; readonly text: string; readonly trace: readonly string[] } | null;
+  readonly violation: {
+    readonly invariant: Invariant;
+    readonly text: string;
+    readonly trace: readonly string[];
+  } | null;
   /** Alarms that can be raised by the owner of the partition, by code, with the shortest trace. */
   readonly alarms: Readonly<Record<string, readonly string[]>>;
   /** The search was cut at the bound. */
@@ -70,7 +74,8 @@ export class Search {
       const id = this.#see(next.row, at, next.label, next.flipped);
       this.#from.push(at);
       this.#to.push(id);
-      if (next.broken !== null) return { ...next.broken, trace: [...this.#trace(at), this.#named(next.label, at)] };
+      if (next.broken !== null)
+        return { ...next.broken, trace: [...this.#trace(at), this.#named(next.label, at)] };
       if (id < known) continue;
       const broken = this.#judge(next.row, id);
       if (broken !== null) return { ...broken, trace: this.#trace(id) };
@@ -100,8 +105,12 @@ export class Search {
     const { sinks, groups, misc } = world;
     const excused = misc.excused.map((e) => (e ? "x" : "-")).join("");
     const broken =
-      once(this.#sinksChecked, `${row[3]} ${excused}`, () => ofSinks(setting, chain, sinks, misc.excused)) ??
-      once(this.#lossChecked, `${row[3]} ${row[2]} ${excused}`, () => noLoss(setting, sinks, groups, misc));
+      once(this.#sinksChecked, `${row[3]} ${excused}`, () =>
+        ofSinks(setting, chain, sinks, misc.excused),
+      ) ??
+      once(this.#lossChecked, `${row[3]} ${row[2]} ${excused}`, () =>
+        noLoss(setting, sinks, groups, misc),
+      );
     if (broken !== null) return broken;
     let goal = isDone(setting, sinks, groups, misc);
     for (const worker of world.workers) {
@@ -120,7 +129,8 @@ export class Search {
   #stuck(): Outcome["violation"] {
     const count = this.#rows.size;
     const first = new Int32Array(count + 1);
-    for (let i = 0; i < this.#to.size; i += 1) first[this.#to.at(i) + 1] = (first[this.#to.at(i) + 1] ?? 0) + 1;
+    for (let i = 0; i < this.#to.size; i += 1)
+      first[this.#to.at(i) + 1] = (first[this.#to.at(i) + 1] ?? 0) + 1;
     for (let i = 0; i < count; i += 1) first[i + 1] = (first[i + 1] ?? 0) + (first[i] ?? 0);
     const fill = first.slice();
     const sources = new Int32Array(this.#to.size);
@@ -144,7 +154,11 @@ export class Search {
     const dead = live.indexOf(0);
     if (dead < 0) return null;
     const number = live.reduce((n, l) => n + (l === 0 ? 1 : 0), 0);
-    return { invariant: "Progress", text: `STUCK: ${number} states never complete`, trace: this.#trace(dead) };
+    return {
+      invariant: "Progress",
+      text: `STUCK: ${number} states never complete`,
+      trace: this.#trace(dead),
+    };
   }
 
   #trace(id: number): string[] {
@@ -161,7 +175,8 @@ export class Search {
 
   #named(label: string, parent: number): string {
     let swapped = false;
-    for (let at = parent; at > 0; at = this.#parents.at(at)) if ((this.#labels.at(at) & 1) === 1) swapped = !swapped;
+    for (let at = parent; at > 0; at = this.#parents.at(at))
+      if ((this.#labels.at(at) & 1) === 1) swapped = !swapped;
     return rename(label, swapped);
   }
 }

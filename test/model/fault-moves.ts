@@ -1,7 +1,8 @@
 import type { Committed } from "../../src/pipeline/state.ts";
 import { after } from "./canonical.ts";
 import { joined } from "./group-moves.ts";
-import { arrive, headOf, type Model } from "./sink-moves.ts";
+import { arrive, type Model } from "./put-moves.ts";
+import { headOf } from "./sink-moves.ts";
 import type { Fault, Group, Log, Misc, Sink, Worker } from "./world.ts";
 
 /** One state of the world, taken apart. */
@@ -53,7 +54,10 @@ export function worldMoves(m: Model, x: World): WorldMove[] {
     moves.push({ label: "produce", to: { ...x, log: { ...x.log, end: x.log.end + 1 } } });
   }
   if (left.upgrade > 0) {
-    moves.push({ label: "UPGRADE", to: { ...x, misc: { ...use(x.misc, "upgrade"), upgraded: true } } });
+    moves.push({
+      label: "UPGRADE",
+      to: { ...x, misc: { ...use(x.misc, "upgrade"), upgraded: true } },
+    });
   }
   if (left.vanish > 0) {
     const to = { ...x, misc: use(x.misc, "vanish"), log: { ...x.log, vanished: true } };
@@ -120,13 +124,15 @@ function ofGroup(m: Model, x: World, group: Group, g: number): WorldMove[] {
     }
   }
   if (left.rewind > 0) {
-    for (let to = 0; to < c; to += 1) admin("rewind", `REWIND to ${to}`, { offset: BigInt(to), plans: [] });
+    for (let to = 0; to < c; to += 1)
+      admin("rewind", `REWIND to ${to}`, { offset: BigInt(to), plans: [] });
   }
   if (left.forward > 0 && x.sinks.some((s) => s.manifests.some((v) => v !== ""))) {
     for (let to = c + 1; to <= x.log.end; to += 1) {
       admin("forward", `FORWARD to ${to}`, { offset: BigInt(to), plans: [] });
       const last = moves.at(-1);
-      if (last !== undefined) moves[moves.length - 1] = { ...last, to: excuse(last.to, () => true) };
+      if (last !== undefined)
+        moves[moves.length - 1] = { ...last, to: excuse(last.to, () => true) };
     }
   }
   if (left.lose > 0) admin("lose", "LOSE the committed offset", { offset: null, plans: [] });
@@ -158,11 +164,18 @@ function ofWorker(m: Model, x: World, i: 0 | 1): WorldMove[] {
   }
   const { draining, slots, phase } = w.task;
   if (left.drain > 0 && !draining && phase !== "stopped" && phase !== "ended") {
-    const to = withWorker({ ...x, misc: use(x.misc, "drain") }, i, after(m.table, w, { of: "drain" }));
+    const to = withWorker(
+      { ...x, misc: use(x.misc, "drain") },
+      i,
+      after(m.table, w, { of: "drain" }),
+    );
     moves.push({ label: `@${i} is told to drain`, to });
   }
   if (draining && slots.length === 0) {
-    moves.push({ label: `@${i} has drained and leaves`, to: withWorker(regenerate(m, x, g, 2), i, null) });
+    moves.push({
+      label: `@${i} has drained and leaves`,
+      to: withWorker(regenerate(m, x, g, 2), i, null),
+    });
   }
   return moves;
 }
@@ -186,10 +199,15 @@ function restores(m: Model, x: World): WorldMove[] {
     if (idleRestore && i === 0) return;
     sink.data.forEach((_, before) => {
       if (sink.data[before] === "" && sink.manifests[before] === "") return;
-      const cut = (list: readonly string[]): readonly string[] => list.map((v, a) => (a < before ? v : ""));
-      const sinks = x.sinks.map((s, j): Sink => (j === i ? { data: cut(s.data), manifests: cut(s.manifests) } : s));
+      const cut = (list: readonly string[]): readonly string[] =>
+        list.map((v, a) => (a < before ? v : ""));
+      const sinks = x.sinks.map((s, j): Sink =>
+        j === i ? { data: cut(s.data), manifests: cut(s.manifests) } : s,
+      );
       const restored = excuse({ ...x, sinks, misc: use(x.misc, "restore") }, (j) => j === i);
-      const to: World = idleRestore ? restored : { ...restored, workers: [null, null], groups: owners };
+      const to: World = idleRestore
+        ? restored
+        : { ...restored, workers: [null, null], groups: owners };
       const when = idleRestore ? "while idle" : "while all are stopped";
       moves.push({ label: `RESTORE sink${i} to before ${before}, ${when}`, to });
     });
@@ -203,11 +221,17 @@ const idle = (x: World): boolean =>
   x.workers.every(
     (w) =>
       w === null ||
-      (w.lease === "current" && w.task.phase === "running" && !w.task.slots.some((s) => s.ready || s.planned)),
+      (w.lease === "current" &&
+        w.task.phase === "running" &&
+        !w.task.slots.some((s) => s.ready || s.planned)),
   );
 
 /** When every sink has the same again, up to the committed offset, no excuse is needed any more. */
-export function withoutExcuses(m: Model, x: World, complete: (sink: Sink, to: number) => boolean): World {
+export function withoutExcuses(
+  m: Model,
+  x: World,
+  complete: (sink: Sink, to: number) => boolean,
+): World {
   // A sink that only one worker knows stays behind whenever the other one runs.
   if (m.setting.knows !== null || !x.misc.excused.includes(true)) return x;
   const to = Math.max(...x.groups.map((g) => Number(g.committed.offset ?? 0n)));

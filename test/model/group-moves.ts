@@ -1,6 +1,6 @@
 import { begin, type Committed } from "../../src/pipeline/state.ts";
 import { after, withTask } from "./canonical.ts";
-import type { Model } from "./sink-moves.ts";
+import type { Model } from "./put-moves.ts";
 import type { Group, Worker } from "./world.ts";
 
 /** One step between a worker and its group's coordinator. */
@@ -47,7 +47,11 @@ export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupM
   }
   if (w.read !== null) {
     const { committed, fresh } = w.read;
-    const event = { of: "read-committed", round: w.task.round - (fresh ? 0 : 1), committed } as const;
+    const event = {
+      of: "read-committed",
+      round: w.task.round - (fresh ? 0 : 1),
+      committed,
+    } as const;
     say(`read ${textOf(committed)} comes in`, after(m.table, { ...w, read: null }, event));
   }
   if (w.flight !== null) flightMoves(m, w, group, accepted, say);
@@ -57,7 +61,8 @@ export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupM
 /** A commit that is accepted and not visible can be passed by another; nothing is claimed then. */
 const isBack = (m: Model, was: Committed, now: Committed): boolean =>
   m.setting.commits !== "late" &&
-  was.offset !== null && (now.offset === null || now.offset < was.offset);
+  was.offset !== null &&
+  (now.offset === null || now.offset < was.offset);
 
 type Say = (label: string, worker: Worker, g?: Group, back?: boolean) => void;
 
@@ -72,7 +77,12 @@ function flightMoves(m: Model, w: Worker, group: Group, accepted: boolean, say: 
     const visible = group.pending ?? group.committed;
     const back = isBack(m, visible, value);
     if (m.setting.commits === "late") {
-      say("commit: accepted, not visible", sent, { ...group, committed: visible, pending: value }, back);
+      say(
+        "commit: accepted, not visible",
+        sent,
+        { ...group, committed: visible, pending: value },
+        back,
+      );
     } else say("commit: accepted", sent, { ...group, committed: value }, back);
   }
   if (flight.accepted && group.pending === null) {
@@ -85,7 +95,12 @@ function leaseMoves(m: Model, w: Worker, group: Group, i: number): GroupMove[] {
   if (w.lease === "current" || group.owner !== i) return [];
   const kept = after(m.table, { ...w, flight: null }, { of: "renew" });
   const moves: GroupMove[] = [
-    { label: "is told it kept the partition", worker: { ...kept, lease: "current" }, group, back: false },
+    {
+      label: "is told it kept the partition",
+      worker: { ...kept, lease: "current" },
+      group,
+      back: false,
+    },
   ];
   return moves;
 }

@@ -9,9 +9,10 @@ import { Chain, HONEST, type Setting, TABLE } from "./world.ts";
  *
  *     node test/model/search.ts [letters] [--json]
  *
- * Lower-case letters and digits are variants: within the bounds printed, every reachable state holds
- * every invariant, and from each of them completeness stays reachable. Upper-case letters are
- * mutations: one rule switched off, and the invariant that has to notice. Exit code 1 when any fails.
+ * Lower-case letters and digits are variants: within the bounds printed, every reachable state
+ * holds every invariant, and from each of them completeness stays reachable. Upper-case letters are
+ * mutations: one rule switched off, and the invariant that has to notice. Exit code 1 when any
+ * fails.
  */
 const MAX_STATES = 8_000_000;
 const THREADS = 2;
@@ -24,17 +25,23 @@ interface Report {
 }
 
 function runVariant(setting: Setting): Report {
-  const outcome = new Search({ setting, table: TABLE, broken: HONEST, chain: new Chain() }).run(MAX_STATES);
+  const outcome = new Search({ setting, table: TABLE, broken: HONEST, chain: new Chain() }).run(
+    MAX_STATES,
+  );
   const { violation, cut, alarms } = outcome;
   const missing = setting.alarms.filter((code) => alarms[code] === undefined);
   const ok = violation === null && !cut && missing.length === 0;
-  const lines = [`${ok ? "ok    " : "FAILED"} ${setting.letter} ${setting.title}: ${sizeOf(outcome)}`, `         ${boundsOf(setting)}`];
+  const lines = [
+    `${ok ? "ok    " : "FAILED"} ${setting.letter} ${setting.title}: ${sizeOf(outcome)}`,
+    `         ${boundsOf(setting)}`,
+  ];
   if (cut) lines.push(`         more than ${MAX_STATES} states: the search was cut`);
   for (const [code, trace] of Object.entries(alarms)) {
     lines.push(`         alarm ${code}, as it should: ${trace.join(" ; ")}`);
   }
   for (const code of missing) lines.push(`         alarm ${code} was never raised`);
-  if (violation !== null) lines.push(`         ${violation.invariant}: ${violation.text}`, ...numbered(violation.trace));
+  if (violation !== null)
+    lines.push(`         ${violation.invariant}: ${violation.text}`, ...numbered(violation.trace));
   return { letter: setting.letter, ok, lines, outcome };
 }
 
@@ -56,10 +63,12 @@ function runMutation(letter: string): Report {
   return { letter, ok, lines, outcome };
 }
 
-const numbered = (trace: readonly string[]): string[] => trace.map((step, i) => `         ${i + 1}. ${step}`);
+const numbered = (trace: readonly string[]): string[] =>
+  trace.map((step, i) => `         ${i + 1}. ${step}`);
 
 function sizeOf(o: Outcome): string {
-  return `${o.states} states (${o.unreduced} without symmetry), ${o.steps} steps, ${o.seconds.toFixed(1)} s`;
+  const states = `${o.states} states (${o.unreduced} without symmetry)`;
+  return `${states}, ${o.steps} steps, ${o.seconds.toFixed(1)} s`;
 }
 
 function boundsOf(s: Setting): string {
@@ -96,7 +105,10 @@ async function main(): Promise<void> {
   if (chosen.length === 0) throw new RangeError(`no such letters: ${letters}`);
   const reports = await runAll(chosen, json);
   const failed = reports.filter((r) => !r.ok).length;
-  if (json) process.stdout.write(`${JSON.stringify(reports.map(({ lines: _, ...rest }) => rest))}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify(reports.map(({ letter, ok, outcome }) => ({ letter, ok, ...outcome })))}\n`,
+    );
   const sum = (f: (o: Outcome) => number): number => reports.reduce((n, r) => n + f(r.outcome), 0);
   const say = json ? process.stderr : process.stdout;
   const states = `${sum((o) => o.states)} states (${sum((o) => o.unreduced)} without symmetry)`;
@@ -117,12 +129,16 @@ async function runAll(chosen: readonly string[], quiet: boolean): Promise<Report
       printed += 1;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(THREADS, queue.length) }, () => drain(queue, take)));
+  await Promise.all(
+    Array.from({ length: Math.min(THREADS, queue.length) }, () => drain(queue, take)),
+  );
   return chosen.flatMap((l) => done.get(l) ?? []);
 }
 
 function drain(queue: string[], take: (report: Report) => void): Promise<void> {
-  const thread = new Thread(new URL(import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: 3_000 } });
+  const thread = new Thread(new URL(import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: 3_000 },
+  });
   return new Promise((resolve, reject) => {
     const next = (): void => {
       const letter = queue.shift();

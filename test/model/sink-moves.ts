@@ -1,34 +1,9 @@
 import type { Effect, Event } from "../../src/pipeline/effect.ts";
 import type { Head, Look } from "../../src/pipeline/state.ts";
 import { after } from "./canonical.ts";
-import type { Broken, Chain, LateRequest, Log, Setting, Sink, Table, Worker } from "./world.ts";
+import { floor, type Model, putMoves, sinkAt, type SinkMove } from "./put-moves.ts";
+import type { Log, Setting, Sink, Worker } from "./world.ts";
 import { bytesOf, endOf, linkOf, markOf, onlyControl } from "./world.ts";
-
-export interface Model {
-  readonly setting: Setting;
-  readonly table: Table;
-  readonly broken: Broken;
-  readonly chain: Chain;
-}
-
-/** One step of a worker that touches sinks and the log only. */
-export interface SinkMove {
-  readonly label: string;
-  readonly worker: Worker;
-  readonly sinks: readonly Sink[];
-  /** Data that the primary did not have before, and that a plan has to name. */
-  readonly created: { readonly start: number; readonly value: string } | null;
-  /** A put that is sent now and arrives later. */
-  readonly late: LateRequest | null;
-}
-
-/** The greatest start at or below `at` whose manifest is there; -1: none. */
-const floor = (sink: Sink, at: number): number => {
-  for (let a = Math.min(at, sink.manifests.length - 1); a >= 0; a -= 1) {
-    if (sink.manifests[a] !== "") return a;
-  }
-  return -1;
-};
 
 const whole = (sink: Sink, start: number): boolean =>
   (sink.data[start] ?? "") !== "" && (sink.manifests[start] ?? "") !== "";
@@ -80,28 +55,23 @@ function ends(m: Model, log: Log, e: Extract<Effect, { do: "build" }>): readonly
   return found;
 }
 
-const put = (sinks: readonly Sink[], r: LateRequest): readonly Sink[] =>
-  sinks.map((sink, i): Sink => {
-    if (i !== r.sink) return sink;
-    const change = (list: readonly string[]): readonly string[] =>
-      list.map((v, a) => (a === r.start ? r.value : v));
-    return r.what === "data"
-      ? { ...sink, data: change(sink.data) }
-      : { ...sink, manifests: change(sink.manifests) };
-  });
-
-/** Create-only: nothing happens where something is. */
-export function arrive(sinks: readonly Sink[], r: LateRequest): readonly Sink[] {
-  const sink = sinks[r.sink];
-  const there = r.what === "data" ? sink?.data[r.start] : sink?.manifests[r.start];
-  return there === "" ? put(sinks, r) : sinks;
-}
-
 /** Everything a worker may do now that needs no coordinator. */
-export function sinkMoves(m: Model, w: Worker, sinks: readonly Sink[], log: Log, knows: readonly number[]): SinkMove[] {
+export function sinkMoves(
+  m: Model,
+  w: Worker,
+  sinks: readonly Sink[],
+  log: Log,
+  knows: readonly number[],
+): SinkMove[] {
   const moves: SinkMove[] = [];
   const say = (label: string, event: Event, built?: { slot: number; bytes: string }): void => {
-    moves.push({ label, worker: after(m.table, w, event, built), sinks, created: null, late: null });
+    moves.push({
+      label,
+      worker: after(m.table, w, event, built),
+      sinks,
+      created: null,
+      late: null,
+    });
   };
   for (const e of m.table.wanted(w.task)) {
     switch (e.do) {
@@ -118,7 +88,12 @@ export function sinkMoves(m: Model, w: Worker, sinks: readonly Sink[], log: Log,
         const text = look === "nothing" ? "nothing" : `[${look.start},${look.end}) ${look.step}`;
         say(`look sink${e.sink} at ${e.at}: ${text}`, { of: "look", sink: e.sink, at: e.at, look });
         if (m.broken.awayIsEmpty && look !== "nothing") {
-          say(`look sink${e.sink} at ${e.at}: away`, { of: "look", sink: e.sink, at: e.at, look: "nothing" });
+          say(`look sink${e.sink} at ${e.at}: away`, {
+            of: "look",
+            sink: e.sink,
+            at: e.at,
+            look: "nothing",
+          });
         }
         break;
       }
@@ -155,20 +130,21 @@ export function sinkMoves(m: Model, w: Worker, sinks: readonly Sink[], log: Log,
 
 type Say = (label: string, event: Event, built?: { slot: number; bytes: string }) => void;
 
-const sinkAt = (sinks: readonly Sink[], knows: readonly number[], i: number): Sink => {
-  const sink = sinks[knows[i] ?? -1];
-  if (sink === undefined) throw new RangeError(`no sink ${i}`);
-  return sink;
-};
-
 function headMoves(m: Model, sink: number, at: Sink, say: Say): void {
   const head = headOf(at, m.setting.heads);
   const text = head === "empty" ? "empty" : `${head.first} to ${head.head}`;
   say(`head sink${sink}: ${text}`, { of: "head", sink, head });
-  if (m.broken.awayIsEmpty && head !== "empty") say(`head sink${sink}: away`, { of: "head", sink, head: "empty" });
+  if (m.broken.awayIsEmpty && head !== "empty")
+    say(`head sink${sink}: away`, { of: "head", sink, head: "empty" });
 }
 
-function buildMoves(m: Model, w: Worker, log: Log, e: Extract<Effect, { do: "build" }>, say: Say): void {
+function buildMoves(
+  m: Model,
+  w: Worker,
+  log: Log,
+  e: Extract<Effect, { do: "build" }>,
+  say: Say,
+): void {
   const start = Number(e.start);
   if (start < log.start) {
     say(`build [${start}: gone`, { of: "gone", slot: e.slot, text: "gone" });
@@ -184,75 +160,20 @@ function buildMoves(m: Model, w: Worker, log: Log, e: Extract<Effect, { do: "bui
         { slot: e.slot, bytes },
       );
     }
-    if (m.setting.cuts && known === null) say(`cut [${start},${end})`, { of: "cut", slot: e.slot, end: BigInt(end) });
+    if (m.setting.cuts && known === null)
+      say(`cut [${start},${end})`, { of: "cut", slot: e.slot, end: BigInt(end) });
   }
-}
-
-function putMoves(
-  m: Model,
-  w: Worker,
-  sinks: readonly Sink[],
-  knows: readonly number[],
-  e: Extract<Effect, { do: "publish" | "describe" }>,
-): SinkMove[] {
-  const j = w.task.slots.findIndex((s) => s.id === e.slot);
-  const slot = w.task.slots[j];
-  const at = knows[e.sink];
-  if (slot === undefined || slot.end === null || at === undefined) throw new RangeError("no such slot");
-  const start = Number(slot.start);
-  const sink = sinkAt(sinks, knows, e.sink);
-  const data = `${slot.end}${w.held[j]}`;
-  const what = e.do === "publish" ? "data" : "manifest";
-  const label = `${e.do} sink${at} [${start},${slot.end})${w.held[j]}`;
-  const answer = (event: Event, text = "", after_ = sinks, created = false): SinkMove => ({
-    label: label + text,
-    worker: after(m.table, w, event),
-    sinks: after_,
-    created: created && e.sink === 0 && !slot.mend ? { start, value: data } : null,
-    late: null,
-  });
-  const done: Event =
-    e.do === "publish"
-      ? { of: "published", slot: e.slot, sink: e.sink }
-      : { of: "described", slot: e.slot, sink: e.sink };
-  const alarm = (code: string): Event => ({ of: "alarm", code, text: "" });
-  const code = e.sink === 0 ? "primary-invalid" : "sink-conflict";
-  const value = what === "data" ? data : manifestFor(m, sinks, knows, e.sink, start, data);
-  if (value === null) return [answer(alarm("primary-invalid"), ": no predecessor")];
-  const there = (what === "data" ? sink.data[start] : sink.manifests[start]) ?? "";
-  const request: LateRequest = { sink: at, start, what, value };
-  if (there === "") {
-    const now = answer(done, ": created", put(sinks, request), what === "data");
-    return [now, { ...answer(done), label: `${label}: sent, arrives late`, worker: w, late: request }];
-  }
-  if (there === value || m.broken.existsIsSuccess) return [answer(done, ": there")];
-  if (what === "data" && e.sink === 0) {
-    if (m.setting.weak) return [answer(done, ": OVERWRITES", put(sinks, request))];
-    const theirs = { end: BigInt(endOf(there)), mark: markOf(bytesOf(there)) };
-    return [answer({ of: "differs", slot: e.slot, sink: 0, ...theirs }, `: differs, ${there}`)];
-  }
-  return [answer(alarm(code), ": differs, ALARM")];
-}
-
-/** The manifest's text; null when the primary does not have the predecessor. */
-function manifestFor(
-  m: Model,
-  sinks: readonly Sink[],
-  knows: readonly number[],
-  sink: number,
-  start: number,
-  data: string,
-): string | null {
-  const from = sinkAt(sinks, knows, m.broken.ownChain ? sink : 0);
-  const below = floor(from, start - 1);
-  if (below >= 0 && endOf(from.manifests[below] ?? "") !== start) return null;
-  const previous = below < 0 ? 0 : linkOf(from.manifests[below] ?? "");
-  const link = m.chain.next(previous, start, endOf(data), markOf(bytesOf(data)));
-  return `${data}:${link}`;
 }
 
 /** What the runtime notices while a task has nothing at hand (rules 7 and 11). */
-function idleMoves(m: Model, w: Worker, sinks: readonly Sink[], log: Log, knows: readonly number[], say: Say): void {
+function idleMoves(
+  m: Model,
+  w: Worker,
+  sinks: readonly Sink[],
+  log: Log,
+  knows: readonly number[],
+  say: Say,
+): void {
   const open = w.task.slots.find((s) => s.end === null);
   if (open !== undefined && w.task.phase !== "stopped") {
     const at = Number(open.start);

@@ -3,8 +3,19 @@ import { type World, withoutExcuses, worldMoves } from "./fault-moves.ts";
 import { groupMoves } from "./group-moves.ts";
 import { Interned } from "./intern.ts";
 import { complete, type Invariant } from "./invariants.ts";
-import { type Model, sinkMoves } from "./sink-moves.ts";
-import { endOf, markOf, type Fault, type Group, type LateRequest, type Log, type Misc, type Sink, type Worker } from "./world.ts";
+import type { Model } from "./put-moves.ts";
+import { sinkMoves } from "./sink-moves.ts";
+import {
+  endOf,
+  markOf,
+  type Fault,
+  type Group,
+  type LateRequest,
+  type Log,
+  type Misc,
+  type Sink,
+  type Worker,
+} from "./world.ts";
 
 /** A state as numbers of its parts: two workers, groups, sinks, log, the rest. */
 export type Row = readonly [number, number, number, number, number, number];
@@ -30,8 +41,19 @@ interface PartMove {
 }
 
 const FAULTS: readonly Fault[] = [
-  "rebalance", "crash", "wipe", "foreign", "rewind", "forward", "lose", "restore", "upgrade", "vanish",
-  "retention", "drain", "late-request",
+  "rebalance",
+  "crash",
+  "wipe",
+  "foreign",
+  "rewind",
+  "forward",
+  "lose",
+  "restore",
+  "upgrade",
+  "vanish",
+  "retention",
+  "drain",
+  "late-request",
 ];
 
 /** The states of one variant and the steps between them; parts of steps are computed once. */
@@ -55,16 +77,28 @@ export class Space {
   initial(): Row {
     const { setting } = this.#m;
     const none = Array<string>(setting.offsets).fill("");
-    const sinks = Array.from({ length: setting.sinks }, (): Sink => ({ data: none, manifests: none }));
+    const sinks = Array.from({ length: setting.sinks }, (): Sink => ({
+      data: none,
+      manifests: none,
+    }));
     const offset = setting.committed === null ? null : BigInt(setting.committed);
     const groups = Array.from({ length: setting.groups }, (_, i): Group => ({
       owner: i === 1 ? 1 : 0,
       committed: { offset, plans: [] },
       pending: null,
     }));
-    const left = Object.fromEntries(FAULTS.map((f) => [f, setting.faults[f] ?? 0])) as Record<Fault, number>;
-    const unknown = (i: number): boolean => setting.knows !== null && !setting.knows.every((k) => k.includes(i));
-    const misc: Misc = { left, upgraded: false, excused: sinks.map((_, i) => unknown(i)), late: null };
+    const left = Object.fromEntries(FAULTS.map((f) => [f, setting.faults[f] ?? 0])) as Record<
+      Fault,
+      number
+    >;
+    const unknown = (i: number): boolean =>
+      setting.knows !== null && !setting.knows.every((k) => k.includes(i));
+    const misc: Misc = {
+      left,
+      upgraded: false,
+      excused: sinks.map((_, i) => unknown(i)),
+      late: null,
+    };
     const log: Log = { start: 0, end: setting.produced, vanished: false };
     return this.pack({ workers: [null, null], groups, sinks, log, misc }).row;
   }
@@ -99,12 +133,16 @@ export class Space {
       for (const move of this.#ofSinks(row, i)) {
         if (move.late !== null && !late) continue;
         const next: Row =
-          i === 0 ? [move.worker, row[1], row[2], move.part, row[4], row[5]] : [row[0], move.worker, row[2], move.part, row[4], row[5]];
+          i === 0
+            ? [move.worker, row[1], row[2], move.part, row[4], row[5]]
+            : [row[0], move.worker, row[2], move.part, row[4], row[5]];
         yield this.#step(`@${i} ${move.label}`, next, misc, move, this.#unplanned(row, i, move));
       }
       for (const move of this.#ofGroup(row, i)) {
         const next: Row =
-          i === 0 ? [move.worker, row[1], move.part, row[3], row[4], row[5]] : [row[0], move.worker, move.part, row[3], row[4], row[5]];
+          i === 0
+            ? [move.worker, row[1], move.part, row[3], row[4], row[5]]
+            : [row[0], move.worker, move.part, row[3], row[4], row[5]];
         const broken = move.back ? ({ invariant: "Monotone", text: move.label } as const) : null;
         yield this.#step(`@${i} ${move.label}`, next, misc, move, broken);
       }
@@ -114,8 +152,15 @@ export class Space {
     }
   }
 
-  #step(label: string, next: Row, misc: Misc, move: PartMove, broken: Successor["broken"]): Successor {
-    if (move.late === null && !misc.excused.includes(true)) return { label, ...this.#mirrored(next), broken };
+  #step(
+    label: string,
+    next: Row,
+    misc: Misc,
+    move: PartMove,
+    broken: Successor["broken"],
+  ): Successor {
+    if (move.late === null && !misc.excused.includes(true))
+      return { label, ...this.#mirrored(next), broken };
     const left = { ...misc.left };
     if (move.late !== null) left["late-request"] -= 1;
     const world = this.world(next);
@@ -133,10 +178,14 @@ export class Space {
     const group = this.groups.at(row[2])[this.#m.setting.groups === 1 ? 0 : i];
     const plans = [...(group?.committed.plans ?? []), ...(group?.pending?.plans ?? [])];
     const named = plans.some(
-      (p) => Number(p.start) === start && Number(p.end) === endOf(value) && p.mark === markOf(value.slice(1)),
+      (p) =>
+        Number(p.start) === start &&
+        Number(p.end) === endOf(value) &&
+        p.mark === markOf(value.slice(1)),
     );
     if (named) return null;
-    return { invariant: "PlanFirst", text: `[${start},${value} is created, planned is ${groupsKey(group ? [group] : [])}` };
+    const text = plans.map((p) => `[${p.start},${p.end})${p.mark}`).join("") || "nothing";
+    return { invariant: "PlanFirst", text: `${move.label}, planned is ${text}` };
   }
 
   #ofSinks(row: Row, i: 0 | 1): readonly PartMove[] {
@@ -147,16 +196,20 @@ export class Space {
     if (worker === null) return [];
     const all = Array.from({ length: this.#m.setting.sinks }, (_, s) => s);
     const knows = this.#m.setting.knows?.[i] ?? all;
-    const moves = sinkMoves(this.#m, worker, this.sinks.at(row[3]), this.logs.at(row[4]), knows).map(
-      (move): PartMove => ({
-        label: move.label,
-        worker: this.workers.id(move.worker),
-        part: this.sinks.id(move.sinks),
-        created: move.created,
-        late: move.late,
-        back: false,
-      }),
-    );
+    const moves = sinkMoves(
+      this.#m,
+      worker,
+      this.sinks.at(row[3]),
+      this.logs.at(row[4]),
+      knows,
+    ).map((move): PartMove => ({
+      label: move.label,
+      worker: this.workers.id(move.worker),
+      part: this.sinks.id(move.sinks),
+      created: move.created,
+      late: move.late,
+      back: false,
+    }));
     this.#sinkMoves.set(key, moves);
     return moves;
   }
@@ -191,7 +244,9 @@ export class Space {
   #flip(id: number): number {
     const known = this.#flips.get(id);
     if (known !== undefined) return known;
-    const swapped = this.groups.at(id).map((g): Group => ({ ...g, owner: g.owner === 2 ? 2 : g.owner === 0 ? 1 : 0 }));
+    const swapped = this.groups
+      .at(id)
+      .map((g): Group => ({ ...g, owner: g.owner === 2 ? 2 : g.owner === 0 ? 1 : 0 }));
     const flipped = this.groups.id(this.#m.setting.groups === 2 ? swapped.reverse() : swapped);
     this.#flips.set(id, flipped);
     return flipped;

@@ -7,10 +7,10 @@ import { Interned } from "./intern.ts";
 /**
  * The simulated world of one partition. Offsets are small numbers here and bigints in the table.
  *
- * A batch's bytes are one letter; its mark (content digest) is the lower-case letter, so `a` and `A`
- * are the same content sealed differently. Data in a sink is `<end><bytes>` under its start, "" when
- * there is none; a manifest is `<end><bytes>:<link>`, where a link is a number that stands for the
- * whole chain up to and including the batch.
+ * A batch's bytes are one letter; its mark (content digest) is the lower-case letter, so `a` and
+ * `A` are the same content sealed differently. Data in a sink is `<end><bytes>` under its start, ""
+ * when there is none; a manifest is `<end><bytes>:<link>`, where a link is a number that stands for
+ * the whole chain up to and including the batch.
  */
 export type Fault =
   | "rebalance"
@@ -74,7 +74,7 @@ export interface Flight {
   readonly accepted: boolean;
 }
 
-/** One worker: a task under a captured lease. `stale`: a zombie, or one that has not heard of its renewal. */
+/** A task under a captured lease. `stale`: a zombie, or one that has not heard of its renewal. */
 export interface Worker {
   readonly task: Task;
   readonly lease: "current" | "stale";
