@@ -22,7 +22,11 @@ const javaVersion = () => {
 
 /** Programs by what they are for; `packages` are Debian's names. */
 const NEEDS = {
-  java: { packages: ["default-jre-headless"], there: () => javaVersion() >= 17, name: "Java 17 or newer" },
+  java: {
+    packages: ["default-jre-headless"],
+    there: () => javaVersion() >= 17,
+    name: "Java 17 or newer",
+  },
   maven: { packages: ["maven"], there: () => has("mvn"), name: "Maven" },
   compiler: {
     packages: ["g++", "make", "python3"],
@@ -50,11 +54,17 @@ export function bring(names) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const quiet = { env, stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" };
   spawnSync("apt-get", ["update"], quiet);
-  const done = spawnSync("apt-get", ["install", "-y", "--no-install-recommends", ...packages], quiet);
+  const done = spawnSync(
+    "apt-get",
+    ["install", "-y", "--no-install-recommends", ...packages],
+    quiet,
+  );
   const still = missing.filter((n) => !n.there());
   if (still.length === 0) return;
   console.error(done.stderr ?? "");
-  console.error(`This machine lacks ${still.map((n) => n.name).join(", ")} and apt-get could not install it.`);
+  console.error(
+    `This machine lacks ${still.map((n) => n.name).join(", ")} and apt-get could not install it.`,
+  );
   process.exit(2);
 }
 
@@ -87,9 +97,13 @@ function works() {
 
 /** Runs a script under the project's own Node and ends with its exit code. */
 export function handOver(script, args) {
-  const child = spawnSync(NODE, ["--disable-warning=ExperimentalWarning", join(ROOT, script), ...args], {
-    cwd: ROOT,
-    stdio: "inherit",
-  });
+  const child = spawnSync(
+    NODE,
+    ["--disable-warning=ExperimentalWarning", join(ROOT, script), ...args],
+    {
+      cwd: ROOT,
+      stdio: "inherit",
+    },
+  );
   process.exit(child.status ?? 130);
 }

@@ -49,7 +49,11 @@ interface Pipeline {
  * Archives until the signal aborts, then drains: what is ready is delivered and committed, within
  * `drainTimeout`. Rejects with what an operator has to change before anything can run.
  */
-export async function runDaemon(config: Config, host: DaemonHost, signal: AbortSignal): Promise<void> {
+export async function runDaemon(
+  config: Config,
+  host: DaemonHost,
+  signal: AbortSignal,
+): Promise<void> {
   const point = host.env["BULK_ARCHIVER_FAILPOINT"] ?? "";
   const client = await KafkaClient.open(kafkaOptions(config.kafka), host.log, signal);
   const shared: Shared = {
@@ -211,7 +215,16 @@ function announce(s: Shared, pipelines: readonly Pipeline[]): void {
   const { instanceId } = config.kafka;
   host.publish({
     status: () =>
-      statusOf({ tool, version, clusterId, archivers: pipelines, sinks, instanceId, budget, clock: nodeClock }),
+      statusOf({
+        tool,
+        version,
+        clusterId,
+        archivers: pipelines,
+        sinks,
+        instanceId,
+        budget,
+        clock: nodeClock,
+      }),
     notReady: () => {
       const joining = pipelines.find((p) => p.archiver.member.state().status !== "stable");
       return joining === undefined ? null : `group ${joining.group} is being joined`;

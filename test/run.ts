@@ -51,7 +51,9 @@ const vitest: Step = {
     const report = join(dir, "junit.xml");
     const args = ["run", "--reporter=default", "--reporter=junit", `--outputFile.junit=${report}`];
     const status = await end(process.execPath, [join(BIN, "vitest"), ...args, ...only]);
-    const counts = existsSync(report) ? junit(readFileSync(report, "utf8")) : { passed: 0, failed: 1 };
+    const counts = existsSync(report)
+      ? junit(readFileSync(report, "utf8"))
+      : { passed: 0, failed: 1 };
     rmSync(dir, { recursive: true, force: true });
     const silent = status !== 0 && counts.failed === 0;
     return silent ? { ...counts, failed: 1 } : counts;
@@ -61,7 +63,8 @@ const vitest: Step = {
 /** Counts of a junit report. A skipped test proves nothing, so it counts as failed. */
 function junit(xml: string): Counts {
   const head = /<testsuites [^>]*>/.exec(xml)?.[0] ?? "";
-  const number = (name: string): number => Number(new RegExp(` ${name}="(\\d+)"`).exec(head)?.[1] ?? "NaN");
+  const number = (name: string): number =>
+    Number(new RegExp(` ${name}="(\\d+)"`).exec(head)?.[1] ?? "NaN");
   const tests = number("tests");
   const skipped = [...xml.matchAll(/<skipped\s*\/?>/g)].length;
   const failed = number("failures") + number("errors") + skipped;

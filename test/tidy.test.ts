@@ -29,7 +29,8 @@ const imports: readonly Import[] = everything.flatMap((path) => importsOf(path, 
 /** `src/kafka/fetcher.ts` is in `kafka`, `src/daemon.ts` in `daemon`, `sinks/fs/…` in `sinks/fs`. */
 function area(path: string): string {
   const [top, second = ""] = path.split("/");
-  if (top !== "src") return top === "sinks" && path.split("/").length > 2 ? `sinks/${second}` : (top ?? "");
+  if (top !== "src")
+    return top === "sinks" && path.split("/").length > 2 ? `sinks/${second}` : (top ?? "");
   return second.replace(/\.ts$/, "");
 }
 
@@ -176,8 +177,11 @@ describe("files", () => {
 
   test("name no machine's folders and no registry", () => {
     const machine = /(^|[\s"'`(=:])\/(work|home|root|Users)\/[\w.-]/m;
-    const registry = /registry\.npmjs\.org|repo\d?\.maven\.(org|apache\.org)|artifactory|\bnexus\.|localhost:4873/i;
-    const texty = tracked.filter((p) => /\.(ts|mjs|json|md|ya?ml|xml|sh|py|java)$|^\.|^\.ci\//.test(p));
+    const registry =
+      /registry\.npmjs\.org|repo\d?\.maven\.(org|apache\.org)|artifactory|\bnexus\.|localhost:4873/i;
+    const texty = tracked.filter((p) =>
+      /\.(ts|mjs|json|md|ya?ml|xml|sh|py|java)$|^\.|^\.ci\//.test(p),
+    );
     const wrong = texty.filter((path) => {
       if (path === "package-lock.json" || path === "test/tidy.test.ts") return false;
       return machine.test(textOf(path)) || registry.test(textOf(path));

@@ -81,7 +81,10 @@ async function main(): Promise<number> {
       kafka = await KafkaServer.start({ heap: "768m", say });
     }
     const bootstrap = options.brokers ?? kafka?.bootstrap ?? "";
-    const topic = `quickstart-${new Date().toISOString().replace(/[^0-9]/g, "").slice(0, 14)}`;
+    const topic = `quickstart-${new Date()
+      .toISOString()
+      .replace(/[^0-9]/g, "")
+      .slice(0, 14)}`;
     archiver = await configured(bootstrap, topic);
     const rawBytes = await fill(bootstrap, topic, events);
     const run = { bootstrap, topic, events, rawBytes, archiver };
@@ -101,7 +104,8 @@ async function configured(bootstrap: string, topic: string): Promise<ArchiverCom
   mkdirSync(home, { recursive: true });
   const config = join(home, "config.yaml");
   const archiver = new ArchiverCommand(ROOT, config, join(home, "daemon.log"));
-  if (!existsSync(join(home, "keys/seed"))) await archiver.run(["keygen", "--out", join(home, "keys")]);
+  if (!existsSync(join(home, "keys/seed")))
+    await archiver.run(["keygen", "--out", join(home, "keys")]);
   const identity = readFileSync(join(home, "keys/identity"), "utf8");
   const recipient = /age1[a-z0-9]+/.exec(identity)?.[0] ?? "";
   fitArchive(bootstrap);
@@ -174,7 +178,10 @@ async function prove(run: Run, tookMs: number, kafka: KafkaServer | null): Promi
   const identity = ["--identity", join(ROOT, ".quickstart/keys/identity")];
   const scope = ["--topic", topic];
   const verified = JSON.parse(
-    await archiver.run(["verify", "--deep", "--against-kafka", "--json", ...identity, ...scope], [0, 3]),
+    await archiver.run(
+      ["verify", "--deep", "--against-kafka", "--json", ...identity, ...scope],
+      [0, 3],
+    ),
   ) as Verified;
   const batches = JSON.parse(await archiver.run(["list", "--json", ...scope])) as
     | { batches: { size: number }[] }
@@ -196,7 +203,8 @@ async function prove(run: Run, tookMs: number, kafka: KafkaServer | null): Promi
     ["duplicated", String(against?.duplicated ?? "?")],
   ]);
   where(run, kafka);
-  const whole = verified.ok && against?.compared === events && against.lost + against.duplicated === 0;
+  const whole =
+    verified.ok && against?.compared === events && against.lost + against.duplicated === 0;
   if (!whole) console.error("The archive is NOT what the topic holds; see .quickstart/daemon.log");
   return whole ? 0 : 3;
 }

@@ -45,7 +45,9 @@ export class BlockBuffer {
       if (used === 0) this.#blocks.push(this.#pool.take());
       const block = this.#blocks.at(-1) as SharedArrayBuffer;
       const n = Math.min(BLOCK_BYTES - used, bytes.length - at);
-      new Uint8Array(block, used, n).set(at === 0 && n === bytes.length ? bytes : bytes.subarray(at, at + n));
+      new Uint8Array(block, used, n).set(
+        at === 0 && n === bytes.length ? bytes : bytes.subarray(at, at + n),
+      );
       at += n;
       this.#length += n;
     }

@@ -28,7 +28,6 @@ interface Job {
   readonly resolve: (cut: Cut) => void;
   readonly reject: (error: unknown) => void;
 }
-
 /** How often a record batch with a wrong checksum is fetched again before the partition stops. */
 const CRC_TRIES = 3;
 /** Requests that wait for the one being filled, at most. */
@@ -64,7 +63,15 @@ export class Feed implements Applicant {
     signal.throwIfAborted();
     return new Promise<Cut>((resolve, reject) => {
       const batch = new OpenBatch(this.#o.scope, request.start, this.#o.pool);
-      const job: Job = { request, batch, turn: "asked", byTurns: false, target: null, resolve, reject };
+      const job: Job = {
+        request,
+        batch,
+        turn: "asked",
+        byTurns: false,
+        target: null,
+        resolve,
+        reject,
+      };
       const abort = (): void => this.#abort(job, signal.reason);
       signal.addEventListener("abort", abort, { once: true });
       this.#next.push(job);
@@ -73,20 +80,18 @@ export class Feed implements Applicant {
   }
 
   #abort(job: Job, reason: unknown): void {
-    if (this.#job === job) {
-      this.#fail(reason);
-      return;
-    }
     const at = this.#next.indexOf(job);
-    if (at < 0) return;
-    this.#next.splice(at, 1);
-    job.reject(reason);
+    if (this.#job === job) this.#fail(reason);
+    else if (at >= 0) {
+      this.#next.splice(at, 1);
+      job.reject(reason);
+    }
   }
 
   #proceed(): void {
     if (this.#job !== null) return;
     this.#job = this.#next.shift() ?? null;
-    if (this.#job !== null) this.#o.turns.ask(this);
+    if (this.#job) this.#o.turns.ask(this);
   }
 
   close(): void {
@@ -105,7 +110,8 @@ export class Feed implements Applicant {
     if (job === null) return null;
     const waits = this.#waitingSince === null ? 0 : now - this.#waitingSince;
     if (plenty || job.request.exactEnd !== null || job.request.limit !== null) return waits;
-    const backlog = this.#end === null ? 0 : Number(this.#end - job.batch.next) * this.#bytesPerOffset;
+    const backlog =
+      this.#end === null ? 0 : Number(this.#end - job.batch.next) * this.#bytesPerOffset;
     const due = backlog >= this.#o.policy.bytes || waits >= this.#o.policy.ageMs * TURN_AT_AGE;
     return due ? waits : null;
   }
@@ -202,7 +208,8 @@ export class Feed implements Applicant {
       if (batch.bytes >= this.#o.policy.bytes && end === null) break;
     }
     const offsets = Number(batch.next - before);
-    if (offsets > 0) this.#bytesPerOffset += (f.records.length / offsets - this.#bytesPerOffset) / 4;
+    if (offsets > 0)
+      this.#bytesPerOffset += (f.records.length / offsets - this.#bytesPerOffset) / 4;
   }
 
   #wouldCross(job: Job, h: RecordBatchHeader): boolean {
@@ -283,9 +290,9 @@ export class Feed implements Applicant {
     const job = this.#job;
     if (job === null) return;
     this.#job = null;
-    const held = job.batch.heldBytes;
+    const reserved = Math.max(this.costBytes, job.batch.heldBytes);
     job.batch.drop();
-    if (job.turn === "held") this.#o.budget.release(Math.max(this.costBytes, held));
+    if (job.turn === "held") this.#o.budget.release(reserved);
     else this.#o.turns.withdraw(this);
     job.reject(error);
     this.#proceed();

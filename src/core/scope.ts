@@ -14,8 +14,7 @@ export interface BatchKey extends Scope {
 }
 
 /** Unique and stable text of a scope, for maps, locks and log lines. */
-export const scopeText = (s: Scope): string =>
-  `${s.topic}/${s.topicId}/${s.partition}/${s.branch}`;
+export const scopeText = (s: Scope): string => `${s.topic}/${s.topicId}/${s.partition}/${s.branch}`;
 
 /** The batch id: a pure function of the key, the same in every sink and on every attempt. */
 export const batchId = (k: BatchKey): string => `${scopeText(k)}/${k.start}`;

@@ -82,12 +82,17 @@ export class Archiver {
       wakeFetcher: () => this.fetcher.wake(),
       portsOf: (scope) => this.#portsOf(scope),
     });
-    this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, FETCH, { clock, random, log });
+    this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, FETCH, {
+      clock,
+      random,
+      log,
+    });
     this.member = this.#member();
   }
 
   #member(): GroupMember {
-    const { client, catalogue, group, instanceId, sessionTimeoutMs, heartbeatMs, clock, log } = this.#o;
+    const { client, catalogue, group, instanceId, sessionTimeoutMs, heartbeatMs, clock, log } =
+      this.#o;
     return new GroupMember(
       client,
       {
@@ -123,7 +128,8 @@ export class Archiver {
     try {
       await this.member.run();
     } finally {
-      if (!signal.aborted) this.#stop.abort(new ArchiverError("interrupted", "the pipeline stopped"));
+      if (!signal.aborted)
+        this.#stop.abort(new ArchiverError("interrupted", "the pipeline stopped"));
       await Promise.all(loops);
     }
   }
@@ -134,7 +140,9 @@ export class Archiver {
     for (const { task } of this.partitions) task.dispatch({ of: "drain" });
     const until = clock.now() + deadlineMs;
     const busy = (): boolean =>
-      [...this.partitions].some(({ task }) => task.state.phase !== "stopped" && task.state.slots.length > 0);
+      [...this.partitions].some(
+        ({ task }) => task.state.phase !== "stopped" && task.state.slots.length > 0,
+      );
     while (busy() && clock.now() < until) await clock.sleep(20);
     this.partitions.endAll();
     await this.member.stop();
@@ -146,7 +154,9 @@ export class Archiver {
     const { partitions } = lease;
     this.#lease = lease;
     for (const { scope } of [...this.partitions]) {
-      const kept = partitions.some((p) => p.topic === scope.topic && p.partition === scope.partition);
+      const kept = partitions.some(
+        (p) => p.topic === scope.topic && p.partition === scope.partition,
+      );
       if (!kept) this.partitions.end(scope.topic, scope.partition);
     }
     this.partitions.renew(lease);
@@ -168,7 +178,10 @@ export class Archiver {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        log.warn({ error: String(error) }, "the primary could not be asked for branches; again soon");
+        log.warn(
+          { error: String(error) },
+          "the primary could not be asked for branches; again soon",
+        );
         await clock.sleep(1_000);
       }
     }
@@ -215,7 +228,9 @@ export class Archiver {
   }
 
   async #pollEnds(): Promise<void> {
-    const waiting = [...this.partitions].filter((p) => p.feed.waitsForTurn() || p.endOffset === null);
+    const waiting = [...this.partitions].filter(
+      (p) => p.feed.waitsForTurn() || p.endOffset === null,
+    );
     const partitions = waiting.map((p) => ({ topic: p.scope.topic, partition: p.scope.partition }));
     if (partitions.length === 0) return;
     const found = await this.fetcher.offsets(partitions, "latest", this.#stop.signal);

@@ -7,7 +7,13 @@ import type { TaskEvent } from "../pipeline/ports.ts";
 export function eventOf(scope: Scope, e: TaskEvent): ArchiverEvent {
   switch (e.what) {
     case "sealed":
-      return { what: "batch-sealed", batch: e.batch, rawBytes: e.rawBytes, ms: e.ms, reason: e.reason };
+      return {
+        what: "batch-sealed",
+        batch: e.batch,
+        rawBytes: e.rawBytes,
+        ms: e.ms,
+        reason: e.reason,
+      };
     case "confirmed":
       return { what: "batch-confirmed", batch: e.batch, ms: e.ms };
     case "adopted":

@@ -33,7 +33,8 @@ export function judgeOf(o: JudgeOptions): Judge {
     objection: async ({ description: d }, plan, signal) => {
       const foreign = foreignTo(o, d);
       if (foreign !== null) return foreign;
-      if (plan !== null && plan.end === d.end && markOf(plan.content) === markOf(d.content)) return null;
+      if (plan !== null && plan.end === d.end && markOf(plan.content) === markOf(d.content))
+        return null;
       return comparedWithKafka(o, d, signal);
     },
   };
@@ -58,7 +59,8 @@ async function comparedWithKafka(
     return d.content.digest === digest ? null : "its content differs from what Kafka has";
   }
   const seed = o.seeds.find((s) => s.keyId === d.seal.keyId);
-  if (seed === undefined) return `it was sealed with key ${d.seal.keyId}, which the seed file has not`;
+  if (seed === undefined)
+    return `it was sealed with key ${d.seal.keyId}, which the seed file has not`;
   const expected = contentCheck(seed.secret, d.batchId, digest);
   return d.contentCheck === expected ? null : "its content differs from what Kafka has";
 }
@@ -96,4 +98,3 @@ const plainRecipe = (d: Description): SealRecipe => ({
   revision: d.revision,
   withRecordsDigest: false,
 });
-

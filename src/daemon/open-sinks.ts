@@ -40,7 +40,11 @@ export async function openSinks(
       signal,
     );
     const { clock, random, onEvent, onHealth } = ports;
-    const decorated = decorate(plain, { name: s.name, ...s.limits }, { clock, random, onEvent, onHealth });
+    const decorated = decorate(
+      plain,
+      { name: s.name, ...s.limits },
+      { clock, random, onEvent, onHealth },
+    );
     opened.push({ ...decorated, kind: s.kind });
   }
   const primary = opened.findIndex((o) => o.sink.capabilities.createOnly === "atomic");

@@ -71,7 +71,10 @@ export class Partitions implements Demand {
       onWant: wakeFetcher,
     });
     const build: TaskPorts["build"] = (request, signal) => feed.build(request, signal);
-    const task: PartitionTask = new PartitionTask({ ...this.#o.portsOf(scope), scope, build }, lease);
+    const task: PartitionTask = new PartitionTask(
+      { ...this.#o.portsOf(scope), scope, build },
+      lease,
+    );
     this.#owned.set(keyOf(scope.topic, scope.partition), {
       scope,
       feed,

@@ -39,7 +39,11 @@ export function statusOf(s: StatusSources): StatusReport {
   };
 }
 
-function partitionOf(group: string, p: Partition, clock: Clock): StatusReport["partitions"][number] {
+function partitionOf(
+  group: string,
+  p: Partition,
+  clock: Clock,
+): StatusReport["partitions"][number] {
   const t = p.task.state;
   const committed = t.committed?.offset ?? null;
   const end = p.endOffset;

@@ -99,7 +99,10 @@ export class Fetcher {
     const request = fetchRecords({ wants: [want], maxWaitMs, maxBytes: want.maxBytes });
     const [found] = await this.#client.send(leader, request, signal);
     if (found === undefined) {
-      throw new ArchiverError("kafka-refused", `the fetch of ${want.topic}/${want.partition} came back empty`);
+      throw new ArchiverError(
+        "kafka-refused",
+        `the fetch of ${want.topic}/${want.partition} came back empty`,
+      );
     }
     if (found.error?.retriable === true) await this.#refresh(signal);
     return found;
@@ -219,7 +222,10 @@ export class Fetcher {
       this.wake();
     } catch (error) {
       if (signal.aborted) return;
-      this.#ports.log.warn({ error: String(error) }, "metadata could not be read; it is tried again");
+      this.#ports.log.warn(
+        { error: String(error) },
+        "metadata could not be read; it is tried again",
+      );
       await this.#pause(3, signal);
       this.wake();
     }

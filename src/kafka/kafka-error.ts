@@ -50,7 +50,13 @@ export class KafkaError extends ArchiverError {
   readonly kafkaCode: string;
   readonly retriable: boolean;
 
-  constructor(code: ErrorCode, kafkaCode: string, retriable: boolean, message: string, cause?: unknown) {
+  constructor(
+    code: ErrorCode,
+    kafkaCode: string,
+    retriable: boolean,
+    message: string,
+    cause?: unknown,
+  ) {
     super(code, message, { cause });
     this.name = "KafkaError";
     this.kafkaCode = kafkaCode;

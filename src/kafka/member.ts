@@ -182,7 +182,13 @@ export class GroupMember {
       const known = this.#group[m.instanceId ?? m.memberId] ?? [];
       const owned = m.instanceId === null && s.owned.length > 0 ? s.owned : known;
       const generation = m.instanceId === null ? s.generation : this.#generation;
-      return { memberId: m.memberId, instanceId: m.instanceId, topics: s.topics, owned, generation };
+      return {
+        memberId: m.memberId,
+        instanceId: m.instanceId,
+        topics: s.topics,
+        owned,
+        generation,
+      };
     });
     const made = assign(candidates, this.#o.partitions());
     const names = new Map(candidates.map((c) => [c.memberId, c.instanceId ?? c.memberId]));
@@ -252,7 +258,10 @@ export class GroupMember {
     if (operator && error.code === "usage") throw error;
     this.#lastError = text;
     this.#silence();
-    this.#log.warn({ group: this.#o.group, error: text }, "the group's coordinator does not answer");
+    this.#log.warn(
+      { group: this.#o.group, error: text },
+      "the group's coordinator does not answer",
+    );
     await this.#clock.sleep(RETRY_MS, signal).catch((reason: unknown) => {
       if (!signal.aborted) throw reason;
     });
@@ -262,7 +271,8 @@ export class GroupMember {
   #silence(): void {
     if (this.#owned.length === 0) return;
     const silentMs = this.#clock.now() - this.#heardAt;
-    if (silentMs >= this.#o.sessionTimeoutMs) this.#lose(`no answer for ${Math.round(silentMs)} ms`);
+    if (silentMs >= this.#o.sessionTimeoutMs)
+      this.#lose(`no answer for ${Math.round(silentMs)} ms`);
   }
 
   #lose(reason: string): void {

@@ -55,9 +55,13 @@ export class OffsetCommits {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       const { lease } = first;
       const batch: Waiting[] = [];
-      for (let i = 0; i < this.#waiting.length && batch.length < MAX_ENTRIES; ) {
+      for (let i = 0; i < this.#waiting.length && batch.length < MAX_ENTRIES;) {
         const w = this.#waiting[i];
-        if (w !== undefined && w.lease === lease && !batch.some((b) => sameTarget(b.entry, w.entry))) {
+        if (
+          w !== undefined &&
+          w.lease === lease &&
+          !batch.some((b) => sameTarget(b.entry, w.entry))
+        ) {
           batch.push(w);
           this.#waiting.splice(i, 1);
         } else i += 1;
@@ -123,7 +127,11 @@ export async function readCommittedOffsets(
   try {
     return await client.sendToCoordinator(group, offsetFetch(group, partitions), signal, "offsets");
   } catch (error) {
-    if (error instanceof Error && "kafkaCode" in error && WRONG_COORDINATOR.has(String(error.kafkaCode))) {
+    if (
+      error instanceof Error &&
+      "kafkaCode" in error &&
+      WRONG_COORDINATOR.has(String(error.kafkaCode))
+    ) {
       client.forgetCoordinator(group);
     }
     throw error;

@@ -86,4 +86,6 @@ const readPartitions = (r: Reader): TopicPartition[] =>
     .flat();
 
 const foreign = (member: string, text: string, cause?: unknown): ArchiverError =>
-  new ArchiverError("kafka-refused", `member ${member} of the group joined with ${text}`, { cause });
+  new ArchiverError("kafka-refused", `member ${member} of the group joined with ${text}`, {
+    cause,
+  });

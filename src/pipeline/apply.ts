@@ -1,6 +1,13 @@
 import { unreachable } from "../core/assert.ts";
 import type { Event } from "./effect.ts";
-import { type Committed, isConfirmed, type Slot, type Step, type Stop, type Task } from "./state.ts";
+import {
+  type Committed,
+  isConfirmed,
+  type Slot,
+  type Step,
+  type Stop,
+  type Task,
+} from "./state.ts";
 import { advance, restart, walkAt } from "./walk.ts";
 
 /**

@@ -131,7 +131,12 @@ export class Batches {
     const { description } = batch;
     this.#ports.emit({ what: "adopted", start: description.start, end: description.end });
     this.#hold(effect.slot, batch, planOf(description, 0, null), 0);
-    return { of: "take", slot: effect.slot, end: description.end, mark: markOf(description.content) };
+    return {
+      of: "take",
+      slot: effect.slot,
+      end: description.end,
+      mark: markOf(description.content),
+    };
   }
 
   /** The sealed bytes take over what the cut had reserved. */
@@ -139,7 +144,13 @@ export class Batches {
     const more = batch.bytes.length - reserved;
     if (more > 0) this.#ports.budget.force(more);
     else this.#ports.budget.release(-more);
-    this.#held.set(slot, { batch, plan, since: this.#ports.clock.now(), manifest: null, confirmed: false });
+    this.#held.set(slot, {
+      batch,
+      plan,
+      since: this.#ports.clock.now(),
+      manifest: null,
+      confirmed: false,
+    });
   }
 
   async #seal(

@@ -85,7 +85,10 @@ export async function take(
   const state = await named.sink.stat(key, "cheap", signal);
   if (state.is === "absent") throw vanished(named, { description: key });
   if (state.is === "damaged") {
-    throw new ArchiverError("primary-invalid", `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`);
+    throw new ArchiverError(
+      "primary-invalid",
+      `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`,
+    );
   }
   const description = state.is === "data" ? state.description : withoutLink(state.manifest);
   const bytes = new Uint8Array(description.seal.size);
@@ -120,7 +123,9 @@ export function sinkAt(ports: TaskPorts, sink: number): NamedSink {
   return named;
 }
 
-type Described = { readonly description: { readonly start: bigint } & Parameters<typeof batchId>[0] };
+type Described = {
+  readonly description: { readonly start: bigint } & Parameters<typeof batchId>[0];
+};
 
 const vanished = (named: NamedSink, batch: Described): ArchiverError =>
   new ArchiverError(
@@ -133,7 +138,11 @@ const alarm = (
   named: NamedSink,
   batch: Described,
   text: string,
-): Result => ({ of: "alarm", code, text: `sink ${named.name}, batch ${batchId(batch.description)}: ${text}` });
+): Result => ({
+  of: "alarm",
+  code,
+  text: `sink ${named.name}, batch ${batchId(batch.description)}: ${text}`,
+});
 
 function conflict(named: NamedSink, batch: SealedBatch, state: State): Result {
   const theirs =

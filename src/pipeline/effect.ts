@@ -23,7 +23,11 @@ export type Effect =
     }
   /** Read the batch's bytes and description from a sink and judge them (rule 3: valid or not). */
   | { readonly do: "take"; readonly slot: number; readonly sink: number; readonly start: bigint }
-  | { readonly do: "commit"; readonly value: Committed; readonly why: "start" | "plan" | "offset" | "tail" }
+  | {
+      readonly do: "commit";
+      readonly value: Committed;
+      readonly why: "start" | "plan" | "offset" | "tail";
+    }
   | { readonly do: "publish"; readonly slot: number; readonly sink: number }
   | { readonly do: "describe"; readonly slot: number; readonly sink: number };
 
@@ -45,7 +49,13 @@ export type Result =
   /** Data is in the sink: created now, or there and equal by evidence. */
   | { readonly of: "published"; readonly slot: number; readonly sink: number }
   /** The primary holds another batch under this start. */
-  | { readonly of: "differs"; readonly slot: number; readonly sink: number; readonly end: bigint; readonly mark: string }
+  | {
+      readonly of: "differs";
+      readonly slot: number;
+      readonly sink: number;
+      readonly end: bigint;
+      readonly mark: string;
+    }
   | { readonly of: "described"; readonly slot: number; readonly sink: number }
   /** A conflict or something invalid: the partition stops. */
   | { readonly of: "alarm"; readonly code: string; readonly text: string };

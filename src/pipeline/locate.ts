@@ -32,7 +32,10 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
     (p) => p.clusterId === clusterId && p.topicId === scope.topicId && p.branch === scope.branch,
   );
   if (!ours) {
-    ports.emit({ what: "metadata-ignored", reason: "plans of another cluster, topic id or branch" });
+    ports.emit({
+      what: "metadata-ignored",
+      reason: "plans of another cluster, topic id or branch",
+    });
     return none;
   }
   return {
@@ -44,7 +47,10 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
 /** Metadata for a commit: the plans, and the head of the chain so that a removed tail is noticed. */
 export function metadataOf(plans: readonly Plan[], head: bigint, links: Links): string {
   const link = links.at(head);
-  return encodePlans({ plans: [...plans], chain: link === undefined ? null : { offset: head, link } });
+  return encodePlans({
+    plans: [...plans],
+    chain: link === undefined ? null : { offset: head, link },
+  });
 }
 
 /** The run of whole batches in a sink: its first start and its end. */
@@ -67,7 +73,11 @@ export async function headOf(
   return { first, head: last.end };
 }
 
-async function firstManifest(ports: TaskPorts, named: NamedSink, signal: AbortSignal): Promise<bigint> {
+async function firstManifest(
+  ports: TaskPorts,
+  named: NamedSink,
+  signal: AbortSignal,
+): Promise<bigint> {
   for await (const listed of named.sink.list(ports.scope, 0n, signal)) {
     if (listed.manifest !== undefined) return listed.start;
   }

@@ -6,7 +6,11 @@ import type { PlanMark } from "./state.ts";
 export const markOf = (content: ContentMark): string =>
   "digest" in content ? content.digest : content.tag;
 
-export const planMark = (p: Plan): PlanMark => ({ start: p.start, end: p.end, mark: markOf(p.content) });
+export const planMark = (p: Plan): PlanMark => ({
+  start: p.start,
+  end: p.end,
+  mark: markOf(p.content),
+});
 
 /** The plan of a batch whose description is at hand: built here, or found in a sink (then without salt). */
 export const planOf = (d: Description, level: number, salt: string | null): Plan => ({

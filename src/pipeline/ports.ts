@@ -79,7 +79,13 @@ export interface TaskPorts {
 
 /** What a task tells the outside; metrics, logs and the status page derive from it. */
 export type TaskEvent =
-  | { readonly what: "sealed"; readonly batch: Description; readonly ms: number; readonly rawBytes: number; readonly reason: Cut["reason"] }
+  | {
+      readonly what: "sealed";
+      readonly batch: Description;
+      readonly ms: number;
+      readonly rawBytes: number;
+      readonly reason: Cut["reason"];
+    }
   | { readonly what: "confirmed"; readonly batch: Description; readonly ms: number }
   | {
       readonly what: "committed";

@@ -78,7 +78,8 @@ export class PartitionTask {
     this.#batches.keepOnly(after.slots);
     for (const slot of after.slots) {
       const was = before.slots.find((s) => s.id === slot.id);
-      if (isConfirmed(slot) && was !== undefined && !isConfirmed(was)) this.#batches.confirmed(slot.id);
+      if (isConfirmed(slot) && was !== undefined && !isConfirmed(was))
+        this.#batches.confirmed(slot.id);
     }
     this.#pump();
   }
@@ -177,8 +178,12 @@ export class PartitionTask {
           (look): Result => ({ of: "look", sink: effect.sink, at: effect.at, look }),
         );
       case "build":
-        return this.#batches.build(effect, this.#planFor(effect.exact), (end) =>
-          this.dispatch({ of: "cut", slot: effect.slot, end }), signal);
+        return this.#batches.build(
+          effect,
+          this.#planFor(effect.exact),
+          (end) => this.dispatch({ of: "cut", slot: effect.slot, end }),
+          signal,
+        );
       case "take":
         return this.#batches.take(effect, this.#planAt(effect.start), signal);
       case "commit":
@@ -216,12 +221,19 @@ export class PartitionTask {
     const { value, why } = effect;
     const { scope, offsets, failpoint } = this.#ports;
     assert(value.offset !== null, "a commit has an offset");
-    const fresh = value.plans.some((p) => this.#task.slots.some((s) => s.start === p.start && !s.planned));
+    const fresh = value.plans.some((p) =>
+      this.#task.slots.some((s) => s.start === p.start && !s.planned),
+    );
     const plans = value.plans.map((p) => this.#planOf(p));
     // The chain's head: the newest batch that every sink has when this commit is taken.
     const head = why === "offset" ? value.offset : this.#task.position;
     const metadata = metadataOf(plans, head, this.#links);
-    const entry = { topic: scope.topic, partition: scope.partition, offset: value.offset, metadata };
+    const entry = {
+      topic: scope.topic,
+      partition: scope.partition,
+      offset: value.offset,
+      metadata,
+    };
     if (fresh) failpoint("before-plan");
     if (why === "offset") failpoint("before-commit");
     for (;;) {
@@ -249,7 +261,10 @@ export class PartitionTask {
   #planOf(mark: PlanMark): Plan {
     const slot = this.#task.slots.find((s) => s.start === mark.start && s.mark === mark.mark);
     const plan = (slot && this.#batches.plan(slot.id)) ?? this.#planFor(mark);
-    assert(plan !== null, `${scopeText(this.#ports.scope)}: a plan to commit at ${mark.start} is known`);
+    assert(
+      plan !== null,
+      `${scopeText(this.#ports.scope)}: a plan to commit at ${mark.start} is known`,
+    );
     return plan;
   }
 

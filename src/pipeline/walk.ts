@@ -1,4 +1,12 @@
-import { begin, frontier, isConfirmed, type Head, type Look, type Slot, type Task } from "./state.ts";
+import {
+  begin,
+  frontier,
+  isConfirmed,
+  type Head,
+  type Look,
+  type Slot,
+  type Task,
+} from "./state.ts";
 
 /**
  * The transitions that need no event of their own: from locating to walking or running when
@@ -56,7 +64,9 @@ function located(t: Task): Task {
   // Nothing archived: the effect resolve-start says where the first batch begins.
   if (filled.length === 0) return t;
   const first = filled.map((h) => h.first).reduce((a, b) => (b < a ? b : a));
-  const lowest = heads.map((h) => (h === "empty" ? first : h.head)).reduce((a, b) => (b < a ? b : a));
+  const lowest = heads
+    .map((h) => (h === "empty" ? first : h.head))
+    .reduce((a, b) => (b < a ? b : a));
   const start = c !== null && c < lowest ? c : lowest;
   return walkAt({ ...t, archived: true }, start < first ? first : start);
 }
@@ -97,13 +107,25 @@ function afterLooks(t: Task): Task | null {
     steps: looks.map((l) => (source === 0 && whole(l) ? "whole" : "none")),
   };
   const looked = t.looks.map(() => null);
-  return { ...t, gone: null, nextId: t.nextId + 1, position: look.start, slots: [slot], looks: looked };
+  return {
+    ...t,
+    gone: null,
+    nextId: t.nextId + 1,
+    position: look.start,
+    slots: [slot],
+    looks: looked,
+  };
 }
 
 /** Nowhere: the plans, if they begin here; else a new cut (rule 7). */
 function nothingThere(t: Task): Task {
   if (t.gone !== null) {
-    return { ...t, phase: "stopped", slots: [], stop: { code: "offset-out-of-range", text: t.gone } };
+    return {
+      ...t,
+      phase: "stopped",
+      slots: [],
+      stop: { code: "offset-out-of-range", text: t.gone },
+    };
   }
   const planned = follow(t);
   if (planned.length > 0) {

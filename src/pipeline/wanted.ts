@@ -98,7 +98,8 @@ function plansFrom(t: Task, from: number): PlanMark[] {
 function nextCommit(t: Task): Effect | null {
   if (t.committed === null || t.phase === "locating") return null;
   const committed = t.committed.offset;
-  if (committed === null) return { do: "commit", value: { offset: t.position, plans: [] }, why: "start" };
+  if (committed === null)
+    return { do: "commit", value: { offset: t.position, plans: [] }, why: "start" };
   let confirmed = 0;
   while (confirmed < t.slots.length) {
     const slot = t.slots[confirmed];
@@ -115,11 +116,16 @@ function nextCommit(t: Task): Effect | null {
   if (unplanned) {
     const start = plans[0]?.start ?? t.position;
     // The committed offset never goes back: a tail of markers may lie between the head and it.
-    return { do: "commit", value: { offset: start > committed ? start : committed, plans }, why: "plan" };
+    return {
+      do: "commit",
+      value: { offset: start > committed ? start : committed, plans },
+      why: "plan",
+    };
   }
   // Markers only, from where everything archived ends, and no plan that such a commit would wipe.
   const { tail } = t;
-  const idle = t.archived && tail?.from === t.position && t.slots.every((s) => !s.ready && !s.planned);
+  const idle =
+    t.archived && tail?.from === t.position && t.slots.every((s) => !s.ready && !s.planned);
   if (idle && tail.to > committed) {
     return { do: "commit", value: { offset: tail.to, plans: [] }, why: "tail" };
   }

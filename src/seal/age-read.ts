@@ -90,7 +90,7 @@ async function readHeader(
     if (words[0] !== "->" || words.length < 2) throw invalid("a stanza line");
     let body = "";
     covered += line;
-    for (let full = true; full; ) {
+    for (let full = true; full;) {
       const part = await reader.line();
       covered += part;
       body += part.slice(0, -1);
@@ -111,7 +111,8 @@ function x25519Stanza(words: readonly string[], body: string): Stanza {
 /** Canonical only: no padding, no other spelling of the same bytes. */
 function unbase64(text: string): Buffer {
   const b = Buffer.from(text, "base64");
-  if (b.toString("base64").replace(/=+$/, "") !== text) throw invalid("base64 that is not canonical");
+  if (b.toString("base64").replace(/=+$/, "") !== text)
+    throw invalid("base64 that is not canonical");
   return b;
 }
 

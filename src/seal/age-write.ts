@@ -29,12 +29,16 @@ function ageHeader(recipients: readonly string[], s: AgeSecrets): Buffer {
     const share = rawPublic(secret);
     const salt = Buffer.concat([share, peer]);
     const wrap = hkdf(shared(secret, publicKey(peer)), salt, "age-encryption.org/v1/X25519");
-    const cipher = createCipheriv("chacha20-poly1305", wrap, NO_NONCE, { authTagLength: TAG_BYTES });
+    const cipher = createCipheriv("chacha20-poly1305", wrap, NO_NONCE, {
+      authTagLength: TAG_BYTES,
+    });
     const body = Buffer.concat([cipher.update(s.fileKey), cipher.final(), cipher.getAuthTag()]);
     text += `-> X25519 ${base64(share)}\n${base64(body)}\n`;
   }
   text += "---";
-  const mac = createHmac("sha256", hkdf(s.fileKey, Buffer.alloc(0), "header")).update(text).digest();
+  const mac = createHmac("sha256", hkdf(s.fileKey, Buffer.alloc(0), "header"))
+    .update(text)
+    .digest();
   return Buffer.from(`${text} ${base64(mac)}\n`, "latin1");
 }
 

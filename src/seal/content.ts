@@ -66,9 +66,15 @@ function lines(cut: CutData): Made {
     try {
       const decoded = decodeRecords(batch.bytes);
       for (const record of decoded) out.add(recordLine(cut, record));
-      holes.push(...gaps(batch, decoded.map((r) => Number(r.offset - batch.header.baseOffset))));
+      holes.push(
+        ...gaps(
+          batch,
+          decoded.map((r) => Number(r.offset - batch.header.baseOffset)),
+        ),
+      );
     } catch (error) {
-      if (!(error instanceof ArchiverError) || error.code !== "undecodable-record-batch") throw error;
+      if (!(error instanceof ArchiverError) || error.code !== "undecodable-record-batch")
+        throw error;
       const { baseOffset: from, nextOffset: to, count } = batch.header;
       const bytes = Uint8Array.from(batch.bytes);
       deadLetters.push({ from, to, records: count, reason: error.message, bytes });
@@ -148,7 +154,7 @@ class LineBuffer {
 
   add(line: string): void {
     const bytes = Buffer.from(line, "utf8");
-    for (let from = 0; from < bytes.length; ) {
+    for (let from = 0; from < bytes.length;) {
       const n = bytes.copy(this.#piece, this.#at, from);
       from += n;
       this.#at += n;

@@ -71,7 +71,10 @@ async function linesOf(path: string, what: string): Promise<string[]> {
     throw new ArchiverError("key-invalid", `${what} ${path}: ${messageOf(cause)}`, { cause });
   }
   if (bytes.length > MAX_KEY_FILE_BYTES) {
-    throw new ArchiverError("key-invalid", `${what} ${path}: ${bytes.length} bytes are no key file`);
+    throw new ArchiverError(
+      "key-invalid",
+      `${what} ${path}: ${bytes.length} bytes are no key file`,
+    );
   }
   return bytes
     .toString("utf8")

@@ -45,7 +45,10 @@ export function parseLine(text: string): ArchivedRecord {
     throw new ArchiverError("format-invalid", "a line that is no JSON", { cause });
   }
   const { timestampType } = line;
-  if (!Array.isArray(line.headers) || (timestampType !== "CreateTime" && timestampType !== "LogAppendTime")) {
+  if (
+    !Array.isArray(line.headers) ||
+    (timestampType !== "CreateTime" && timestampType !== "LogAppendTime")
+  ) {
     throw new ArchiverError("format-invalid", "a line that is no record");
   }
   return {
@@ -69,6 +72,7 @@ function integer(n: unknown): bigint {
 
 function bytesOf(plain: unknown, base64: unknown): Buffer | null {
   if (typeof plain === "string") return Buffer.from(plain, "utf8");
-  if (plain !== null) throw new ArchiverError("format-invalid", "a line with a field that is no text");
+  if (plain !== null)
+    throw new ArchiverError("format-invalid", "a line with a field that is no text");
   return typeof base64 === "string" ? Buffer.from(base64, "base64") : null;
 }

@@ -72,7 +72,8 @@ export class SealPool implements CutSealer {
 
   seal(cut: Cut, recipe: SealRecipe, signal: AbortSignal): Promise<SealedFile> {
     signal.throwIfAborted();
-    if (this.#closed) return Promise.reject(new ArchiverError("interrupted", "sealing has stopped"));
+    if (this.#closed)
+      return Promise.reject(new ArchiverError("interrupted", "sealing has stopped"));
     const { release: _release, ...data } = cut;
     return new Promise((resolve, reject) => {
       const into = this.#buffer(data.payload.length);

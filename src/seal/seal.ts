@@ -39,7 +39,10 @@ export function seal(
   const id = batchId(key);
   const made =
     recipe.encryption === null
-      ? { bytes: concat(payload.pieces, room), mark: { algorithm: "blake3" as const, digest: content.digest } }
+      ? {
+          bytes: concat(payload.pieces, room),
+          mark: { algorithm: "blake3" as const, digest: content.digest },
+        }
       : encrypt(content, payload, recipe.encryption, { id, seeds, room });
   const { bytes, mark } = made;
   const sealInfo = sealInfoOf(key, recipe, content, bytes);
@@ -77,7 +80,10 @@ function encrypt(
   const { recipients, keyId, salt } = encryption;
   const seed = seeds.find((s) => s.keyId === keyId);
   if (seed === undefined) {
-    throw new ArchiverError("key-invalid", `the seed file has no key ${keyId}, which batch ${id} needs`);
+    throw new ArchiverError(
+      "key-invalid",
+      `the seed file has no key ${keyId}, which batch ${id} needs`,
+    );
   }
   const hash = payload.follows === "content" ? content.digest : hashOf(payload.pieces);
   const secrets = deriveSecrets({

@@ -33,7 +33,9 @@ export async function* openContent(
   const limit = Math.min(d.seal.contentSize, options.maxContentBytes ?? 2 ** 31);
   const sealed = checkSealed(d, stream);
   const opened =
-    d.seal.encryption === "age" ? await openAge(sealed, identitiesFor(d, options)) : { plain: sealed };
+    d.seal.encryption === "age"
+      ? await openAge(sealed, identitiesFor(d, options))
+      : { plain: sealed };
   const hasher = new Blake3Hasher();
   let size = 0;
   for (const piece of decompressed(d, Buffer.concat(await all(opened.plain)), limit)) {
@@ -62,14 +64,17 @@ export async function* readRecords(
   if (d.format === "segment") {
     for (const batch of segmentBatches(bytes)) {
       if (!verifyCrc(batch.bytes)) {
-        throw invalid(d, `the record batch at offset ${batch.header.baseOffset} has a wrong CRC32C`);
+        throw invalid(
+          d,
+          `the record batch at offset ${batch.header.baseOffset} has a wrong CRC32C`,
+        );
       }
       yield decodeRecords(batch.bytes);
     }
     return;
   }
   let records: ArchivedRecord[] = [];
-  for (let from = 0; from < bytes.length; ) {
+  for (let from = 0; from < bytes.length;) {
     const end = bytes.indexOf(10, from);
     if (end < 0) throw invalid(d, "its last line has no end");
     records.push(parseLine(bytes.toString("utf8", from, end)));
@@ -95,7 +100,8 @@ async function* checkSealed(
     yield piece;
   }
   if (size !== d.seal.size) throw invalid(d, `${size} bytes, the description says ${d.seal.size}`);
-  if (hasher.digest("hex") !== d.seal.digest) throw invalid(d, "its digest is not the description's");
+  if (hasher.digest("hex") !== d.seal.digest)
+    throw invalid(d, "its digest is not the description's");
 }
 
 function identitiesFor(d: Description, { identities }: OpenOptions): readonly Uint8Array[] {

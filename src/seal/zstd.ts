@@ -93,7 +93,9 @@ export function* unframed(file: Uint8Array, maxBytes: number): Generator<Uint8Ar
     yield content;
   }
   if (!bytes.subarray(at).equals(seekTable(seen))) {
-    throw invalid(`at byte ${at} of ${bytes.length}: not the table of the ${seen.length} frames before it`);
+    throw invalid(
+      `at byte ${at} of ${bytes.length}: not the table of the ${seen.length} frames before it`,
+    );
   }
 }
 

@@ -1,5 +1,13 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -42,7 +50,12 @@ const show = (rows: readonly Row[]): void => {
   }
 };
 
-async function archiver(bootstrap: string, topic: string, encrypted: boolean, name: string): Promise<Row> {
+async function archiver(
+  bootstrap: string,
+  topic: string,
+  encrypted: boolean,
+  name: string,
+): Promise<Row> {
   const home = join(dir, `${topic}-${encrypted}`);
   mkdirSync(home, { recursive: true });
   // The group's name is the topic's, so that progress can be asked; one topic copy a run.
@@ -58,10 +71,13 @@ async function archiver(bootstrap: string, topic: string, encrypted: boolean, na
   );
   const log = openSync(join(home, "log"), "w");
   const began = performance.now();
-  const child = spawn(process.execPath, [MAIN, "run", "--config", config], { stdio: ["ignore", log, log] });
+  const child = spawn(process.execPath, [MAIN, "run", "--config", config], {
+    stdio: ["ignore", log, log],
+  });
   closeSync(log);
   while ((await committedShare(bootstrap, topic)) < 1) {
-    if (child.exitCode !== null) throw new Error(`the daemon ended:\n${readFileSync(join(home, "log"), "utf8")}`);
+    if (child.exitCode !== null)
+      throw new Error(`the daemon ended:\n${readFileSync(join(home, "log"), "utf8")}`);
     await sleep(100);
   }
   const wallSeconds = (performance.now() - began) / 1000;
@@ -91,7 +107,9 @@ async function compressedByProducer(bootstrap: string, recipient: string): Promi
     const name = `bulk-archiver, lz4 kept${encrypted ? ", age" : ""}`;
     rows.push(await archiver(bootstrap, topic, encrypted, name));
     if (i > 0) {
-      rows.push(await pipes(bootstrap, topic, "-f '' > /dev/null", "kcat (librdkafka) alone, the floor"));
+      rows.push(
+        await pipes(bootstrap, topic, "-f '' > /dev/null", "kcat (librdkafka) alone, the floor"),
+      );
       rows.push(await pipes(bootstrap, topic, "| zstd -3 -q -f -o OUT", "kcat | zstd -3"));
       const age = `| zstd -3 -q | age -r ${recipient} -o OUT`;
       rows.push(await pipes(bootstrap, topic, age, "kcat | zstd -3 | age"));
@@ -117,9 +135,12 @@ async function fill(bootstrap: string, topic: string, codec: "none" | "lz4"): Pr
 
 const kafka = await KafkaServer.start({ heap: "1g" });
 try {
-  const keygen = spawn(process.execPath, [MAIN, "keygen", "--out", join(dir, "keys")], { stdio: "ignore" });
+  const keygen = spawn(process.execPath, [MAIN, "keygen", "--out", join(dir, "keys")], {
+    stdio: "ignore",
+  });
   await new Promise((resolve) => keygen.once("close", resolve));
-  const recipient = /age1[a-z0-9]+/.exec(readFileSync(join(dir, "keys/identity"), "utf8"))?.[0] ?? "";
+  const recipient =
+    /age1[a-z0-9]+/.exec(readFileSync(join(dir, "keys/identity"), "utf8"))?.[0] ?? "";
   if (o.only !== "b") await compressedByProducer(kafka.bootstrap, recipient);
   if (o.only !== "a") await plainByProducer(kafka.bootstrap);
 } finally {

@@ -22,7 +22,11 @@ export class Daemon {
     }));
   }
 
-  static start(config: string, logPath: string, env: Readonly<Record<string, string>> = {}): Daemon {
+  static start(
+    config: string,
+    logPath: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Daemon {
     const log = createWriteStream(logPath, { flags: "a" });
     const child = spawn(process.execPath, [MAIN, "run", "--config", config], {
       env: { ...process.env, ...env },

@@ -35,7 +35,11 @@ describe("a daemon that dies at a step of the protocol", () => {
   it("is killed once at every failpoint under live production, and nothing is lost or doubled", async () => {
     const live = await LiveTopic.create(bootstrap, `kill-steps-${process.pid}`, 3);
     const home = join(dir, "steps");
-    const config = writeConfig(home, "c.yaml", { bootstrap, group: live.topic, topics: [live.topic] });
+    const config = writeConfig(home, "c.yaml", {
+      bootstrap,
+      group: live.topic,
+      topics: [live.topic],
+    });
     const log = join(home, "daemon.log");
     live.begin(40, 25);
     const hits: Record<string, number> = {};
@@ -57,7 +61,11 @@ describe("a daemon that dies at a step of the protocol", () => {
   it("is frozen beyond the session time-out at every step, another goes on, and it wakes as a zombie", async () => {
     const live = await LiveTopic.create(bootstrap, `zombie-steps-${process.pid}`, 2);
     const home = join(dir, "zombies");
-    const config = writeConfig(home, "c.yaml", { bootstrap, group: live.topic, topics: [live.topic] });
+    const config = writeConfig(home, "c.yaml", {
+      bootstrap,
+      group: live.topic,
+      topics: [live.topic],
+    });
     live.begin(40, 25);
     const heir = Daemon.start(config, join(home, "heir.log"));
     const frozen: Daemon[] = [];
@@ -86,7 +94,11 @@ describe("daemons that are killed at random", () => {
   it("survives ten SIGKILLs, two daemons joining and leaving", async () => {
     const live = await LiveTopic.create(bootstrap, `kill-random-${process.pid}`, 4);
     const home = join(dir, "random");
-    const config = writeConfig(home, "c.yaml", { bootstrap, group: live.topic, topics: [live.topic] });
+    const config = writeConfig(home, "c.yaml", {
+      bootstrap,
+      group: live.topic,
+      topics: [live.topic],
+    });
     live.begin(60, 25);
     const running: Daemon[] = [];
     let kills = 0;

@@ -22,7 +22,10 @@ export class LiveTopic {
     const kafka = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions }],
+      waitForLeaders: true,
+    });
     const producer = kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     return new LiveTopic(topic, partitions, admin, producer);
@@ -80,7 +83,9 @@ export class LiveTopic {
       const dead = alive();
       if (dead !== null) throw new Error(dead);
       if (Date.now() > until) {
-        throw new Error(`not archived within ${ms} ms: ends ${ends.join()}, committed ${committed.join()}`);
+        throw new Error(
+          `not archived within ${ms} ms: ends ${ends.join()}, committed ${committed.join()}`,
+        );
       }
       await sleep(200);
     }
@@ -89,7 +94,12 @@ export class LiveTopic {
   #message(): { key: Buffer | null; value: Buffer | null; headers: Record<string, Buffer> } {
     const n = this.#sent++;
     const value = Buffer.from(
-      JSON.stringify({ n, at: n * 7, level: n % 5 === 0 ? "warn" : "info", text: "x".repeat(n % 300) }),
+      JSON.stringify({
+        n,
+        at: n * 7,
+        level: n % 5 === 0 ? "warn" : "info",
+        text: "x".repeat(n % 300),
+      }),
     );
     return {
       key: n % 11 === 0 ? null : Buffer.from(`key-${n % 97}`),
@@ -98,4 +108,3 @@ export class LiveTopic {
     };
   }
 }
-

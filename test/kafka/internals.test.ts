@@ -12,7 +12,9 @@ import {
 } from "../../src/kafka/client/internals.ts";
 
 /** What of kafkajs is no public interface of it: an update that changes it has to fail here first. */
-const packageJson = fileURLToPath(new URL("../../node_modules/kafkajs/package.json", import.meta.url));
+const packageJson = fileURLToPath(
+  new URL("../../node_modules/kafkajs/package.json", import.meta.url),
+);
 
 test("the installed version is the one whose insides were read", () => {
   const { version } = JSON.parse(readFileSync(packageJson, "utf8")) as { version: string };

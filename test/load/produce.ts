@@ -41,7 +41,7 @@ export async function produce(o: ProduceOptions): Promise<number> {
   const source = logEvents(o.seed, o.bytes);
   const perRequest = o.perRequest ?? 4_000;
   let bytes = 0;
-  for (let sent = 0; sent < o.records; ) {
+  for (let sent = 0; sent < o.records;) {
     const n = Math.min(perRequest, o.records - sent);
     const messages = Array.from({ length: n }, (_, i) => {
       const { key, value, headers } = source.next().value;

@@ -39,7 +39,13 @@ function cutOf(values: readonly string[], codec: "none" | "lz4" = "none"): Cut {
     timestampType: "CreateTime" as const,
     key: i % 3 === 0 ? null : Buffer.from(`k${i}`),
     value: i % 7 === 0 ? Buffer.from([255, i & 255]) : Buffer.from(v),
-    headers: i % 2 === 0 ? [] : [{ key: Buffer.from("h"), value: null }, { key: Buffer.from("h"), value: Buffer.alloc(0) }],
+    headers:
+      i % 2 === 0
+        ? []
+        : [
+            { key: Buffer.from("h"), value: null },
+            { key: Buffer.from("h"), value: Buffer.alloc(0) },
+          ],
   }));
   const bytes = encodeRecordBatch({ baseOffset: 0n, records, codec });
   const blocks: SharedArrayBuffer[] = [];
@@ -73,9 +79,15 @@ function cutOf(values: readonly string[], codec: "none" | "lz4" = "none"): Cut {
   };
 }
 
-const text = Array.from({ length: 4_000 }, (_, i) => `{"n":${i},"text":"${"lorem ipsum ".repeat(i % 90)}"}`);
+const text = Array.from(
+  { length: 4_000 },
+  (_, i) => `{"n":${i},"text":"${"lorem ipsum ".repeat(i % 90)}"}`,
+);
 const payloadOf = (c: Cut): Buffer =>
-  Buffer.concat(c.payload.blocks.map((b) => Buffer.from(b)), c.payload.length);
+  Buffer.concat(
+    c.payload.blocks.map((b) => Buffer.from(b)),
+    c.payload.length,
+  );
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
@@ -91,13 +103,19 @@ async function opened(f: SealedFile, bytes: Uint8Array = f.bytes): Promise<Buffe
 function foreign(f: SealedFile): Buffer {
   const path = join(dir, "file");
   writeFileSync(path, f.bytes);
-  const plain = execFileSync("age", ["-d", "-i", join(dir, "identity"), path], { maxBuffer: 1 << 28 });
+  const plain = execFileSync("age", ["-d", "-i", join(dir, "identity"), path], {
+    maxBuffer: 1 << 28,
+  });
   return execFileSync("zstd", ["-dc"], { input: plain, maxBuffer: 1 << 28 });
 }
 
 describe("a sealed file", () => {
   it("is opened by the age and zstd programs, compressed or stored", () => {
-    for (const [values, codec] of [[text, "none"], [text, "lz4"], [["x"], "none"]] as const) {
+    for (const [values, codec] of [
+      [text, "none"],
+      [text, "lz4"],
+      [["x"], "none"],
+    ] as const) {
       const cut = cutOf(values, codec);
       const file = seal(cut, recipe(), seeds);
       expect(foreign(file).equals(payloadOf(cut))).toBe(true);
@@ -123,7 +141,13 @@ describe("a sealed file", () => {
     const changed = seal(cutOf([...text.slice(1), "other"]), recipe(), seeds);
     const salted = seal(
       cutOf(text),
-      recipe({ encryption: { recipients: [recipient], keyId: seeds[0]?.keyId ?? "", salt: "11".repeat(16) } }),
+      recipe({
+        encryption: {
+          recipients: [recipient],
+          keyId: seeds[0]?.keyId ?? "",
+          salt: "11".repeat(16),
+        },
+      }),
       seeds,
     );
     for (const other of [changed, salted]) {
@@ -140,7 +164,11 @@ describe("a sealed file", () => {
     const inline = await inlineSealer(seeds).seal(cutOf(text), recipe(), signal);
     for (const j of jobs) expect(Buffer.compare(j.bytes, inline.bytes)).toBe(0);
     await expect(
-      pool.seal(cutOf(text), recipe({ encryption: { recipients: [recipient], keyId: "no", salt: "00" } }), signal),
+      pool.seal(
+        cutOf(text),
+        recipe({ encryption: { recipients: [recipient], keyId: "no", salt: "00" } }),
+        signal,
+      ),
     ).rejects.toMatchObject({ code: "key-invalid" });
     await pool.close();
   });
@@ -174,13 +202,16 @@ describe("a sealed file", () => {
       { numRuns: 60 },
     );
     await expect(opened(forged(whole.subarray(0, -1)))).rejects.toThrow("the description says");
-    await expect(opened(forged(Buffer.concat([whole, Buffer.from("x")])))).rejects.toThrow("more than");
+    await expect(opened(forged(Buffer.concat([whole, Buffer.from("x")])))).rejects.toThrow(
+      "more than",
+    );
   });
 
   it("names the recipients when no identity is given, and opens with none but the right one", async () => {
     const file = seal(cutOf(text.slice(0, 10)), recipe(), seeds);
     const read = async (keys: readonly Uint8Array[]): Promise<void> => {
-      for await (const p of openContent(file.description, one(file.bytes), { identities: keys })) void p;
+      for await (const p of openContent(file.description, one(file.bytes), { identities: keys }))
+        void p;
     };
     await expect(read([])).rejects.toThrow(recipient);
     const other = join(dir, "other");

@@ -14,7 +14,9 @@ export const cacheDir = (): string =>
   join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "bulk-archiver");
 
 /** The class path of Kafka's jars, downloaded once by Maven. Safe when two processes do it at once. */
-export async function kafkaClassPath(say: (text: string) => void = () => undefined): Promise<string> {
+export async function kafkaClassPath(
+  say: (text: string) => void = () => undefined,
+): Promise<string> {
   const lib = join(cacheDir(), `kafka-${KAFKA_VERSION}`);
   const done = join(lib, ".complete");
   const lock = `${lib}.lock`;

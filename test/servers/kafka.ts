@@ -148,7 +148,13 @@ export class KafkaServer {
 
   #launch(node: Node): void {
     const log = openSync(join(node.dir, "kafka.log"), "a");
-    const jvm = [`-Xmx${this.#heap}`, "-Xms128m", "-XX:TieredStopAtLevel=1", "-cp", this.#classPath];
+    const jvm = [
+      `-Xmx${this.#heap}`,
+      "-Xms128m",
+      "-XX:TieredStopAtLevel=1",
+      "-cp",
+      this.#classPath,
+    ];
     node.child = spawn("java", [...jvm, "kafka.Kafka", join(node.dir, "server.properties")], {
       stdio: ["ignore", log, log],
       detached: true,

@@ -23,10 +23,15 @@ export function importsOf(from: string, raw: string): Import[] {
   const found: Import[] = [];
   for (const [, type, clause = "", to = ""] of text.matchAll(STATEMENT)) {
     const inBraces = /\{([^}]*)\}/.exec(clause)?.[1] ?? "";
-    const listed = inBraces.split(",").map((n) => n.trim()).filter((n) => n !== "");
+    const listed = inBraces
+      .split(",")
+      .map((n) => n.trim())
+      .filter((n) => n !== "");
     const typesOnly =
       type !== undefined ||
-      (/^\{[^}]*\}$/.test(clause) && listed.length > 0 && listed.every((n) => n.startsWith("type ")));
+      (/^\{[^}]*\}$/.test(clause) &&
+        listed.length > 0 &&
+        listed.every((n) => n.startsWith("type ")));
     const names = listed.map((n) => n.replace(/^type\s+/, "").split(/\s+as\s+/)[0] ?? "");
     if (clause.includes("*")) names.push("*");
     found.push({ from, ...target(from, to), typesOnly, names });

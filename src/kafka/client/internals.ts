@@ -90,10 +90,7 @@ export const Encoder = require("kafkajs/src/protocol/encoder.js") as new () => {
 
 export const { LEVELS, createLogger } = require("kafkajs/src/loggers/index.js") as {
   LEVELS: typeof LogLevels;
-  createLogger: (o: {
-    level: number;
-    logCreator: () => (entry: LogEntry) => void;
-  }) => unknown;
+  createLogger: (o: { level: number; logCreator: () => (entry: LogEntry) => void }) => unknown;
 };
 
 export interface LogEntry {

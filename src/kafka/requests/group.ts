@@ -89,7 +89,9 @@ export const syncGroup = (
 });
 
 /** Heartbeat v3. Answers Kafka's error code, 0 when all is well. */
-export const heartbeat = (o: MemberRef & { readonly generation: number }): KafkaRequest<number> => ({
+export const heartbeat = (
+  o: MemberRef & { readonly generation: number },
+): KafkaRequest<number> => ({
   apiKey: 12,
   apiVersion: 3,
   apiName: "Heartbeat",

@@ -141,11 +141,12 @@ export const listOffsets = (
       .int32(-1)
       .int8(1)
       .array(byTopic(partitions), (w, [topic, items]) =>
-        w
-          .string(topic)
-          .array(items, (p, e) =>
-            p.int32(e.partition).int32(-1).int64(typeof spec === "bigint" ? spec : SPEC[spec]),
-          ),
+        w.string(topic).array(items, (p, e) =>
+          p
+            .int32(e.partition)
+            .int32(-1)
+            .int64(typeof spec === "bigint" ? spec : SPEC[spec]),
+        ),
       )
       .done(),
   decode: (b) => {
