@@ -1,4 +1,4 @@
-import { Compressor } from "zstd-napi";
+import type { CCtx, DCtx } from "zstd-napi/binding.js";
 import binding from "zstd-napi/binding.js";
 import { ArchiverError } from "../core/errors.ts";
 
@@ -16,11 +16,23 @@ const SKIPPABLE_HEADER_BYTES = 8;
 /** Frames of one file at most: far beyond any batch, and a bound for what a table may claim. */
 const MAX_FRAMES = 1 << 20;
 
+/** One for the thread, with room for one frame: both are megabytes that no collector knows of. */
+let compressor: { readonly context: CCtx; readonly scratch: Buffer } | undefined;
+
 /** Each piece (≤ 1 MiB) as one compressed frame with size and checksum, then the table. */
 export function compressed(pieces: Iterable<Uint8Array>, level: number): Uint8Array[] {
-  const compressor = new Compressor();
-  compressor.setParameters({ compressionLevel: level, checksumFlag: true, contentSizeFlag: true });
-  return framed(pieces, (piece) => [compressor.compress(piece)]);
+  compressor ??= {
+    context: new binding.CCtx(),
+    scratch: Buffer.allocUnsafe(binding.compressBound(FRAME_BYTES)),
+  };
+  const { context, scratch } = compressor;
+  context.setParameter(binding.CParameter.compressionLevel, level);
+  context.setParameter(binding.CParameter.checksumFlag, 1);
+  context.setParameter(binding.CParameter.contentSizeFlag, 1);
+  return framed(pieces, (piece) => {
+    const size = context.compress2(scratch, piece);
+    return [Uint8Array.prototype.slice.call(scratch, 0, size)];
+  });
 }
 
 /** Each piece as one frame of raw blocks: the bytes themselves between headers, nothing copied. */
@@ -99,6 +111,8 @@ export function* unframed(file: Uint8Array, maxBytes: number): Generator<Uint8Ar
   }
 }
 
+let decompressor: DCtx | undefined;
+
 function frameAt(rest: Buffer, roomBytes: number): { size: number; content: Uint8Array } {
   try {
     const size = binding.findFrameCompressedSize(rest);
@@ -108,7 +122,8 @@ function frameAt(rest: Buffer, roomBytes: number): { size: number; content: Uint
       throw invalid(`a frame that claims ${String(contentSize)} bytes of content`);
     }
     const content = Buffer.allocUnsafe(contentSize);
-    const got = new binding.DCtx().decompress(content, frame);
+    decompressor ??= new binding.DCtx();
+    const got = decompressor.decompress(content, frame);
     if (got !== contentSize) throw invalid(`a frame of ${got} bytes that claims ${contentSize}`);
     return { size, content };
   } catch (cause) {
