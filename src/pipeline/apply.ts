@@ -58,7 +58,8 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "tail":
       return onTail(t, e.offset);
     case "lost-batch":
-      return t.slots.some((s) => s.ready) ? t : restart(t);
+      // Not while a commit is unanswered: what would be read could be older than what it makes true.
+      return t.sent !== null || t.slots.some((s) => s.ready) ? t : restart(t);
     case "drain":
       return drain(t);
     default:

@@ -86,7 +86,10 @@ function flightMoves(m: Model, w: Worker, group: Group, accepted: boolean, say: 
     } else say("commit: accepted", sent, { ...group, committed: value }, back);
   }
   if (flight.accepted && group.pending === null) {
-    say("commit: answered", after(m.table, { ...w, flight: null }, { of: "commit", value }));
+    // Begun again meanwhile: the task no longer waits for this answer, the offset is read anyway.
+    const waits = w.task.sent !== null;
+    if (!waits) say("commit: answered to nobody", { ...w, flight: null });
+    else say("commit: answered", after(m.table, { ...w, flight: null }, { of: "commit", value }));
   }
 }
 

@@ -6,7 +6,6 @@ import {
   plan,
   read,
   empty,
-  head,
   look,
   whole,
   built,
@@ -167,8 +166,10 @@ test("tail: the next batch begins at the head, and its plan does not move the of
   expect(keys(t)).toEqual(["commit plan 14 [10,20)a"]);
 });
 
-test("lost-batch: located again when idle, ignored while something is at hand", () => {
+test("lost-batch: located again when idle, ignored while something is at hand or unanswered", () => {
   expect(apply(archived(), { of: "lost-batch" }).phase).toBe("locating");
+  const unanswered = sending(archived(), { offset: 14n, plans: [] });
+  expect(apply(unanswered, { of: "lost-batch" })).toBe(unanswered);
   const busy = planned();
   expect(apply(busy, { of: "lost-batch" })).toBe(busy);
 });

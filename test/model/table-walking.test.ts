@@ -14,7 +14,6 @@ import {
   put,
   keys,
   running,
-  planned,
 } from "./table-rows.ts";
 
 /** Rows of the table in docs/architecture-protocol.md, one test a row. */

@@ -70,9 +70,12 @@ export const VARIANTS: readonly Setting[] = [
   variant("m", "sink restored", { faults: { rebalance: 1, restore: 1 } }),
   variant("n", "sink restored, two in flight", { ...TWO, faults: { crash: 1, restore: 1 } }),
   variant("o", "sink restored while the daemon idles, noticed before the next batch", {
-    offsets: 3,
+    offsets: 4,
+    control: [1, 2],
+    produced: 0,
+    commits: "steps",
     idleRestore: true,
-    faults: { restore: 1, crash: 1 },
+    faults: { restore: 1, crash: 1, rebalance: 1 },
   }),
   variant("p", "two groups, one primary", { groups: 2, faults: { crash: 1 } }),
   variant("q", "a sink that only one worker knows", {
