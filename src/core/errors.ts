@@ -93,6 +93,11 @@ export const ERRORS = {
     1,
     "The committed metadata is not a plan of this product; it is ignored, the sinks decide.",
   ),
+  "archive-emptied": e(
+    "operator",
+    2,
+    "Is the file system mounted, the bucket the right one? To begin anew on purpose, reset the group's offset.",
+  ),
   "archive-foreign": e(
     "operator",
     2,

@@ -127,8 +127,11 @@ type Described = {
   readonly description: { readonly start: bigint } & Parameters<typeof batchId>[0];
 };
 
-const vanished = (named: NamedSink, batch: Described): ArchiverError =>
-  new ArchiverError(
+/** What was found in a sink is gone: raised for a later try, after another look. */
+export class VanishedError extends ArchiverError {}
+
+const vanished = (named: NamedSink, batch: Described): VanishedError =>
+  new VanishedError(
     "sink-transient",
     `sink ${named.name}: ${batchId(batch.description)} was there and is gone; it is looked for again`,
   );

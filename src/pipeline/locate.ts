@@ -1,8 +1,8 @@
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
-import { decodePlans, encodePlans } from "../core/plan-codec.ts";
+import { type ChainHead, decodePlans, encodePlans } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
-import { type BatchKey, batchId } from "../core/scope.ts";
+import { type BatchKey, batchId, type Scope, scopeText } from "../core/scope.ts";
 import type { State } from "../sdk/sink.ts";
 import type { Links } from "./links.ts";
 import { markOf, planMark } from "./marks.ts";
@@ -15,13 +15,14 @@ const END_OF_TIME = (1n << 63n) - 1n;
 export interface ReadBack {
   readonly committed: Committed;
   readonly plans: readonly Plan[];
+  readonly chain: ChainHead | null;
 }
 
 /** The committed offset with the plans that are ours; foreign or broken metadata holds none (rule 1). */
 export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Promise<ReadBack> {
   const { scope, clusterId } = ports;
   const stored = await ports.offsets.read(scope.topic, scope.partition, signal);
-  const none = { committed: { offset: stored.offset, plans: [] }, plans: [] };
+  const none = { committed: { offset: stored.offset, plans: [] }, plans: [], chain: null };
   if (stored.offset === null || stored.metadata === "") return none;
   const decoded = decodePlans(stored.metadata);
   if ("invalid" in decoded) {
@@ -36,12 +37,24 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
       what: "metadata-ignored",
       reason: "plans of another cluster, topic id or branch",
     });
-    return none;
+    return { ...none, chain: decoded.chain };
   }
   return {
     committed: { offset: stored.offset, plans: decoded.plans.map(planMark) },
     plans: decoded.plans,
+    chain: decoded.chain,
   };
+}
+
+/** Nothing is archived, and the group says otherwise: never taken for a new archive. */
+export function refuseEmptied(scope: Scope, chain: ChainHead | null): void {
+  if (chain === null) return;
+  throw new ArchiverError(
+    "archive-emptied",
+    `${scopeText(scope)}: the group committed batches up to offset ${chain.offset}, and no sink holds ` +
+      "any of this topic id: the sinks were emptied or are not mounted, or the topic was created " +
+      "anew; nothing was written",
+  );
 }
 
 /** Metadata for a commit: the plans, and the head of the chain so that a removed tail is noticed. */

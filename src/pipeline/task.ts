@@ -1,14 +1,15 @@
 import { assert } from "../core/assert.ts";
 import { ArchiverError, isTransient } from "../core/errors.ts";
+import type { ChainHead } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import { scopeText } from "../core/scope.ts";
 import type { Lease } from "../kafka/lease.ts";
 import { apply, sending } from "./apply.ts";
 import { Batches, type LastBatch } from "./batches.ts";
-import { describe, publish, sinkAt } from "./deliver-batch.ts";
+import { describe, publish, sinkAt, VanishedError } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
 import { Links } from "./links.ts";
-import { headOf, lookAt, metadataOf, readCommitted } from "./locate.ts";
+import { headOf, lookAt, metadataOf, readCommitted, refuseEmptied } from "./locate.ts";
 import type { TaskPorts } from "./ports.ts";
 import { begin, isConfirmed, type PlanMark, type Task } from "./state.ts";
 import { wanted } from "./wanted.ts";
@@ -28,6 +29,8 @@ export class PartitionTask {
   readonly #running = new Map<string, AbortController>();
   readonly #tries = new Map<string, number>();
   #plans: readonly Plan[] = [];
+  /** The head of the chain as it was committed: the sinks held a batch that ended there. */
+  #chain: ChainHead | null = null;
   #task: Task;
   #lease: Lease;
   #pumping = false;
@@ -87,7 +90,7 @@ export class PartitionTask {
   /** While idle: is the newest batch still whole in every sink (rule 7)? */
   async recheck(signal: AbortSignal): Promise<void> {
     const t = this.#task;
-    if (t.phase !== "running" || !t.archived || t.slots.some((s) => s.ready)) return;
+    if (t.phase !== "running" || !t.archived || t.slots.some((s) => s.ready || s.planned)) return;
     for (const named of this.#ports.sinks) {
       const head = await headOf(this.#ports, named, this.#links, signal);
       if (this.#task.position !== t.position) return;
@@ -127,22 +130,31 @@ export class PartitionTask {
     const controller = new AbortController();
     this.#running.set(key, controller);
     if (effect.do === "commit") this.#task = sending(this.#task, effect.value);
-    void this.#perform(effect, key, controller);
+    // The lease that counts is the one at this moment: a renewal may come before the effect begins.
+    void this.#perform(effect, key, controller, this.#lease);
   }
 
   /** Never rejects: every outcome becomes an event, and what cannot be one ends the partition loudly. */
-  async #perform(effect: Effect, key: string, controller: AbortController): Promise<void> {
+  async #perform(
+    effect: Effect,
+    key: string,
+    controller: AbortController,
+    lease: Lease,
+  ): Promise<void> {
     const { signal } = controller;
     let event: Event | null = null;
     try {
       // The table is asked again only after the current event was taken in whole.
       await Promise.resolve();
-      event = await this.#effect(effect, signal);
+      event = await this.#effect(effect, lease, signal);
       this.#tries.delete(key);
     } catch (error) {
       if (signal.aborted) event = null;
-      else if (isTransient(error)) await this.#pause(key, error, signal);
-      else event = failure(error);
+      else if (isTransient(error)) {
+        await this.#pause(key, error, signal);
+        // A batch that was found and is gone: what the sinks hold has to be looked at again.
+        if (effect.do === "take" && error instanceof VanishedError) event = { of: "lost-batch" };
+      } else event = failure(error);
     }
     // An effect that was aborted has no say any more; the same key may be under way again.
     if (this.#running.get(key) !== controller) return;
@@ -162,7 +174,7 @@ export class PartitionTask {
     });
   }
 
-  #effect(effect: Effect, signal: AbortSignal): Promise<Event | null> {
+  #effect(effect: Effect, lease: Lease, signal: AbortSignal): Promise<Event | null> {
     const ports = this.#ports;
     switch (effect.do) {
       case "read-committed":
@@ -187,7 +199,7 @@ export class PartitionTask {
       case "take":
         return this.#batches.take(effect, this.#planAt(effect.start), signal);
       case "commit":
-        return this.#commit(effect, signal);
+        return this.#commit(effect, lease, signal);
       case "publish":
         return publish(ports, effect.slot, effect.sink, this.#batches.batch(effect.slot), signal);
       case "describe":
@@ -201,13 +213,15 @@ export class PartitionTask {
   }
 
   async #read(round: number, signal: AbortSignal): Promise<Result> {
-    const { committed, plans } = await readCommitted(this.#ports, signal);
+    const { committed, plans, chain } = await readCommitted(this.#ports, signal);
     this.#plans = plans;
+    this.#chain = chain;
     return { of: "read-committed", round, committed };
   }
 
   async #resolveStart(committed: bigint | null, signal: AbortSignal): Promise<Result> {
-    const { log } = this.#ports;
+    const { log, scope } = this.#ports;
+    refuseEmptied(scope, this.#chain);
     const offset = committed ?? (await log.startOffset(signal));
     return { of: "resolve-start", offset: await log.align(offset, signal) };
   }
@@ -215,9 +229,9 @@ export class PartitionTask {
   /** Sends one value under one lease until the coordinator answers; never under another lease. */
   async #commit(
     effect: Extract<Effect, { do: "commit" }>,
+    lease: Lease,
     signal: AbortSignal,
   ): Promise<Event | null> {
-    const lease = this.#lease;
     const { value, why } = effect;
     const { scope, offsets, failpoint } = this.#ports;
     assert(value.offset !== null, "a commit has an offset");
