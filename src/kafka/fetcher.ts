@@ -1,14 +1,10 @@
 import { ArchiverError } from "../core/errors.ts";
-import type { Clock, Random } from "../core/ports.ts";
 import type { KafkaClient } from "./client/kafka-client.ts";
-import type { Log } from "./client/options.ts";
-import { fetchRecords, type FetchedPartition, type FetchWant } from "./requests/fetch.ts";
-import {
-  type FoundOffset,
-  listOffsets,
-  type OffsetSpec,
-  type TopicPartition,
-} from "./requests/offsets.ts";
+import { backoffMs, FetchPauses } from "./fetch-pauses.ts";
+import type { KafkaError } from "./kafka-error.ts";
+import { type LeaderPorts, Leaders } from "./leaders.ts";
+import type { FetchedPartition, FetchWant } from "./requests/fetch.ts";
+import type { FoundOffset, OffsetSpec, TopicPartition } from "./requests/offsets.ts";
 import type { TopicCatalogue } from "./topics.ts";
 
 export type { FetchedPartition, FetchWant };
@@ -31,12 +27,7 @@ export interface BrokerState {
   readonly lastError: string | null;
 }
 
-const BACKOFF_MS = { first: 100, most: 10_000 };
-/** Partitions of one ListOffsets request at most. */
-const MAX_ASKED = 2000;
-
 interface Loop {
-  running: boolean;
   tries: number;
   lastError: string | null;
   wake: (() => void) | null;
@@ -46,12 +37,13 @@ interface Loop {
 export class Fetcher {
   readonly #client: KafkaClient;
   readonly #catalogue: TopicCatalogue;
+  readonly #leaders: Leaders;
   readonly #demand: Demand;
   readonly #o: FetcherOptions;
-  readonly #ports: { readonly clock: Clock; readonly random: Random; readonly log: Log };
+  readonly #ports: LeaderPorts;
   readonly #loops = new Map<number, Loop>();
   readonly #stop = new AbortController();
-  #refreshing: Promise<void> | null = null;
+  readonly #pauses: FetchPauses;
   /** Which want comes first moves on, so that one answer's bound starves nobody. */
   #turn = 0;
 
@@ -60,13 +52,16 @@ export class Fetcher {
     catalogue: TopicCatalogue,
     demand: Demand,
     options: FetcherOptions,
-    ports: { readonly clock: Clock; readonly random: Random; readonly log: Log },
+    ports: LeaderPorts,
   ) {
     this.#client = client;
     this.#catalogue = catalogue;
     this.#demand = demand;
     this.#o = options;
     this.#ports = ports;
+    const { signal } = this.#stop;
+    this.#leaders = new Leaders(client, catalogue, ports, () => this.wake(), signal);
+    this.#pauses = new FetchPauses(ports.clock, ports.random);
   }
 
   /** Something new may be wanted: brokers without work look again. */
@@ -92,49 +87,27 @@ export class Fetcher {
     }));
   }
 
+  /** Partitions that Kafka refuses for now, and why. */
+  refusals(): ReturnType<FetchPauses["refusals"]> {
+    return this.#pauses.refusals();
+  }
+
   /** One fetch of one partition, beside the loops. */
-  async fetchOnce(want: FetchWant, signal: AbortSignal): Promise<FetchedPartition> {
-    const leader = await this.#leader(want, signal);
-    const { maxWaitMs } = this.#o;
-    const request = fetchRecords({ wants: [want], maxWaitMs, maxBytes: want.maxBytes });
-    const [found] = await this.#client.send(leader, request, signal);
-    if (found === undefined) {
-      throw new ArchiverError(
-        "kafka-refused",
-        `the fetch of ${want.topic}/${want.partition} came back empty`,
-      );
-    }
-    if (found.error?.retriable === true) await this.#refresh(signal);
-    return found;
+  fetchOnce(want: FetchWant, signal: AbortSignal): Promise<FetchedPartition> {
+    return this.#leaders.fetchOnce(want, this.#o.maxWaitMs, signal);
   }
 
   /** Offsets by leader, `latest` as read_committed sees it; partitions that cannot be asked are left out. */
-  async offsets(
+  offsets(
     partitions: readonly TopicPartition[],
     spec: OffsetSpec,
     signal: AbortSignal,
   ): Promise<FoundOffset[]> {
-    const byLeader = new Map<number, TopicPartition[]>();
-    for (const p of partitions) {
-      const leader = this.#catalogue.leader(p.topic, p.partition);
-      if (leader === undefined) continue;
-      const list = byLeader.get(leader);
-      if (list === undefined) byLeader.set(leader, [p]);
-      else list.push(p);
-    }
-    const found: FoundOffset[] = [];
-    for (const [leader, list] of byLeader) {
-      for (let i = 0; i < list.length; i += MAX_ASKED) {
-        const request = listOffsets(list.slice(i, i + MAX_ASKED), spec);
-        found.push(...(await this.#client.send(leader, request, signal)));
-      }
-    }
-    if (found.some((f) => f.error?.retriable === true)) await this.#refresh(signal);
-    return found.filter((f) => f.error === undefined);
+    return this.#leaders.offsets(partitions, spec, signal);
   }
 
   #begin(broker: number): void {
-    const loop: Loop = { running: true, tries: 0, lastError: null, wake: null };
+    const loop: Loop = { tries: 0, lastError: null, wake: null };
     this.#loops.set(broker, loop);
     void this.#run(broker, loop);
   }
@@ -143,12 +116,9 @@ export class Fetcher {
   async #run(broker: number, loop: Loop): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const wants = this.#wantsOf(broker);
+      const { wants, restMs } = this.#wantsOf(broker);
       if (wants.length === 0) {
-        await new Promise<void>((resolve) => {
-          loop.wake = resolve;
-        });
-        loop.wake = null;
+        await this.#idle(loop, restMs);
         continue;
       }
       try {
@@ -165,75 +135,63 @@ export class Fetcher {
     }
   }
 
-  #wantsOf(broker: number): FetchWant[] {
+  /** Until somebody wakes it, or the first of the paused partitions may be asked again. */
+  async #idle(loop: Loop, restMs: number | null): Promise<void> {
+    const awake = new AbortController();
+    loop.wake = () => awake.abort();
+    const over = new Promise<void>((resolve) => {
+      awake.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    const rested = restMs === null ? [] : [this.#ports.clock.sleep(restMs, awake.signal)];
+    await Promise.race([over, ...rested]).catch((reason: unknown) => {
+      if (!awake.signal.aborted) throw reason;
+    });
+    loop.wake = null;
+    awake.abort();
+  }
+
+  #wantsOf(broker: number): { wants: FetchWant[]; restMs: number | null } {
     const wants: FetchWant[] = [];
+    let restMs: number | null = null;
     let unled = false;
     for (const want of this.#demand.wants()) {
-      const leader = this.#catalogue.leader(want.topic, want.partition);
-      if (leader === broker) wants.push(want);
-      else if (leader === undefined) unled = true;
+      const leader = this.#catalogue.led(want.topic, want.partition)?.leader;
+      if (leader === undefined) unled = true;
+      if (leader !== broker) continue;
+      const rest = this.#pauses.restMs(want);
+      if (rest === 0) wants.push(want);
+      else restMs = Math.min(rest, restMs ?? rest);
     }
-    if (unled) void this.#refreshSoon();
+    if (unled) this.#leaders.refreshSoon();
     this.#turn += 1;
     const cut = wants.length === 0 ? 0 : this.#turn % wants.length;
-    return [...wants.slice(cut), ...wants.slice(0, cut)];
+    return { wants: [...wants.slice(cut), ...wants.slice(0, cut)], restMs };
   }
 
   async #fetch(broker: number, wants: readonly FetchWant[], signal: AbortSignal): Promise<void> {
     const { maxResponseBytes: maxBytes, maxWaitMs } = this.#o;
-    const request = fetchRecords({ wants, maxWaitMs, maxBytes });
-    const fetched = await this.#client.send(broker, request, signal);
-    let stale: string | null = null;
+    const fetched = await this.#leaders.fetch(
+      broker,
+      { wants, maxWaitMs, maxBytes },
+      signal,
+      "fetch",
+    );
     for (const f of fetched) {
-      if (f.error?.retriable === true) stale = f.error.message;
-      else this.#demand.deliver(f);
+      const first = this.#pauses.took(f);
+      if (f.error?.retriable !== true) this.#demand.deliver(f);
+      if (f.error !== undefined) this.#refused(f.error, first);
     }
-    if (stale === null) return;
-    await this.#refresh(signal);
-    throw new ArchiverError("kafka-refused", stale);
   }
 
-  async #leader(p: TopicPartition, signal: AbortSignal): Promise<number> {
-    const known = this.#catalogue.leader(p.topic, p.partition);
-    if (known !== undefined) return known;
-    await this.#refresh(signal);
-    const found = this.#catalogue.leader(p.topic, p.partition);
-    if (found !== undefined) return found;
-    throw new ArchiverError("kafka-unreachable", `${p.topic}/${p.partition} has no leader now`);
-  }
-
-  /** At most one refresh at a time; new brokers get their loops. */
-  #refresh(signal: AbortSignal): Promise<void> {
-    this.#refreshing ??= this.#catalogue
-      .refresh(signal)
-      .then(() => this.wake())
-      .finally(() => {
-        this.#refreshing = null;
-      });
-    return this.#refreshing;
-  }
-
-  async #refreshSoon(): Promise<void> {
-    const { signal } = this.#stop;
-    if (this.#refreshing !== null) return;
-    try {
-      await this.#refresh(signal);
-      await this.#pause(1, signal);
-      this.wake();
-    } catch (error) {
-      if (signal.aborted) return;
-      this.#ports.log.warn(
-        { error: String(error) },
-        "metadata could not be read; it is tried again",
-      );
-      await this.#pause(3, signal);
-      this.wake();
-    }
+  /** Kafka refused one partition; it is asked again later. */
+  #refused(error: KafkaError, first: boolean): void {
+    if (first)
+      this.#ports.log.warn({ error: error.message }, "a partition cannot be fetched for now");
+    if (error.retriable) this.#leaders.refreshSoon();
   }
 
   async #pause(tries: number, signal: AbortSignal): Promise<void> {
-    const most = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(tries, 16));
-    const ms = most * (0.5 + this.#ports.random.unit() / 2);
+    const ms = backoffMs(tries, this.#ports.random);
     await this.#ports.clock.sleep(ms, signal).catch((reason: unknown) => {
       if (!signal.aborted) throw reason;
     });

@@ -1,20 +1,13 @@
-import { ArchiverError } from "../core/errors.ts";
+import { ArchiverError, isTransient } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
-import { assign } from "./assignor.ts";
 import type { KafkaClient } from "./client/kafka-client.ts";
 import type { Log } from "./client/options.ts";
+import { distribute, isIncomplete } from "./distribution.ts";
 import { kafkaError } from "./kafka-error.ts";
 import type { Lease } from "./lease.ts";
-import { heartbeat, type Joined, joinGroup, leaveGroup, syncGroup } from "./requests/group.ts";
+import { heartbeat, joinGroup, leaveGroup, syncGroup } from "./requests/group.ts";
 import type { TopicPartition } from "./requests/offsets.ts";
-import {
-  decodeAssignment,
-  decodeSubscription,
-  encodeAssignment,
-  encodeSubscription,
-  type GroupPlan,
-  PROTOCOL,
-} from "./subscription.ts";
+import { decodeAssignment, encodeSubscription, type GroupPlan, PROTOCOL } from "./subscription.ts";
 
 export interface MemberListener {
   /** A new assignment, after every rebalance; partitions that stayed are in it again. */
@@ -46,6 +39,17 @@ export interface MemberState {
 
 type Code = string | null;
 const RETRY_MS = 500;
+const LEAVE_MS = 5_000;
+const HEARTBEAT_MS = 10_000;
+const JOIN_SLACK_MS = 5_000;
+
+const WRONG_COORDINATOR = new Set(["NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE"]);
+/** The same request is right again a moment later. */
+const PASSING = new Set([
+  ...WRONG_COORDINATOR,
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "UNKNOWN_SERVER_ERROR",
+]);
 
 /** One member of the consumer group: joins, keeps the membership alive, and says what it owns. */
 export class GroupMember {
@@ -58,9 +62,14 @@ export class GroupMember {
   #memberId = "";
   #generation = -1;
   #owned: readonly TopicPartition[] = [];
-  #group: GroupPlan = {};
+  #plan: GroupPlan = new Map();
   #rejoin = false;
+  /** Generation whose incomplete plan was objected to already. */
+  #objected = -1;
+  /** When the last request was sent that the coordinator answered well: its clock runs from there. */
   #heardAt = 0;
+  /** For how long the coordinator keeps us without another word. */
+  #patienceMs: number;
   #status: MemberState["status"] = "joining";
   #lastError: string | null = null;
 
@@ -75,6 +84,7 @@ export class GroupMember {
     this.#listener = listener;
     this.#clock = ports.clock;
     this.#log = ports.log;
+    this.#patienceMs = options.sessionTimeoutMs;
   }
 
   state(): MemberState {
@@ -90,21 +100,29 @@ export class GroupMember {
   /** Runs until stopped; rejects only with what an operator has to change. */
   async run(): Promise<void> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        this.#status = "joining";
-        const lease = await this.#join(signal);
-        if (lease === null) continue;
-        this.#status = "stable";
-        this.#lastError = null;
-        this.#listener.assigned(lease);
-        await this.#beat(signal);
-      } catch (error) {
-        if (signal.aborted) break;
-        await this.#failed(error, signal);
-      }
+    const watched = this.#watch(signal);
+    try {
+      while (!signal.aborted) await this.#turn(signal);
+    } finally {
+      this.#status = "stopped";
+      if (!signal.aborted) this.#stop.abort(new ArchiverError("interrupted", "the member ended"));
+      await watched;
     }
-    this.#status = "stopped";
+  }
+
+  /** Once through: join, say what is owned, and keep the membership until the group wants another turn. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    try {
+      this.#status = "joining";
+      const lease = await this.#join(signal);
+      if (lease === null) return;
+      this.#status = "stable";
+      this.#lastError = null;
+      this.#listener.assigned(lease);
+      await this.#beat(signal);
+    } catch (error) {
+      if (!signal.aborted) await this.#failed(error, signal);
+    }
   }
 
   /** A static member does not leave: its partitions wait for it. */
@@ -113,109 +131,103 @@ export class GroupMember {
     const memberId = this.#memberId;
     this.#stop.abort(new ArchiverError("interrupted", "the member was stopped"));
     if (instanceId !== null || memberId === "") return;
-    const timeout = AbortSignal.timeout(5_000);
-    const error = await this.#client.sendToCoordinator(
-      group,
-      leaveGroup({ group, memberId, instanceId }),
-      timeout,
-    );
-    if (error !== 0) this.#log.debug({ group, error }, "leaving the group was refused");
+    const request = leaveGroup({ group, memberId, instanceId });
+    const timeout = AbortSignal.timeout(LEAVE_MS);
+    try {
+      // Not over the group's connection: a JoinGroup that is held back there would come first.
+      const error = await this.#client.sendToCoordinator(group, request, timeout, "offsets");
+      if (error !== 0) this.#log.debug({ group, error }, "leaving the group was refused");
+    } catch (error) {
+      // A courtesy to the others, who otherwise wait for a session time-out.
+      this.#log.info({ group, error: String(error) }, "the group could not be left in order");
+    }
   }
 
   /** Null: the answer asks for another try. */
   async #join(signal: AbortSignal): Promise<Lease | null> {
     const { group, instanceId, sessionTimeoutMs, rebalanceTimeoutMs } = this.#o;
     this.#rejoin = false;
-    const memberId = this.#memberId;
-    const ref = { group, memberId, instanceId };
+    const ref = { group, memberId: this.#memberId, instanceId };
     const metadata = this.#subscription();
+    // While others are waited for, the coordinator keeps who has joined.
+    this.#patienceMs = Math.max(sessionTimeoutMs, rebalanceTimeoutMs) + JOIN_SLACK_MS;
     const joined = await this.#client.sendToCoordinator(
       group,
       joinGroup({ ...ref, sessionTimeoutMs, rebalanceTimeoutMs, protocol: PROTOCOL, metadata }),
       signal,
     );
-    if (codeOf(joined.error, "join") === "MEMBER_ID_REQUIRED") {
+    const code = codeOf(joined.error, "join");
+    if (code === "MEMBER_ID_REQUIRED") {
       this.#memberId = joined.memberId;
       return null;
     }
-    if (!(await this.#answered(codeOf(joined.error, "join"), signal))) return null;
+    if (!(await this.#answered(code, signal))) return null;
     this.#memberId = joined.memberId;
-    this.#heardAt = this.#clock.now();
-    const { generation } = joined;
-    const assignments = joined.leader === joined.memberId ? this.#assignments(joined) : [];
+    const { generation, memberId } = joined;
+    const before = { plan: this.#plan, generation: this.#generation };
+    const leads = joined.leader === memberId && joined.members.length > 0;
+    const assignments = leads ? distribute(joined, before, this.#o.partitions()) : [];
+    const sentAt = this.#clock.now();
     const request = syncGroup({
-      group,
-      instanceId,
-      memberId: joined.memberId,
-      generation,
-      assignments,
-      rebalanceTimeoutMs,
+      ...{ group, instanceId, memberId, generation, assignments, rebalanceTimeoutMs },
     });
     const synced = await this.#client.sendToCoordinator(group, request, signal);
     if (!(await this.#answered(codeOf(synced.error, "sync"), signal))) return null;
     const assignment = decodeAssignment(synced.assignment);
-    this.#heardAt = this.#clock.now();
+    this.#heardAt = sentAt;
+    this.#patienceMs = sessionTimeoutMs;
     this.#generation = generation;
     this.#owned = assignment.owned;
-    this.#group = assignment.group;
-    const partitions = assignment.owned;
-    return { group, memberId: joined.memberId, generation, instanceId, partitions };
+    this.#plan = assignment.group;
+    return { group, memberId, generation, instanceId, partitions: assignment.owned };
   }
 
-  /**
-   * A static member's subscription never changes by itself: if it did, its restart would look like a
-   * change and cost a rebalance. What it owned is in the group's plan, which every member keeps.
-   */
   #subscription(): Buffer {
-    const fixed = this.#o.instanceId !== null;
     return encodeSubscription({
       topics: [...this.#o.topics()].sort(),
-      owned: fixed ? [] : this.#owned,
-      generation: fixed ? -1 : this.#generation,
+      owned: this.#owned,
+      generation: this.#generation,
       about: this.#o.about,
     });
   }
 
-  #assignments(joined: Joined): { memberId: string; assignment: Uint8Array }[] {
-    const candidates = joined.members.map((m) => {
-      const s = decodeSubscription(m.metadata, m.memberId);
-      const known = this.#group[m.instanceId ?? m.memberId] ?? [];
-      const owned = m.instanceId === null && s.owned.length > 0 ? s.owned : known;
-      const generation = m.instanceId === null ? s.generation : this.#generation;
-      return {
-        memberId: m.memberId,
-        instanceId: m.instanceId,
-        topics: s.topics,
-        owned,
-        generation,
-      };
-    });
-    const made = assign(candidates, this.#o.partitions());
-    const names = new Map(candidates.map((c) => [c.memberId, c.instanceId ?? c.memberId]));
-    const group = Object.fromEntries([...made].map(([id, list]) => [names.get(id) ?? id, list]));
-    return [...made].map(([memberId, owned]) => ({
-      memberId,
-      assignment: encodeAssignment(owned, group),
-    }));
-  }
-
-  /** Heartbeats on their own rhythm until the group wants something else. */
+  /** Heartbeats on their own rhythm, until the group wants another turn. */
   async #beat(signal: AbortSignal): Promise<void> {
-    const { group, instanceId, heartbeatMs } = this.#o;
-    for (;;) {
+    const { group, instanceId, heartbeatMs, sessionTimeoutMs } = this.#o;
+    this.#objectOnce();
+    while (this.#owned.length > 0 || this.#clock.now() - this.#heardAt < sessionTimeoutMs) {
       await this.#clock.sleep(heartbeatMs, signal);
       if (this.#rejoin) return;
       const ref = { group, memberId: this.#memberId, instanceId, generation: this.#generation };
-      const answer = await this.#client.sendToCoordinator(group, heartbeat(ref), signal);
-      const code = codeOf(answer, "heartbeat");
-      if (code === "REBALANCE_IN_PROGRESS") {
-        this.#heardAt = this.#clock.now();
-        return;
+      const timeoutMs = Math.min(HEARTBEAT_MS, Math.max(1_000, sessionTimeoutMs / 3));
+      const sentAt = this.#clock.now();
+      try {
+        const request = heartbeat(ref, timeoutMs);
+        const code = codeOf(
+          await this.#client.sendToCoordinator(group, request, signal),
+          "heartbeat",
+        );
+        if (code === null || code === "REBALANCE_IN_PROGRESS") this.#heardAt = sentAt;
+        if (code === "REBALANCE_IN_PROGRESS") return;
+        if (code === null) this.#lastError = null;
+        else if (!(await this.#answered(code, signal)) && !PASSING.has(code)) return;
+      } catch (error) {
+        // A coordinator that moved or restarts still knows this generation: no reason to join anew.
+        if (signal.aborted || !isTransient(error)) throw error;
+        await this.#failed(error, signal);
       }
-      if (!(await this.#answered(code, signal))) return;
-      this.#heardAt = this.#clock.now();
-      this.#lastError = null;
     }
+  }
+
+  /**
+   * Partitions that came while the leader was away are in nobody's part, and if it is the same as before,
+   * no member's subscription tells so: whoever sees it joins again, once a generation.
+   */
+  #objectOnce(): void {
+    if (this.#objected === this.#generation) return;
+    if (!isIncomplete(this.#plan, this.#o.partitions())) return;
+    this.#objected = this.#generation;
+    this.#rejoin = true;
   }
 
   /** False: join again. What ends the membership is told to the listener first. */
@@ -235,19 +247,12 @@ export class GroupMember {
           `group ${this.#o.group}: another process joined with kafka.instanceId ${this.#o.instanceId}; ` +
             "each daemon needs an id of its own",
         );
-      case "NOT_COORDINATOR":
-      case "COORDINATOR_NOT_AVAILABLE":
-        this.#client.forgetCoordinator(this.#o.group);
-        break;
       case "REBALANCE_IN_PROGRESS":
         return false;
-      case "COORDINATOR_LOAD_IN_PROGRESS":
-      case "UNKNOWN_SERVER_ERROR":
-        break;
       default:
-        throw new ArchiverError("kafka-refused", `group ${this.#o.group}: Kafka answered ${code}`);
+        if (!PASSING.has(code)) throw kafkaRefusal(code, this.#o.group);
     }
-    this.#silence();
+    if (WRONG_COORDINATOR.has(code)) this.#client.forgetCoordinator(this.#o.group);
     await this.#clock.sleep(RETRY_MS, signal);
     return false;
   }
@@ -257,7 +262,6 @@ export class GroupMember {
     const operator = error instanceof ArchiverError && error.class === "operator";
     if (operator && error.code === "usage") throw error;
     this.#lastError = text;
-    this.#silence();
     this.#log.warn(
       { group: this.#o.group, error: text },
       "the group's coordinator does not answer",
@@ -268,11 +272,16 @@ export class GroupMember {
   }
 
   /** After a session without a word from the coordinator others may own our partitions. */
-  #silence(): void {
-    if (this.#owned.length === 0) return;
-    const silentMs = this.#clock.now() - this.#heardAt;
-    if (silentMs >= this.#o.sessionTimeoutMs)
-      this.#lose(`no answer for ${Math.round(silentMs)} ms`);
+  async #watch(signal: AbortSignal): Promise<void> {
+    const everyMs = Math.max(50, this.#o.heartbeatMs / 2);
+    while (!signal.aborted) {
+      await this.#clock.sleep(everyMs, signal).catch((reason: unknown) => {
+        if (!signal.aborted) throw reason;
+      });
+      const silentMs = Math.round(this.#clock.now() - this.#heardAt);
+      if (signal.aborted || this.#owned.length === 0 || silentMs < this.#patienceMs) continue;
+      this.#lose(`the coordinator did not answer for ${silentMs} ms`);
+    }
   }
 
   #lose(reason: string): void {
@@ -280,5 +289,10 @@ export class GroupMember {
     this.#listener.lost(reason);
   }
 }
+
+const kafkaRefusal = (code: string, group: string): ArchiverError => {
+  const kind = code === "GROUP_AUTHORIZATION_FAILED" ? "kafka-auth" : "kafka-refused";
+  return new ArchiverError(kind, `group ${group}: Kafka answered ${code}`);
+};
 
 const codeOf = (error: number, what: string): Code => kafkaError(error, what)?.kafkaCode ?? null;

@@ -14,8 +14,11 @@ import {
 const FENCED = new Set(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"]);
 const WRONG_COORDINATOR = new Set(["NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE"]);
 
-/** Partitions of one OffsetCommit at most; with full plans that is about 1 MB. */
-const MAX_ENTRIES = 256;
+/**
+ * Bytes of one OffsetCommit at most, about. The broker writes all of it as one record batch, and refuses
+ * the whole when that is larger than `max.message.bytes` of its offsets topic (1 MB by default).
+ */
+const MAX_COMMIT_BYTES = 512 << 10;
 
 interface Waiting {
   readonly lease: Lease;
@@ -54,21 +57,29 @@ export class OffsetCommits {
     await Promise.resolve();
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       const { lease } = first;
-      const batch: Waiting[] = [];
-      for (let i = 0; i < this.#waiting.length && batch.length < MAX_ENTRIES;) {
-        const w = this.#waiting[i];
-        if (
-          w !== undefined &&
-          w.lease === lease &&
-          !batch.some((b) => sameTarget(b.entry, w.entry))
-        ) {
-          batch.push(w);
-          this.#waiting.splice(i, 1);
-        } else i += 1;
-      }
-      await this.#send(lease, batch);
+      await this.#send(lease, this.#take(lease));
     }
     this.#running = false;
+  }
+
+  /** In order, one entry a partition: a second one of the same partition waits for the next request. */
+  #take(lease: Lease): Waiting[] {
+    const batch: Waiting[] = [];
+    const left: Waiting[] = [];
+    const seen = new Set<string>();
+    let bytes = 0;
+    for (const w of this.#waiting) {
+      const key = `${w.entry.topic}/${w.entry.partition}`;
+      const size = entryBytes(lease, w.entry);
+      const fits = batch.length === 0 || bytes + size <= MAX_COMMIT_BYTES;
+      if (w.lease === lease && !seen.has(key) && fits) {
+        batch.push(w);
+        bytes += size;
+      } else left.push(w);
+      seen.add(key);
+    }
+    this.#waiting.splice(0, this.#waiting.length, ...left);
+    return batch;
   }
 
   async #send(lease: Lease, batch: readonly Waiting[]): Promise<void> {
@@ -98,6 +109,10 @@ export class OffsetCommits {
     w.reject(error);
   }
 }
+
+/** Group and topic are in the key of each record; the rest of a record is below 64 bytes. */
+const entryBytes = (lease: Lease, e: CommitEntry): number =>
+  64 + lease.group.length + e.topic.length + e.metadata.length;
 
 const sameTarget = (a: TopicPartition, b: TopicPartition): boolean =>
   a.partition === b.partition && a.topic === b.topic;

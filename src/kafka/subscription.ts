@@ -1,10 +1,11 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { ArchiverError } from "../core/errors.ts";
 import type { TopicPartition } from "./requests/offsets.ts";
 import { byTopic } from "./requests/offsets.ts";
 import { Reader, Writer } from "./wire.ts";
 
 /** Our assignor's name in JoinGroup: members of another product cannot join the group by mistake. */
-export const PROTOCOL = "bulk-archiver-sticky-1";
+export const PROTOCOL = "bulk-archiver-sticky-2";
 
 export interface Subscription {
   readonly topics: readonly string[];
@@ -45,12 +46,37 @@ export function decodeSubscription(bytes: Buffer, member: string): Subscription 
 }
 
 /** What the leader decided for everyone, by instance id or member id: the next leader starts from it. */
-export type GroupPlan = Readonly<Record<string, readonly TopicPartition[]>>;
+export type GroupPlan = ReadonlyMap<string, readonly TopicPartition[]>;
 
-export const encodeAssignment = (owned: readonly TopicPartition[], group: GroupPlan): Buffer =>
-  partitions(new Writer().int16(VERSION), owned)
-    .bytes(Buffer.from(JSON.stringify(group), "utf8"))
-    .done();
+/**
+ * Every member carries the plan of all, and Kafka keeps a group's assignments in one record: so it is
+ * written by topic and compressed.
+ */
+export function encodePlan(plan: GroupPlan): Buffer {
+  const lists = [...plan].map(([member, owned]) => {
+    const topics = byTopic(owned).map(([t, list]) => [t, list.map((p) => p.partition)]);
+    return [member, Object.fromEntries(topics)];
+  });
+  return deflateRawSync(JSON.stringify(Object.fromEntries(lists)));
+}
+
+/** A plan larger than this is no plan. */
+const MAX_PLAN_BYTES = 64 << 20;
+
+function decodePlan(bytes: Buffer): GroupPlan {
+  if (bytes.length === 0) return new Map();
+  const text = inflateRawSync(bytes, { maxOutputLength: MAX_PLAN_BYTES }).toString("utf8");
+  const plan = JSON.parse(text) as Record<string, Record<string, number[]>>;
+  const owned = (topics: Record<string, number[]>): TopicPartition[] =>
+    Object.entries(topics).flatMap(([topic, list]) =>
+      list.map((partition) => ({ topic, partition })),
+    );
+  return new Map(Object.entries(plan).map(([member, topics]) => [member, owned(topics)]));
+}
+
+/** `plan` as `encodePlan` made it. */
+export const encodeAssignment = (owned: readonly TopicPartition[], plan: Buffer): Buffer =>
+  partitions(new Writer().int16(VERSION), owned).bytes(plan).done();
 
 export interface Assignment {
   readonly owned: readonly TopicPartition[];
@@ -59,14 +85,13 @@ export interface Assignment {
 
 export function decodeAssignment(bytes: Buffer): Assignment {
   // A member that joined without topics gets no bytes at all.
-  if (bytes.length === 0) return { owned: [], group: {} };
+  if (bytes.length === 0) return { owned: [], group: new Map() };
   const r = new Reader(bytes);
   r.int16();
   const owned = readPartitions(r);
   const user = r.bytes();
   try {
-    const group = user.length === 0 ? {} : (JSON.parse(user.toString("utf8")) as GroupPlan);
-    return { owned, group };
+    return { owned, group: decodePlan(user) };
   } catch (cause) {
     throw foreign("(leader)", "an assignment that is not ours", cause);
   }

@@ -1,6 +1,6 @@
 import { ArchiverError } from "../core/errors.ts";
 import type { KafkaClient } from "./client/kafka-client.ts";
-import type { TopicMetadata } from "./requests/metadata.ts";
+import type { PartitionMetadata, TopicMetadata } from "./requests/metadata.ts";
 
 /** Topics by name or by regular expression. */
 export type TopicSelector = string | { readonly regex: string };
@@ -11,6 +11,8 @@ export class TopicCatalogue {
   readonly #names: readonly string[];
   readonly #patterns: readonly RegExp[];
   #topics = new Map<string, TopicMetadata>();
+  /** Of the same topics: where each partition is, by number. */
+  #places = new Map<string, Map<number, PartitionMetadata>>();
   #clusterId = "_";
 
   constructor(client: KafkaClient, selectors: readonly TopicSelector[]) {
@@ -33,10 +35,23 @@ export class TopicCatalogue {
     return this.#topics.get(topic);
   }
 
-  /** Leader of a partition; undefined while it has none or is not known. */
-  leader(topic: string, partition: number): number | undefined {
-    const found = this.#topics.get(topic)?.partitions.find((p) => p.partition === partition);
-    return found === undefined || found.leader < 0 ? undefined : found.leader;
+  /** Undefined while the partition is not known or has no leader. */
+  led(topic: string, partition: number): PartitionMetadata | undefined {
+    const found = this.#places.get(topic)?.get(partition);
+    return found === undefined || found.leader < 0 ? undefined : found;
+  }
+
+  /**
+   * Looks where the known partitions are led now. What else changed (a new topic, more partitions, another
+   * topic id) stays for `refresh` to report, so that no change is lost on who only asked for leaders.
+   */
+  async refreshLeaders(signal: AbortSignal): Promise<void> {
+    const found = await this.#client.metadata([...this.#topics.keys()], signal);
+    for (const t of found.topics) {
+      const places = this.#places.get(t.topic);
+      if (places === undefined || this.#topics.get(t.topic)?.topicId !== t.topicId) continue;
+      for (const p of t.partitions) if (places.has(p.partition)) places.set(p.partition, p);
+    }
   }
 
   /**
@@ -61,12 +76,16 @@ export class TopicCatalogue {
       );
     }
     // A topic that is not shown for a moment (an election, a slow broker) keeps what was known of it.
-    for (const name of missing) {
+    const passing = found.topics.filter((t) => t.error?.retriable === true && exists(t));
+    for (const name of [...missing, ...passing.map((t) => t.topic)]) {
       const known = this.#topics.get(name);
-      if (known !== undefined) selected.set(name, known);
+      if (known !== undefined && !selected.has(name)) selected.set(name, known);
     }
     const changed = !sameShape(this.#topics, selected);
     this.#topics = selected;
+    this.#places = new Map(
+      [...selected].map(([name, t]) => [name, new Map(t.partitions.map((p) => [p.partition, p]))]),
+    );
     return changed;
   }
 
@@ -76,6 +95,10 @@ export class TopicCatalogue {
     return this.#patterns.some((p) => p.test(t.topic));
   }
 }
+
+/** It has an error, but it is there. */
+const exists = (t: TopicMetadata): boolean =>
+  t.error?.kafkaCode !== "UNKNOWN_TOPIC_OR_PARTITION" && t.error?.kafkaCode !== "UNKNOWN_TOPIC_ID";
 
 function sameShape(
   a: ReadonlyMap<string, TopicMetadata>,

@@ -67,9 +67,22 @@ export class Writer {
     return this.uvarint(b.length + 1).#add(b);
   }
 
+  compactArray<T>(items: readonly T[], write: (w: this, item: T) => void): this {
+    this.uvarint(items.length + 1);
+    for (const item of items) write(this, item);
+    return this;
+  }
+
   /** 16 zero bytes: no topic id. */
   noUuid(): this {
     return this.#add(Buffer.alloc(16));
+  }
+
+  /** A topic id as `TopicMetadata` writes it. */
+  uuid(base64url: string): this {
+    const b = Buffer.from(base64url, "base64url");
+    if (b.length !== 16) throw new ArchiverError("assertion-failed", `topic id "${base64url}"`);
+    return this.#add(b);
   }
 
   /** No tagged fields. */
@@ -153,16 +166,21 @@ export class Reader {
     return this.#items(this.uvarint() - 1, read);
   }
 
+  compactBytes(): Buffer {
+    const n = this.uvarint();
+    return n === 0 ? Buffer.alloc(0) : this.#slice(n - 1);
+  }
+
   uuid(): Buffer {
     return this.#slice(16);
   }
 
-  tags(): void {
+  /** Tagged fields by their number. */
+  tags(): ReadonlyMap<number, Buffer> {
+    const found = new Map<number, Buffer>();
     const n = this.uvarint();
-    for (let i = 0; i < n; i += 1) {
-      this.uvarint();
-      this.#slice(this.uvarint());
-    }
+    for (let i = 0; i < n; i += 1) found.set(this.uvarint(), this.#slice(this.uvarint()));
+    return found;
   }
 
   #items<T>(n: number, read: (r: this) => T): T[] {

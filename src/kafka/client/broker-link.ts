@@ -1,95 +1,173 @@
 import { ArchiverError } from "../../core/errors.ts";
-import { KafkaError } from "../kafka-error.ts";
 import type { KafkaRequest } from "../requests/request.ts";
+import { connectionError } from "./connection-error.ts";
 import {
   Broker,
+  Connection,
   createLogger,
   createSocketFactory,
   Encoder,
   LEVELS,
-  Pool,
   type RawBroker,
+  type RawConnection,
+  type RawPool,
 } from "./internals.ts";
 import type { KafkaOptions, Log, SaslOptions } from "./options.ts";
+import { within } from "./within.ts";
 
-/** Connections to one broker: authenticated when first used, opened again after a break. */
+interface Live {
+  readonly connection: RawConnection;
+  readonly broker: RawBroker;
+}
+
+/**
+ * One connection to one broker, authenticated when first used. After a break or a time-out it is thrown
+ * away whole, and the next request opens another: kafkajs' object, used again, still hears from its old
+ * socket, and a broker that went silent would keep every later request waiting behind the first.
+ */
 export class BrokerLink {
-  readonly host: string;
-  readonly port: number;
-  readonly #broker: RawBroker;
+  readonly where: string;
+  readonly #o: KafkaOptions;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #logger: unknown;
+  #live: Live | null = null;
+  #opening: Promise<Live> | null = null;
+  #closed = false;
 
   constructor(o: KafkaOptions, host: string, port: number, log: Log) {
-    this.host = host;
-    this.port = port;
-    const logger = kafkajsLogger(log);
-    const connectionPool = new Pool({
-      host,
-      port,
-      rack: o.rackId,
-      ssl: o.ssl === true ? {} : o.ssl,
-      sasl: o.sasl === undefined ? undefined : kafkajsSasl(o.sasl),
-      clientId: o.clientId,
-      socketFactory: createSocketFactory(),
-      connectionTimeout: o.connectionTimeoutMs ?? 10_000,
-      requestTimeout: o.requestTimeoutMs ?? 30_000,
-      enforceRequestTimeout: true,
-      maxInFlightRequests: null,
-      reauthenticationThreshold: 10_000,
-      logger,
-    });
-    this.#broker = new Broker({
-      connectionPool,
-      logger,
-      authenticationTimeout: 10_000,
-      allowAutoTopicCreation: false,
-    });
+    this.#o = o;
+    this.#host = host;
+    this.#port = port;
+    this.where = `${host}:${port}`;
+    this.#logger = kafkajsLogger(log);
   }
 
-  get where(): string {
-    return `${this.host}:${this.port}`;
-  }
-
-  /** Highest version of an API that the broker speaks; -1 when it does not know it. */
-  maxVersion(apiKey: number): number {
-    return this.#broker.versions?.[apiKey]?.maxVersion ?? -1;
-  }
-
-  async connect(): Promise<void> {
-    if (this.#broker.isConnected()) return;
-    try {
-      await this.#broker.connect();
-    } catch (error) {
-      await this.#broker.disconnect();
-      throw connectError(error, this.where);
-    }
+  /** Highest version of an API that the broker speaks; -1 when it does not know it. Opens the link. */
+  async maxVersion(apiKey: number, signal: AbortSignal): Promise<number> {
+    const { broker } = await this.#ready(signal);
+    return broker.versions?.[apiKey]?.maxVersion ?? -1;
   }
 
   /** @throws ArchiverError kafka-unreachable, kafka-auth; KafkaError for what the broker answered. */
-  async send<T>(request: KafkaRequest<T>, signal: AbortSignal): Promise<T> {
-    signal.throwIfAborted();
-    await this.connect();
+  async send<T>(
+    request: KafkaRequest<T>,
+    signal: AbortSignal,
+    atMostMs = Number.POSITIVE_INFINITY,
+  ): Promise<T> {
+    const live = await this.#ready(signal);
     const { apiKey, apiVersion, apiName, timeoutMs } = request;
-    const answer = this.#broker.connectionPool.send<T>({
+    const answer = live.connection.send<T>({
       request: { apiKey, apiVersion, apiName, encode: () => Promise.resolve(encoded(request)) },
       response: {
         decode: (payload) => Promise.resolve(request.decode(payload)),
         parse: (data) => Promise.resolve(data),
       },
-      ...(timeoutMs === undefined ? {} : { requestTimeout: timeoutMs }),
       logResponseError: false,
     });
+    const limitMs = Math.min(timeoutMs ?? this.#o.requestTimeoutMs ?? 30_000, atMostMs);
     try {
-      return await abortable(answer, signal);
+      return await within(answer, limitMs, apiName, signal);
     } catch (error) {
-      if (signal.aborted || error instanceof ArchiverError) throw error;
-      throw connectError(error, `${this.where} (${apiName})`);
+      if (signal.aborted) {
+        // A request that the broker holds back would hold back whatever follows it.
+        if (timeoutMs !== undefined) this.#discard(live, error);
+        throw error;
+      }
+      if (error instanceof ArchiverError) throw error;
+      this.#discard(live, error);
+      throw connectionError(error, `${this.where} (${apiName})`);
     }
   }
 
-  close(): Promise<void> {
-    return this.#broker.disconnect();
+  /** Requests under way are rejected, not waited for. */
+  close(): void {
+    this.#closed = true;
+    if (this.#live !== null) this.#discard(this.#live, closed());
+  }
+
+  async #ready(signal: AbortSignal): Promise<Live> {
+    signal.throwIfAborted();
+    if (this.#closed) throw closed();
+    if (this.#live?.connection.isConnected() === true) return this.#live;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = null;
+    });
+    // It has time-outs of its own; the signal only ends this caller's wait.
+    return within(this.#opening, Number.POSITIVE_INFINITY, "connect", signal);
+  }
+
+  async #open(): Promise<Live> {
+    const limitMs = this.#o.connectionTimeoutMs ?? 10_000;
+    const live = this.#make(limitMs);
+    const { connection, broker } = live;
+    let connected = false;
+    try {
+      await within(connection.connect(), limitMs, "connect");
+      connected = true;
+      await within(broker.connect(), limitMs, "authenticate");
+      if (this.#closed) throw closed();
+      this.#live = live;
+      return live;
+    } catch (error) {
+      this.#discard(live, error);
+      if (error instanceof ArchiverError) throw error;
+      throw connectionError(error, this.where, connected && broker.versions === null);
+    }
+  }
+
+  #make(connectionTimeout: number): Live {
+    const { ssl, sasl, clientId } = this.#o;
+    const connection = new Connection({
+      host: this.#host,
+      port: this.#port,
+      ssl: ssl === true ? {} : ssl,
+      sasl: sasl === undefined ? undefined : kafkajsSasl(sasl),
+      clientId,
+      socketFactory: createSocketFactory(),
+      connectionTimeout,
+      // Time-outs are ours, because a connection that had one is of no more use.
+      requestTimeout: connectionTimeout,
+      enforceRequestTimeout: false,
+      reauthenticationThreshold: 10_000,
+      logger: this.#logger,
+    });
+    const broker = new Broker({
+      connectionPool: poolOf(connection),
+      logger: this.#logger,
+      authenticationTimeout: connectionTimeout,
+      allowAutoTopicCreation: false,
+    });
+    return { connection, broker };
+  }
+
+  #discard(live: Live, error: unknown): void {
+    if (this.#live === live) this.#live = null;
+    live.connection.rejectRequests(error instanceof Error ? error : closed());
+    // Marks it as closed, so that a request which is just being written fails as well.
+    void live.connection.disconnect();
+    live.connection.socket?.destroy();
   }
 }
+
+const closed = (): ArchiverError =>
+  new ArchiverError("interrupted", "the connection to Kafka was closed");
+
+/** kafkajs' own pool opens a connection twice when two requests find it closed; this one has just one. */
+const poolOf = (c: RawConnection): RawPool => ({
+  host: c.host,
+  port: c.port,
+  sasl: c.sasl,
+  connectionTimeout: c.connectionTimeout,
+  // "No": so that the broker object asks for versions and authenticates, which it does once.
+  isConnected: () => false,
+  isAuthenticated: () => false,
+  getConnection: () => Promise.resolve(c),
+  setVersions: (versions) => c.setVersions(versions),
+  setSupportAuthenticationProtocol: (supported) => c.setSupportAuthenticationProtocol(supported),
+  send: (r) => c.send(r),
+  destroy: () => Promise.resolve(),
+});
 
 function encoded<T>(request: KafkaRequest<T>): unknown {
   const encoder = new Encoder();
@@ -97,30 +175,11 @@ function encoded<T>(request: KafkaRequest<T>): unknown {
   return encoder;
 }
 
-/** kafkajs cannot take a request back: its answer is dropped when it comes. */
-function abortable<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", abort, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
-}
-
-const AUTH = /SASL|[Aa]uthentication|certificate|SSL alert|ERR_TLS|unable to verify/;
-
-function connectError(error: unknown, where: string): ArchiverError {
-  const text = error instanceof Error ? error.message : String(error);
-  const name = error instanceof Error ? error.name : "";
-  if (name === "KafkaJSSASLAuthenticationError" || AUTH.test(text)) {
-    return new KafkaError("kafka-auth", name, false, `Kafka at ${where}: ${text}`, error);
-  }
-  return new KafkaError("kafka-unreachable", name, true, `Kafka at ${where}: ${text}`, error);
-}
-
+/** A copy: kafkajs writes into what it is given. */
 const kafkajsSasl = (s: SaslOptions): unknown =>
   s.mechanism === "oauthbearer"
     ? { mechanism: s.mechanism, oauthBearerProvider: async () => ({ value: await s.token() }) }
-    : s;
+    : { ...s };
 
 /** kafkajs' own words are for debugging: what matters is raised as an error by us. */
 function kafkajsLogger(log: Log): unknown {

@@ -30,33 +30,54 @@ export interface RawResponse<T> {
   parse(data: T): Promise<T>;
 }
 
-/** A connection pair to one broker: index 1 for Fetch, 0 for everything else. */
-export interface ConnectionPool {
+/** One connection. It is opened once in its life: see `BrokerLink`. */
+export interface RawConnection {
   readonly host: string;
   readonly port: number;
-  send<T>(r: {
-    request: RawRequest;
-    response: RawResponse<T>;
-    requestTimeout?: number;
-    logResponseError?: boolean;
-  }): Promise<T>;
+  readonly sasl: unknown;
+  readonly connectionTimeout: number;
+  readonly socket?: { destroy(): unknown };
+  connect(): Promise<unknown>;
   isConnected(): boolean;
+  isAuthenticated(): boolean;
+  setVersions(versions: unknown): void;
+  setSupportAuthenticationProtocol(supported: boolean): void;
+  send<T>(r: Exchange<T>): Promise<T>;
+  rejectRequests(error: Error): void;
+  /** Waits for requests under way: none are left after `rejectRequests`. Never rejects. */
+  disconnect(): Promise<unknown>;
+}
+
+export interface Exchange<T> {
+  readonly request: RawRequest;
+  readonly response: RawResponse<T>;
+  readonly logResponseError?: boolean;
+}
+
+/** What a `RawBroker` wants of its connections. */
+export interface RawPool {
+  readonly host: string;
+  readonly port: number;
+  readonly sasl: unknown;
+  readonly connectionTimeout: number;
+  isConnected(): boolean;
+  isAuthenticated(): boolean;
+  getConnection(): Promise<RawConnection>;
+  setVersions(versions: unknown): void;
+  setSupportAuthenticationProtocol(supported: boolean): void;
+  send<T>(r: Exchange<T>): Promise<T>;
   destroy(): Promise<void>;
 }
 
-/** Connects and authenticates a pool. */
+/** Asks what a broker speaks, and authenticates. */
 export interface RawBroker {
   readonly versions: Record<number, { minVersion: number; maxVersion: number }> | null;
-  readonly connectionPool: ConnectionPool;
   connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  isConnected(): boolean;
 }
 
-interface PoolOptions {
+interface ConnectionOptions {
   host: string;
   port: number;
-  rack?: string | undefined;
   ssl?: unknown;
   sasl?: unknown;
   clientId: string;
@@ -64,22 +85,20 @@ interface PoolOptions {
   connectionTimeout: number;
   requestTimeout: number;
   enforceRequestTimeout: boolean;
-  maxInFlightRequests?: number | null;
   reauthenticationThreshold: number;
   logger: unknown;
 }
 
 export const Broker = require("kafkajs/src/broker/index.js") as new (o: {
-  connectionPool: ConnectionPool;
+  connectionPool: RawPool;
   logger: unknown;
-  nodeId?: number;
   authenticationTimeout: number;
   allowAutoTopicCreation: boolean;
 }) => RawBroker;
 
-export const Pool = require("kafkajs/src/network/connectionPool.js") as new (
-  o: PoolOptions,
-) => ConnectionPool;
+export const Connection = require("kafkajs/src/network/connection.js") as new (
+  o: ConnectionOptions,
+) => RawConnection;
 
 export const createSocketFactory = require("kafkajs/src/network/socketFactory.js") as () => unknown;
 

@@ -6,25 +6,41 @@ import { BrokerLink } from "./broker-link.ts";
 import type { KafkaOptions, Log } from "./options.ts";
 
 const METADATA_KEY = 3;
+/** What any broker can answer is not waited for longer than this at one of them. */
+const ANY_BROKER_MS = 10_000;
 
 /**
  * What a connection is for. A broker answers one connection's requests in order, and holds JoinGroup
  * and Fetch back for long: neither may stand before a heartbeat or a commit.
  */
-export type Purpose = "data" | `group ${string}` | `offsets ${string}`;
+export type Purpose = "data" | "fetch" | "range" | `group ${string}` | `offsets ${string}`;
+
+/** A request, or one that depends on the highest version of an API that the broker speaks. */
+export type Sendable<T> =
+  | KafkaRequest<T>
+  | { readonly apiKey: number; choose(maxVersion: number): KafkaRequest<T> };
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** The cluster: which brokers there are, and a request to any of them. */
 export class KafkaClient {
   readonly #o: KafkaOptions;
   readonly #log: Log;
+  readonly #named: readonly Address[];
   readonly #links = new Map<string, BrokerLink>();
-  #brokers = new Map<number, { host: string; port: number }>();
+  #brokers = new Map<number, Address>();
   readonly #coordinators = new Map<string, number>();
+  /** The broker that answered last is asked first. */
+  #answered: string | null = null;
   #closed = false;
 
   private constructor(o: KafkaOptions, log: Log) {
     this.#o = o;
     this.#log = log;
+    this.#named = o.brokers.map(hostAndPort);
   }
 
   /** Connects to any of the brokers named; rejects when none answers. */
@@ -45,25 +61,26 @@ export class KafkaClient {
 
   /** Null: all topics. Learns the brokers on the way. */
   async metadata(topics: readonly string[] | null, signal: AbortSignal): Promise<Metadata> {
-    const link = await this.#anyLink(signal);
-    const v12 = link.maxVersion(METADATA_KEY) >= 12;
-    const found = await link.send(v12 ? metadataV12(topics) : metadataV8(topics), signal);
+    const choose = (version: number): KafkaRequest<Metadata> =>
+      version >= 12 ? metadataV12(topics) : metadataV8(topics);
+    const found = await this.#sendToAny({ apiKey: METADATA_KEY, choose }, signal);
     this.#brokers = new Map(found.brokers.map((b) => [b.nodeId, { host: b.host, port: b.port }]));
+    this.#prune();
     return found;
   }
 
-  send<T>(
+  async send<T>(
     nodeId: number,
-    request: KafkaRequest<T>,
+    request: Sendable<T>,
     signal: AbortSignal,
     purpose: Purpose = "data",
   ): Promise<T> {
     const at = this.#brokers.get(nodeId);
     if (at === undefined) {
       const text = `broker ${nodeId} is not in the cluster's metadata; it is looked up again`;
-      return Promise.reject(new ArchiverError("kafka-unreachable", text));
+      throw new ArchiverError("kafka-unreachable", text);
     }
-    return this.#link(at.host, at.port, purpose).send(request, signal);
+    return sendOver(this.#link(at, purpose), request, signal);
   }
 
   /** To the group's coordinator; `forgetCoordinator` after it said that it is not. */
@@ -75,20 +92,15 @@ export class KafkaClient {
   ): Promise<T> {
     let node = this.#coordinators.get(group);
     if (node === undefined) {
-      const link = await this.#anyLink(signal);
-      const found = await link.send(findCoordinator(group), signal);
-      if (!this.#brokers.has(found.nodeId)) {
-        this.#brokers.set(found.nodeId, { host: found.host, port: found.port });
-      }
-      node = found.nodeId;
+      const { nodeId, host, port } = await this.#sendToAny(findCoordinator(group), signal);
+      if (!this.#brokers.has(nodeId)) this.#brokers.set(nodeId, { host, port });
+      node = nodeId;
       this.#coordinators.set(group, node);
     }
     try {
       return await this.send(node, request, signal, `${what} ${group}`);
     } catch (error) {
-      if (error instanceof ArchiverError && error.code === "kafka-unreachable") {
-        this.#coordinators.delete(group);
-      }
+      if (isUnreachable(error)) this.#coordinators.delete(group);
       throw error;
     }
   }
@@ -97,14 +109,15 @@ export class KafkaClient {
     this.#coordinators.delete(group);
   }
 
-  async close(): Promise<void> {
+  /** Requests under way are rejected. */
+  close(): Promise<void> {
     this.#closed = true;
-    const links = [...this.#links.values()];
+    for (const link of this.#links.values()) link.close();
     this.#links.clear();
-    await Promise.all(links.map((link) => link.close()));
+    return Promise.resolve();
   }
 
-  #link(host: string, port: number, purpose: Purpose): BrokerLink {
+  #link({ host, port }: Address, purpose: Purpose): BrokerLink {
     if (this.#closed) throw new ArchiverError("interrupted", "the Kafka client was closed");
     const key = `${host}:${port} ${purpose}`;
     let link = this.#links.get(key);
@@ -115,35 +128,64 @@ export class KafkaClient {
     return link;
   }
 
-  /** A broker that answers: a known one, else one of those in the configuration. */
-  async #anyLink(signal: AbortSignal): Promise<BrokerLink> {
-    const known = [...this.#brokers.values()];
-    const named = this.#o.brokers.map(hostAndPort);
-    const failed: unknown[] = [];
-    for (const { host, port } of [...known, ...named]) {
-      signal.throwIfAborted();
-      const link = this.#link(host, port, "data");
+  /** Brokers that left the cluster keep no connections. */
+  #prune(): void {
+    const kept = new Set([...this.#brokers.values(), ...this.#named].map(addressOf));
+    for (const [key, link] of this.#links) {
+      if (kept.has(link.where)) continue;
+      link.close();
+      this.#links.delete(key);
+    }
+  }
+
+  /** The first broker that answers: known ones, then those in the configuration; each is asked once. */
+  async #sendToAny<T>(request: Sendable<T>, signal: AbortSignal): Promise<T> {
+    const all = new Map([...this.#brokers.values(), ...this.#named].map((a) => [addressOf(a), a]));
+    const first = this.#answered === null ? undefined : all.get(this.#answered);
+    const order = first === undefined ? all.values() : new Set([first, ...all.values()]);
+    const failed: ArchiverError[] = [];
+    for (const address of order) {
       try {
-        await link.connect();
-        return link;
+        const answer = await sendOver(this.#link(address, "data"), request, signal, ANY_BROKER_MS);
+        this.#answered = addressOf(address);
+        return answer;
       } catch (error) {
+        if (signal.aborted || !(isUnreachable(error) || isRefusal(error))) throw error;
         failed.push(error);
       }
     }
-    const auth = failed.find((e) => e instanceof ArchiverError && e.code === "kafka-auth");
-    if (auth !== undefined) throw auth as ArchiverError;
+    const auth = failed.find(isRefusal);
+    if (auth !== undefined) throw auth;
     const last = failed.at(-1);
-    const text = last instanceof Error ? last.message : "no broker is configured";
     throw new ArchiverError(
       "kafka-unreachable",
-      `no broker of ${this.#o.brokers.join(", ")} answers: ${text}`,
+      `no broker of ${this.#o.brokers.join(", ")} answers: ${last?.message ?? "none is configured"}`,
       { cause: last },
     );
   }
 }
 
+async function sendOver<T>(
+  link: BrokerLink,
+  request: Sendable<T>,
+  signal: AbortSignal,
+  atMostMs?: number,
+): Promise<T> {
+  if (!("choose" in request)) return link.send(request, signal, atMostMs);
+  const version = await link.maxVersion(request.apiKey, signal);
+  return link.send(request.choose(version), signal, atMostMs);
+}
+
+const addressOf = (a: Address): string => `${a.host}:${a.port}`;
+
+const isUnreachable = (error: unknown): error is ArchiverError =>
+  error instanceof ArchiverError && error.code === "kafka-unreachable";
+
+const isRefusal = (error: unknown): error is ArchiverError =>
+  error instanceof ArchiverError && error.code === "kafka-auth";
+
 /** `host:port`, also `[::1]:9092`. */
-function hostAndPort(broker: string): { host: string; port: number } {
+function hostAndPort(broker: string): Address {
   const colon = broker.lastIndexOf(":");
   const host = broker.slice(0, colon).replace(/^\[|\]$/g, "");
   const port = Number(broker.slice(colon + 1));

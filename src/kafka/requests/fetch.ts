@@ -1,4 +1,4 @@
-import { kafkaError, type KafkaError } from "../kafka-error.ts";
+import { kafkaError, KafkaError } from "../kafka-error.ts";
 import { Reader, Writer } from "../wire.ts";
 import { byTopic, type TopicPartition } from "./offsets.ts";
 import type { KafkaRequest } from "./request.ts";
@@ -6,6 +6,21 @@ import type { KafkaRequest } from "./request.ts";
 export interface FetchWant extends TopicPartition {
   readonly offset: bigint;
   readonly maxBytes: number;
+  /**
+   * Leader epoch of the record batch before `offset`. The broker then compares its log with it: where
+   * that epoch ended before `offset`, the log was cut short and the answer is the error `log-changed`.
+   */
+  readonly lastEpoch?: number;
+  /** Read from a follower where there is one. Only for single fetches. */
+  readonly avoidLeader?: boolean;
+}
+
+/** A want as the fetcher sends it. */
+export interface AddressedWant extends FetchWant {
+  /** `_` where the broker has none. */
+  readonly topicId: string;
+  /** As we know it: a broker that knows another refuses; -1 asks for no check. */
+  readonly leaderEpoch: number;
 }
 
 export interface FetchedPartition extends TopicPartition {
@@ -21,69 +36,176 @@ export interface FetchedPartition extends TopicPartition {
 }
 
 export interface FetchOptions {
-  readonly wants: readonly FetchWant[];
+  readonly wants: readonly AddressedWant[];
   readonly maxWaitMs: number;
   readonly maxBytes: number;
 }
 
-/** Fetch v11, without a session, read_committed: the broker sends whole batches and the aborted list. */
-export const fetchRecords = (o: FetchOptions): KafkaRequest<FetchedPartition[]> => ({
-  apiKey: 1,
-  apiVersion: 11,
-  apiName: "Fetch",
-  encode: () =>
-    new Writer()
-      .int32(-1)
-      .int32(o.maxWaitMs)
-      .int32(1)
-      .int32(o.maxBytes)
-      .int8(1)
-      .int32(0)
-      .int32(-1)
-      .array(byTopic(o.wants), (w, [topic, wants]) =>
-        w
-          .string(topic)
-          .array(wants, (p, want) =>
-            p.int32(want.partition).int32(-1).int64(want.offset).int64(-1n).int32(want.maxBytes),
-          ),
-      )
-      .int32(0)
-      .string("")
-      .done(),
-  decode: (b) => decodeFetch(b, o.wants),
+export const FETCH_KEY = 1;
+
+/**
+ * Fetch without a session, read_committed: the broker sends whole record batches and the aborted list.
+ * v13 where it can be, because it names topics by id: a topic that was deleted and created again then
+ * answers UNKNOWN_TOPIC_ID instead of its new records. v11 for brokers before 3.1 and topics without ids.
+ */
+export const fetchRecords = (
+  o: FetchOptions,
+  maxVersion: number,
+): KafkaRequest<FetchedPartition[]> => {
+  const byId = maxVersion >= 13 && o.wants.every((w) => w.topicId !== "_");
+  return {
+    apiKey: FETCH_KEY,
+    apiVersion: byId ? 13 : 11,
+    apiName: "Fetch",
+    encode: () => (byId ? encodeV13(o) : encodeV11(o)),
+    decode: (b) => (byId ? decodeV13(b, o.wants) : decodeV11(b, o.wants)),
+  };
+};
+
+const READ_COMMITTED = 1;
+const MIN_BYTES = 1;
+
+/** Replica -1: a consumer. Session 0 of epoch -1: none. */
+const head = (w: Writer, o: FetchOptions): Writer =>
+  w
+    .int32(-1)
+    .int32(o.maxWaitMs)
+    .int32(MIN_BYTES)
+    .int32(o.maxBytes)
+    .int8(READ_COMMITTED)
+    .int32(0)
+    .int32(-1);
+
+const encodeV11 = (o: FetchOptions): Buffer =>
+  head(new Writer(), o)
+    .array(byTopic(o.wants), (w, [topic, wants]) =>
+      w
+        .string(topic)
+        .array(wants, (p, want) =>
+          p
+            .int32(want.partition)
+            .int32(want.leaderEpoch)
+            .int64(want.offset)
+            .int64(-1n)
+            .int32(want.maxBytes),
+        ),
+    )
+    .int32(0)
+    .string("")
+    .done();
+
+const encodeV13 = (o: FetchOptions): Buffer =>
+  // Request header v2 ends with tagged fields, which kafkajs does not write: the first byte here.
+  head(new Writer().tags(), o)
+    .compactArray(byTopic(o.wants), (w, [, wants]) =>
+      w
+        .uuid(wants[0]?.topicId ?? "")
+        .compactArray(wants, (p, want) =>
+          p
+            .int32(want.partition)
+            .int32(want.leaderEpoch)
+            .int64(want.offset)
+            .int32(want.lastEpoch ?? -1)
+            .int64(-1n)
+            .int32(want.maxBytes)
+            .tags(),
+        )
+        .tags(),
+    )
+    .compactArray([], () => undefined)
+    .compactString("")
+    .tags()
+    .done();
+
+type Asked = ReadonlyMap<string, FetchWant>;
+
+const askedOf = (wants: readonly FetchWant[]): Asked =>
+  new Map(wants.map((w) => [`${w.topic}/${w.partition}`, w]));
+
+const abortedOf = (r: Reader): { producerId: bigint; firstOffset: bigint } => ({
+  producerId: r.int64(),
+  firstOffset: r.int64(),
 });
 
-function decodeFetch(b: Buffer, wants: readonly FetchWant[]): FetchedPartition[] {
-  const asked = new Map(wants.map((w) => [`${w.topic}/${w.partition}`, w.offset]));
+function decodeV11(b: Buffer, wants: readonly FetchWant[]): FetchedPartition[] {
+  const asked = askedOf(wants);
+  const r = started(new Reader(b));
+  return r
+    .array((t) => {
+      const topic = t.string();
+      return t.array((p) => {
+        const answer = offsetsOf(p, topic, asked);
+        const aborted = p.array(abortedOf);
+        p.int32();
+        return { ...answer, aborted, records: p.bytes() };
+      });
+    })
+    .flat();
+}
+
+function decodeV13(b: Buffer, wants: readonly AddressedWant[]): FetchedPartition[] {
+  const asked = askedOf(wants);
+  const names = new Map(wants.map((w) => [w.topicId, w.topic]));
   const r = new Reader(b);
+  r.tags();
+  return started(r)
+    .compactArray((t) => {
+      const id = t.uuid().toString("base64url");
+      const topic = names.get(id) ?? id;
+      const partitions = t.compactArray((p) => partitionV13(p, topic, asked));
+      t.tags();
+      return partitions;
+    })
+    .flat();
+}
+
+/** Past throttle time, error and session of the whole answer. */
+function started(r: Reader): Reader {
   r.int32();
   const error = kafkaError(r.int16(), "fetch");
   if (error !== undefined) throw error;
   r.int32();
-  return r
-    .array((t) => {
-      const topic = t.string();
-      return t.array((p): FetchedPartition => {
-        const partition = p.int32();
-        const code = p.int16();
-        const highWatermark = p.int64();
-        const lastStableOffset = p.int64();
-        const logStartOffset = p.int64();
-        const aborted = p.array((a) => ({ producerId: a.int64(), firstOffset: a.int64() }));
-        p.int32();
-        const offset = asked.get(`${topic}/${partition}`) ?? -1n;
-        return {
-          topic,
-          partition,
-          offset,
-          error: kafkaError(code, `fetch of ${topic}/${partition} at ${offset}`),
-          highWatermark,
-          lastStableOffset,
-          logStartOffset,
-          aborted,
-          records: p.bytes(),
-        };
-      });
-    })
-    .flat();
+  return r;
+}
+
+/** Tag 0 of a partition's answer (KIP-595): where the log and `lastEpoch` part. */
+const DIVERGING_EPOCH = 0;
+
+function partitionV13(p: Reader, topic: string, asked: Asked): FetchedPartition {
+  const answer = offsetsOf(p, topic, asked);
+  const aborted = p.compactArray((a) => {
+    const found = abortedOf(a);
+    a.tags();
+    return found;
+  });
+  p.int32();
+  const records = p.compactBytes();
+  const diverging = p.tags().get(DIVERGING_EPOCH);
+  if (diverging === undefined) return { ...answer, aborted, records };
+  const at = new Reader(diverging);
+  const [epoch, end] = [at.int32(), at.int64()];
+  const text =
+    `${topic}/${answer.partition}: the log has epoch ${epoch} up to offset ${end}, but what was read ` +
+    `before ${answer.offset} was of epoch ${asked.get(`${topic}/${answer.partition}`)?.lastEpoch}: it was cut short`;
+  const error = new KafkaError("log-changed", "DIVERGING_EPOCH", false, text);
+  return { ...answer, error: answer.error ?? error, aborted, records };
+}
+
+function offsetsOf(
+  p: Reader,
+  topic: string,
+  asked: Asked,
+): Omit<FetchedPartition, "aborted" | "records"> {
+  const partition = p.int32();
+  const code = p.int16();
+  const offset = asked.get(`${topic}/${partition}`)?.offset ?? -1n;
+  return {
+    topic,
+    partition,
+    offset,
+    error: kafkaError(code, `fetch of ${topic}/${partition} at ${offset}`),
+    highWatermark: p.int64(),
+    lastStableOffset: p.int64(),
+    logStartOffset: p.int64(),
+  };
 }

@@ -91,10 +91,12 @@ export const syncGroup = (
 /** Heartbeat v3. Answers Kafka's error code, 0 when all is well. */
 export const heartbeat = (
   o: MemberRef & { readonly generation: number },
+  timeoutMs: number,
 ): KafkaRequest<number> => ({
   apiKey: 12,
   apiVersion: 3,
   apiName: "Heartbeat",
+  timeoutMs,
   encode: () =>
     new Writer().string(o.group).int32(o.generation).string(o.memberId).string(o.instanceId).done(),
   decode: (b) => {

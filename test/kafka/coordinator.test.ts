@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Kafka, logLevel } from "kafkajs";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { KafkaServer } from "../servers/kafka.ts";
+import { settled, TestMember, type TestMemberOptions } from "./group-member.ts";
+import { createTopic, groupsAreReady, named, until } from "./live-kafka.ts";
+
+/** A group through the death and the silence of its coordinator: needs a broker of its own. */
+let server: KafkaServer;
+let bootstrap: string;
+let topic: string;
+const members: TestMember[] = [];
+
+const started = async (o: Partial<TestMemberOptions> & { group: string }): Promise<TestMember> => {
+  const member = await TestMember.start({ selectors: [topic], bootstrap, ...o });
+  members.push(member);
+  return member;
+};
+
+beforeAll(async () => {
+  server = await KafkaServer.start();
+  bootstrap = server.bootstrap;
+  topic = await createTopic(named("t"), 4, bootstrap);
+  await groupsAreReady(bootstrap);
+});
+afterEach(async () => {
+  for (const m of members.splice(0)) await m.stop();
+});
+afterAll(() => server.stop());
+
+test("a coordinator that restarts costs neither a rebalance nor a partition", async () => {
+  const group = named("g");
+  const o = { group, sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 30_000 };
+  const both = [await started(o), await started(o)];
+  const generation = await settled(both, 4);
+  const counts = both.map((m) => m.leases.length);
+  await server.restart(0);
+  const beating = (m: TestMember): boolean => m.member.state().lastError === null;
+  await until("both saw it", 20_000, () => both.every(beating));
+  await sleep(1_000);
+  expect(both.map((m) => m.leases.length)).toEqual(counts);
+  expect(both.map((m) => m.lease?.generation)).toEqual([generation, generation]);
+  expect(both.flatMap((m) => m.lost)).toEqual([]);
+  const admin = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const described = await admin.describeGroups([group]);
+  expect(described.groups[0]?.state).toBe("Stable");
+  await admin.disconnect();
+});
+
+test("a frozen coordinator: after a session time-out the partitions count as gone, and come back", async () => {
+  const group = named("g");
+  const member = await started({ group, sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 6_000 });
+  await settled([member], 4);
+  const began = performance.now();
+  server.signal(0, "SIGSTOP");
+  await until("it gives up", 20_000, () => member.lost.length > 0);
+  const took = performance.now() - began;
+  server.signal(0, "SIGCONT");
+  expect(took).toBeGreaterThan(5_000);
+  expect(took).toBeLessThan(8_000);
+  expect(member.lost[0]).toMatch(/did not answer for \d+ ms/);
+  const leases = member.leases.length;
+  setTimeout(
+    () =>
+      console.log(
+        JSON.stringify(member.member.state()),
+        member.leases.length,
+        member.lost,
+        JSON.stringify(member.log.lines.slice(-12), null, 0),
+      ),
+    15000,
+  );
+  await until(
+    "it is back",
+    30_000,
+    () => member.leases.length > leases && member.owned.length === 4,
+  );
+});
