@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { kafkaClassPath } from "./kafka-jars.ts";
+import { answers, freePorts, gone } from "./server-process.ts";
 
 export interface KafkaOptions {
   /** One node, or three with a controller quorum. */
@@ -171,34 +171,4 @@ export class KafkaServer {
     const log = readFileSync(join(node.dir, "kafka.log"), "utf8").split("\n").slice(-25).join("\n");
     throw new Error(`Kafka node ${node.id} did not start; its log ends:\n${log}`);
   }
-}
-
-async function gone(child: ChildProcess): Promise<void> {
-  while (child.exitCode === null && child.signalCode === null) await sleep(20);
-}
-
-/** Distinct free ports: all are held until the last is known. */
-async function freePorts(n: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: n }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((s) => (s.address() as { port: number }).port);
-  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
-  return ports;
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    const end = (ok: boolean) => (): void => {
-      socket.destroy();
-      resolve(ok);
-    };
-    socket.once("connect", end(true));
-    socket.once("error", end(false));
-  });
 }
