@@ -51,9 +51,9 @@ const vitest: Step = {
     const report = join(dir, "junit.xml");
     const args = ["run", "--reporter=default", "--reporter=junit", `--outputFile.junit=${report}`];
     const status = await end(process.execPath, [join(BIN, "vitest"), ...args, ...only]);
-    const counts = existsSync(report)
-      ? junit(readFileSync(report, "utf8"))
-      : { passed: 0, failed: 1 };
+    const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
+    const counts = junit(xml);
+    failed.push(...failures(xml));
     rmSync(dir, { recursive: true, force: true });
     const silent = status !== 0 && counts.failed === 0;
     return silent ? { ...counts, failed: 1 } : counts;
@@ -73,6 +73,16 @@ function junit(xml: string): Counts {
   return { passed: tests - failed, failed };
 }
 
+/** Names of the tests that failed, each with the first line of why: a long run's log is cut. */
+function failures(xml: string): string[] {
+  const cases = xml.matchAll(/<testcase ([^>]*)>\s*<failure message="([^"]*)"/g);
+  return [...cases].map(([, attributes, why]) => {
+    const of = (name: string): string =>
+      new RegExp(`(?:^| )${name}="([^"]*)"`).exec(attributes ?? "")?.[1] ?? "";
+    return `${of("classname")}: ${of("name")}: ${why?.split("&#10;")[0]?.slice(0, 300)}`;
+  });
+}
+
 async function end(
   program: string,
   args: readonly string[],
@@ -89,6 +99,7 @@ async function end(
   });
 }
 
+const failed: string[] = [];
 const SOURCES = ["src", "sinks", "test", "deploy"];
 const whole: readonly Step[] = [
   check("types", join(BIN, "tsc"), ["-p", "."]),
@@ -99,7 +110,6 @@ const whole: readonly Step[] = [
 ];
 
 const total = { passed: 0, failed: 0 };
-const failed: string[] = [];
 for (const step of only.length > 0 ? [vitest] : whole) {
   const began = Date.now();
   console.log(`— ${step.name}`);
@@ -110,6 +120,6 @@ for (const step of only.length > 0 ? [vitest] : whole) {
   const seconds = Math.round((Date.now() - began) / 1000);
   console.log(`— ${step.name}: ${counts.passed} passed, ${counts.failed} failed, ${seconds} s`);
 }
-if (failed.length > 0) console.log(`failed: ${failed.join(", ")}`);
+for (const what of failed) console.log(`failed: ${what}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

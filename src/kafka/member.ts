@@ -197,16 +197,14 @@ export class GroupMember {
     this.#objectOnce();
     while (this.#owned.length > 0 || this.#clock.now() - this.#heardAt < sessionTimeoutMs) {
       await this.#clock.sleep(heartbeatMs, signal);
-      if (this.#rejoin) return;
+      if (this.#rejoin || this.#status !== "stable") return;
       const ref = { group, memberId: this.#memberId, instanceId, generation: this.#generation };
       const timeoutMs = Math.min(HEARTBEAT_MS, Math.max(1_000, sessionTimeoutMs / 3));
       const sentAt = this.#clock.now();
       try {
         const request = heartbeat(ref, timeoutMs);
-        const code = codeOf(
-          await this.#client.sendToCoordinator(group, request, signal),
-          "heartbeat",
-        );
+        const error = await this.#client.sendToCoordinator(group, request, signal);
+        const code = codeOf(error, "heartbeat");
         if (code === null || code === "REBALANCE_IN_PROGRESS") this.#heardAt = sentAt;
         if (code === "REBALANCE_IN_PROGRESS") return;
         if (code === null) this.#lastError = null;
@@ -285,6 +283,8 @@ export class GroupMember {
   }
 
   #lose(reason: string): void {
+    // The coordinator may still know us and answer well; what was given up comes back by joining only.
+    this.#status = "joining";
     this.#owned = [];
     this.#listener.lost(reason);
   }

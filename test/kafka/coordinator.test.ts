@@ -61,16 +61,6 @@ test("a frozen coordinator: after a session time-out the partitions count as gon
   expect(took).toBeLessThan(8_000);
   expect(member.lost[0]).toMatch(/did not answer for \d+ ms/);
   const leases = member.leases.length;
-  setTimeout(
-    () =>
-      console.log(
-        JSON.stringify(member.member.state()),
-        member.leases.length,
-        member.lost,
-        JSON.stringify(member.log.lines.slice(-12), null, 0),
-      ),
-    15000,
-  );
   await until(
     "it is back",
     30_000,
