@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { kafkaClassPath } from "./kafka-jars.ts";
+import { KafkaSecurity, type Listener, LISTENERS, type SecurityOptions } from "./kafka-security.ts";
 import { answers, freePorts, gone } from "./server-process.ts";
 
 export interface KafkaOptions {
@@ -13,6 +14,8 @@ export interface KafkaOptions {
   /** Added to server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   readonly heap?: string;
+  /** Listeners with TLS and SASL beside the plain one. */
+  readonly security?: SecurityOptions;
   readonly say?: (text: string) => void;
 }
 
@@ -23,6 +26,8 @@ interface Node {
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
+  /** In the order of `LISTENERS`; none without security. */
+  readonly securedPorts: readonly number[];
   readonly dir: string;
   child: ChildProcess | null;
 }
@@ -33,27 +38,31 @@ export class KafkaServer {
   readonly #dir: string;
   readonly #classPath: string;
   readonly #heap: string;
+  readonly #security: KafkaSecurity | null;
 
-  private constructor(nodes: readonly Node[], dir: string, classPath: string, heap: string) {
+  private constructor(nodes: readonly Node[], dir: string, classPath: string, o: KafkaOptions) {
     this.#nodes = nodes;
     this.#dir = dir;
     this.#classPath = classPath;
-    this.#heap = heap;
+    this.#heap = o.heap ?? "512m";
+    this.#security = o.security === undefined ? null : new KafkaSecurity(dir, o.security);
   }
 
   static async start(o: KafkaOptions = {}): Promise<KafkaServer> {
     const classPath = await kafkaClassPath(o.say);
     const dir = mkdtempSync(join(tmpdir(), "archiver-kafka-"));
     const count = o.nodes ?? 1;
-    const ports = await freePorts(2 * count);
+    const each = 2 + (o.security === undefined ? 0 : LISTENERS.length);
+    const ports = await freePorts(each * count);
     const nodes = Array.from({ length: count }, (_, i): Node => ({
       id: i + 1,
-      port: ports[2 * i] ?? 0,
-      controllerPort: ports[2 * i + 1] ?? 0,
+      port: ports[each * i] ?? 0,
+      controllerPort: ports[each * i + 1] ?? 0,
+      securedPorts: ports.slice(each * i + 2, each * (i + 1)),
       dir: join(dir, `node${i + 1}`),
       child: null,
     }));
-    const server = new KafkaServer(nodes, dir, classPath, o.heap ?? "512m");
+    const server = new KafkaServer(nodes, dir, classPath, o);
     for (const node of nodes) await server.#format(node, o.properties ?? {});
     for (const node of nodes) server.#launch(node);
     for (const node of nodes) await server.#ready(node);
@@ -62,6 +71,17 @@ export class KafkaServer {
 
   get bootstrap(): string {
     return this.#nodes.map((n) => `127.0.0.1:${n.port}`).join(",");
+  }
+
+  /** Address of a secured listener. */
+  at(listener: Listener): string {
+    const i = LISTENERS.indexOf(listener);
+    return this.#nodes.map((n) => `127.0.0.1:${n.securedPorts[i] ?? 0}`).join(",");
+  }
+
+  get security(): KafkaSecurity {
+    if (this.#security === null) throw new Error("this Kafka was started without security");
+    return this.#security;
   }
 
   get classPath(): string {
@@ -113,21 +133,28 @@ export class KafkaServer {
     const config = join(node.dir, "server.properties");
     writeFileSync(config, this.#properties(node, extra));
     const args = ["-Xmx128m", "-cp", this.#classPath, "kafka.tools.StorageTool", "format"];
-    const run = spawnSync("java", [...args, "-t", CLUSTER_ID, "-c", config], { encoding: "utf8" });
+    const users = this.#security?.formatArguments() ?? [];
+    const all = [...args, "-t", CLUSTER_ID, "-c", config, ...users];
+    const run = spawnSync("java", all, { encoding: "utf8" });
     if (run.status !== 0) throw new Error(`Kafka's folder could not be formatted:\n${run.stderr}`);
   }
 
   #properties(node: Node, extra: Readonly<Record<string, string>>): string {
     const copies = String(this.#nodes.length);
     const voters = this.#nodes.map((n) => `${n.id}@127.0.0.1:${n.controllerPort}`).join(",");
+    const secured = node.securedPorts.map(
+      (p, i) => `,${LISTENERS[i]?.toUpperCase()}://127.0.0.1:${p}`,
+    );
+    const more = secured.join("");
+    const map = this.#security === null ? "" : `,${this.#security.protocolMap()}`;
     const all: Record<string, string> = {
       "process.roles": "broker,controller",
       "node.id": String(node.id),
       "controller.quorum.voters": voters,
-      listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-      "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port}`,
+      listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}${more}`,
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port}${more}`,
       "controller.listener.names": "CONTROLLER",
-      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+      "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${map}`,
       "log.dirs": join(node.dir, "data"),
       "offsets.topic.replication.factor": copies,
       "offsets.topic.num.partitions": "4",
@@ -139,6 +166,7 @@ export class KafkaServer {
       "auto.create.topics.enable": "false",
       "message.max.bytes": String(32 << 20),
       "log.cleaner.dedupe.buffer.size": String(8 << 20),
+      ...this.#security?.properties(),
       ...extra,
     };
     return Object.entries(all)
