@@ -53,10 +53,15 @@ export const verifyCommand: Command = {
       throw new ArchiverError("usage", "--across-sinks needs at least two sinks");
     }
     const identities = await identitiesOf(args);
-    const seeds = await seedsOf(config);
+    // Another pipeline's seed and group say nothing about what lies in these sinks.
+    const ours = new Set(chosen.map(({ name }) => name));
+    const pipelines = config.pipelines.filter((p) => p.sinks.some(({ name }) => ours.has(name)));
+    const seeds = await seedsOf(pipelines);
     const { out, signal, tool } = context;
     const bar = new VerifyBar(out.stderr);
-    const kafka = args.flag("againstKafka") ? await openKafka(config, context) : undefined;
+    const kafka = args.flag("againstKafka")
+      ? await openKafka(config, pipelines, context)
+      : undefined;
     try {
       const report = await withSinks(config, chosen, context, (sinks) =>
         runVerify(
@@ -99,10 +104,10 @@ async function identitiesOf(args: Arguments): Promise<readonly Identity[]> {
   return parseIdentities(await readKeyFile(file, "identity file"));
 }
 
-async function seedsOf(config: Config): Promise<ReadonlyMap<string, SeedKeys>> {
-  const files = config.pipelines.flatMap((p) =>
-    p.encryption === null ? [] : [p.encryption.seedFile],
-  );
+async function seedsOf(
+  pipelines: readonly PipelineConfig[],
+): Promise<ReadonlyMap<string, SeedKeys>> {
+  const files = pipelines.flatMap((p) => (p.encryption === null ? [] : [p.encryption.seedFile]));
   const seeds = new Map<string, SeedKeys>();
   for (const file of new Set(files)) {
     for (const [id, keys] of seedKeys(await readKeyFile(file, "seed file"))) seeds.set(id, keys);
@@ -127,12 +132,16 @@ interface OpenKafka {
   close(): Promise<void>;
 }
 
-async function openKafka(config: Config, context: CommandContext): Promise<OpenKafka> {
+async function openKafka(
+  config: Config,
+  pipelines: readonly PipelineConfig[],
+  context: CommandContext,
+): Promise<OpenKafka> {
   const { clock, random, signal } = context;
   const client = await KafkaClient.open(kafkaOptions(config.kafka), quietLog, signal);
   const opened: LiveTopics[] = [];
   const groupOf = (topic: string): string | null =>
-    config.pipelines.find((p) => selects(p, topic))?.group ?? null;
+    pipelines.find((p) => selects(p, topic))?.group ?? null;
   return {
     topics: (names) => {
       const live = new LiveTopics({ client, topics: names, groupOf, log: quietLog, clock, random });
