@@ -1,18 +1,9 @@
 import { resolve } from "node:path";
 import { z } from "zod";
+import { durationMs } from "../../src/sdk/duration.ts";
 import type { Finding, Host, Sink, SinkPlugin } from "../../src/sdk/sink.ts";
 import { BlobSink } from "../blob/blob-sink.ts";
 import { FsStore } from "./fs-store.ts";
-
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-const durationMs = z
-  .string()
-  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, "expected a duration such as 24h (ms, s, m, h, d)")
-  .transform((text) => {
-    const unit = /[a-z]+$/.exec(text)?.[0] as keyof typeof UNIT_MS;
-    return Number.parseInt(text, 10) * UNIT_MS[unit];
-  });
 
 const fsSchema = z.strictObject({
   /** Folder of the archive, relative to the configuration file. Its parent has to be there. */
