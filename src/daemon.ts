@@ -98,7 +98,9 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
   await catalogue.refresh(signal, true);
   const { clusterId } = catalogue;
   const seeds = await seedsOf(p);
-  const sinks = await sinksOf(s, p, signal);
+  const partitionCount = (topic: string): number | undefined =>
+    catalogue.get(topic)?.partitions.length;
+  const sinks = await sinksOf(s, p, partitionCount, signal);
   const { archiveId, warnings } = await claim(sinks, p, clusterId, signal);
   for (const text of warnings) host.emit({ what: "warned", code: "another-group", text });
   const pool = SealPool.open({ seeds, keepBytes: keptBytes(config.memoryBytes) });
@@ -109,7 +111,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
     ...p.compression,
     recipients: p.encryption?.recipients ?? [],
     keyIds: seeds.map((seed) => seed.keyId),
-    withRecordsDigest: false,
+    withRecordsDigest: sinks.some((named) => named.sink.capabilities.accepts === "records"),
   };
   const archiver = new Archiver({
     group: p.group,
@@ -154,7 +156,12 @@ async function seedsOf(p: PipelineConfig): Promise<readonly Seed[]> {
   return loadSeeds(p.encryption.seedFile);
 }
 
-function sinksOf(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<OpenedSink[]> {
+function sinksOf(
+  s: Shared,
+  p: PipelineConfig,
+  partitionCount: (topic: string) => number | undefined,
+  signal: AbortSignal,
+): Promise<OpenedSink[]> {
   const { emit } = s.host;
   return openSinks(
     p.sinks,
@@ -165,6 +172,7 @@ function sinksOf(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<Ope
       onEvent: (event) => emit({ what: "sink-called", ...event }),
       onHealth: (sink, health) =>
         emit({
+      partitionCount,
           what: "sink-state",
           sink,
           state: health.state,

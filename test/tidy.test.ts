@@ -42,7 +42,7 @@ const BELOW_DAEMON = [...BELOW_STAGES, ...STAGES, "pipeline", "observe", "config
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   "record-batch": ["core"],
-  sdk: ["core"],
+  sdk: ["core", "record-batch"],
   kafka: BELOW_STAGES,
   batch: BELOW_STAGES,
   seal: BELOW_STAGES,

@@ -13,6 +13,7 @@ export function crossCheck(config: Config, general: boolean, document: ConfigDoc
     document,
   );
   memory(config, general, document);
+  readableSinks(config, document);
   if (config.sinks.length === 1 && config.sinks[0]?.whenAway.detachMs !== null) {
     document.report(
       ["sinks", 0, "whenAway"],
@@ -63,6 +64,17 @@ function memory(config: Config, general: boolean, document: ConfigDocument): voi
       written ? ["memory"] : [...(general ? ["pipelines", i] : []), "batch", "bytes"],
       written ? text : `memory: ${text}`,
     );
+  });
+}
+
+/** What is encrypted for the archive must not lie readable beside it, unless that is meant. */
+function readableSinks(config: Config, document: ConfigDocument): void {
+  config.sinks.forEach((sink, i) => {
+    if (sink.plaintext === "allow" || sink.plugin.readable?.(sink.config) !== true) return;
+    const encrypted = config.pipelines.some((p) => p.encryption !== null && p.sinks.includes(sink));
+    if (!encrypted) return;
+    const text = `a sink of kind ${sink.kind} stores readable records although encryption is on; if that is meant, say plaintext: allow`;
+    document.report(["sinks", i, "kind"], text);
   });
 }
 

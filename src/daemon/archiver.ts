@@ -18,6 +18,7 @@ import { branchesOf } from "./branches.ts";
 import { logPort } from "./log-port.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import { Partitions } from "./partitions.ts";
+import { recordPort, remaker } from "./record-port.ts";
 
 /** Everything one pipeline needs, resolved and opened. */
 export interface ArchiverOptions {
@@ -207,6 +208,8 @@ export class Archiver {
       clock: o.clock,
       random: o.random,
       failpoint: o.failpoint,
+    const again = { ...o, fetcher: this.fetcher, scope };
+    const records = o.sinks.some((s) => s.sink.capabilities.accepts === "records");
       depth: DEPTH,
       recipe: o.recipe,
       emit: (event) => o.emit(scope, event),
@@ -221,6 +224,8 @@ export class Archiver {
         return { offset: found?.offset ?? null, metadata: found?.metadata ?? "" };
       },
       commit: (lease, entry, signal) => {
+      records: records ? recordPort(again) : null,
+      remake: remaker(again),
         signal.throwIfAborted();
         return this.#commits.commit(lease, { ...entry, leaderEpoch: -1 });
       },

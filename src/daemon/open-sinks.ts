@@ -22,6 +22,8 @@ export interface OpenSinksPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly baseDir: string;
+  /** Of a source topic, as the catalogue knows it. */
+  readonly partitionCount: (topic: string) => number | undefined;
   readonly onEvent: (event: SinkEvent) => void;
   readonly onHealth: (name: string, health: HealthView) => void;
 }
@@ -34,12 +36,9 @@ export async function openSinks(
 ): Promise<OpenedSink[]> {
   const opened: OpenedSink[] = [];
   for (const s of settings) {
-    const plain: Sink = await s.plugin.open(
-      s.config,
-      { name: s.name, baseDir: ports.baseDir },
-      signal,
-    );
-    const { clock, random, onEvent, onHealth } = ports;
+    const { clock, random, onEvent, onHealth, baseDir, partitionCount } = ports;
+    const host = { name: s.name, baseDir, partitionCount };
+    const plain: Sink = await s.plugin.open(s.config, host, signal);
     const decorated = decorate(
       plain,
       { name: s.name, ...s.limits },
@@ -47,15 +46,17 @@ export async function openSinks(
     );
     opened.push({ ...decorated, kind: s.kind });
   }
-  const primary = opened.findIndex((o) => o.sink.capabilities.createOnly === "atomic");
-  if (primary < 0) {
+  const atomic = opened.filter((o) => o.sink.capabilities.createOnly === "atomic");
+  const first =
+    atomic.find((o) => o.sink.capabilities.primary !== "when-alone") ??
+    (opened.length === 1 ? atomic[0] : undefined);
+  if (first === undefined) {
     throw new ArchiverError(
       "config-invalid",
-      `none of the sinks ${opened.map((o) => o.name).join(", ")} creates atomically, so none can be the primary`,
+      `none of the sinks ${opened.map((o) => o.name).join(", ")} can be the primary: that creates atomically, and elasticsearch only when it is alone`,
     );
   }
-  const [first] = opened.splice(primary, 1);
-  return first === undefined ? opened : [first, ...opened];
+  return [first, ...opened.filter((o) => o !== first)];
 }
 
 /**

@@ -3,18 +3,25 @@ import type { Cut } from "../core/cut.ts";
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { Plan } from "../core/plan.ts";
+import type { ArchivedRecord } from "../core/record.ts";
+import { payloadRecords } from "../record-batch/payload-records.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
-import { manifestOf, take } from "./deliver-batch.ts";
+import { manifestOf } from "./deliver-batch.ts";
 import type { Effect, Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf, planOf } from "./marks.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Slot } from "./state.ts";
+import { take } from "./take.ts";
 
 interface Held {
   readonly batch: SealedBatch;
   readonly plan: Plan;
   readonly since: number;
+  /** Reserved in the budget for everything that is held. */
+  readonly reservedBytes: number;
+  /** Lets the raw bytes go, where records are read from them. */
+  readonly free: (() => void) | null;
   manifest: Manifest | null;
   /** Every sink answered that it has the batch. */
   confirmed: boolean;
@@ -64,7 +71,8 @@ export class Batches {
     for (const [id, held] of this.#held) {
       if (slots.some((s) => s.id === id)) continue;
       this.#held.delete(id);
-      this.#ports.budget.release(held.batch.bytes.length);
+      held.free?.();
+      this.#ports.budget.release(held.reservedBytes);
       // Dropped batches may still be read by a write that was given up: only confirmed ones are re-used.
       if (held.confirmed) this.#ports.sealer.recycle(held.batch.bytes);
     }
@@ -106,17 +114,20 @@ export class Batches {
     }
     this.#sealing += 1;
     let reserved = cut.reservedBytes;
+    let keepsRaw = false;
     try {
       onCut(cut.end);
       const sealed = await this.#seal(cut, plan, signal);
       signal.throwIfAborted();
-      this.#hold(slot, sealed.batch, sealed.plan, reserved);
+      keepsRaw = this.#ports.records !== null;
+      if (keepsRaw) this.#holdRaw(slot, cut, sealed, reserved);
+      else this.#hold(slot, { ...sealed, reserved, free: null, neededBytes: 0 });
       reserved = 0;
       const { description } = sealed.batch;
       return { of: "build", slot, end: description.end, mark: markOf(description.content) };
     } finally {
       this.#sealing -= 1;
-      cut.release();
+      if (!keepsRaw) cut.release();
       if (reserved > 0) this.#ports.budget.release(reserved);
     }
   }
@@ -130,7 +141,10 @@ export class Batches {
     signal.throwIfAborted();
     const { description } = batch;
     this.#ports.emit({ what: "adopted", start: description.start, end: description.end });
-    this.#hold(effect.slot, batch, planOf(description, 0, null), 0);
+    // Who reads records of a stored file has its whole content in memory.
+    const neededBytes = batch.records === undefined ? 0 : description.seal.contentSize;
+    const made = { batch, plan: planOf(description, 0, null) };
+    this.#hold(effect.slot, { ...made, reserved: 0, free: null, neededBytes });
     return {
       of: "take",
       slot: effect.slot,
@@ -139,18 +153,52 @@ export class Batches {
     };
   }
 
-  /** The sealed bytes take over what the cut had reserved. */
-  #hold(slot: number, batch: SealedBatch, plan: Plan, reserved: number): void {
-    const more = batch.bytes.length - reserved;
+  /** For sinks of records: the cut's own bytes stay until the batch is committed or dropped. */
+  #holdRaw(
+    slot: number,
+    cut: Cut,
+    { batch, plan }: { batch: SealedBatch; plan: Plan },
+    reserved: number,
+  ): void {
+    let freed = false;
+    const free = (): void => {
+      freed = true;
+      cut.release();
+    };
+    async function* records(signal: AbortSignal): AsyncGenerator<readonly ArchivedRecord[]> {
+      const decoded = payloadRecords(cut.payload);
+      for (;;) {
+        signal.throwIfAborted();
+        // The blocks may belong to another batch by now.
+        if (freed) throw new ArchiverError("interrupted", "the batch was dropped");
+        const next = decoded.next();
+        if (next.done === true) return;
+        yield next.value;
+      }
+    }
+    const neededBytes = cut.payload.length;
+    this.#hold(slot, { batch: { ...batch, records }, plan, reserved, free, neededBytes });
+  }
+
+  /** What is held takes over what the cut had reserved; `neededBytes`: beside the sealed bytes. */
+  #hold(
+    slot: number,
+    made: {
+      readonly batch: SealedBatch;
+      readonly plan: Plan;
+      readonly reserved: number;
+      readonly free: Held["free"];
+      readonly neededBytes: number;
+    },
+  ): void {
+    const { batch, plan, reserved, free, neededBytes } = made;
+    const reservedBytes = batch.bytes.length + neededBytes;
+    const more = reservedBytes - reserved;
     if (more > 0) this.#ports.budget.force(more);
     else this.#ports.budget.release(-more);
-    this.#held.set(slot, {
-      batch,
-      plan,
-      since: this.#ports.clock.now(),
-      manifest: null,
-      confirmed: false,
-    });
+    const since = this.#ports.clock.now();
+    const held = { batch, plan, since, reservedBytes, free, manifest: null, confirmed: false };
+    this.#held.set(slot, held);
   }
 
   async #seal(

@@ -2,8 +2,6 @@ import { makeManifest } from "../core/manifest.ts";
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
-import { blake3Hex } from "../core/digest.ts";
-import type { Plan } from "../core/plan.ts";
 import type { Published, SealedBatch, State } from "../sdk/sink.ts";
 import type { Result } from "./effect.ts";
 import type { Links } from "./links.ts";
@@ -72,51 +70,6 @@ export async function manifestOf(
   return manifest;
 }
 
-/** Reads a batch whole from a sink and judges it: what lies there is a claim, not a fact. */
-export async function take(
-  ports: TaskPorts,
-  sink: number,
-  start: bigint,
-  plan: Plan | null,
-  signal: AbortSignal,
-): Promise<SealedBatch> {
-  const named = sinkAt(ports, sink);
-  const key = { ...ports.scope, start };
-  const state = await named.sink.stat(key, "cheap", signal);
-  if (state.is === "absent") throw vanished(named, { description: key });
-  if (state.is === "damaged") {
-    throw new ArchiverError(
-      "primary-invalid",
-      `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`,
-    );
-  }
-  const description = state.is === "data" ? state.description : withoutLink(state.manifest);
-  const bytes = new Uint8Array(description.seal.size);
-  let at = 0;
-  for await (const piece of named.sink.read(description, { from: 0 }, signal)) {
-    if (at + piece.length > bytes.length) break;
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  const batch: SealedBatch = { description, bytes };
-  const objection =
-    at !== bytes.length || blake3Hex(bytes) !== description.seal.digest
-      ? "its bytes are not what its description says (length or digest)"
-      : await ports.judge.objection(batch, plan, signal);
-  if (objection !== null) {
-    throw new ArchiverError(
-      "primary-invalid",
-      `sink ${named.name}, batch ${batchId(key)} at ${description.seal.path}: ${objection}`,
-    );
-  }
-  return batch;
-}
-
-const withoutLink = (m: Manifest): SealedBatch["description"] => {
-  const { link: _link, prevLink: _prevLink, mac: _mac, ...description } = m;
-  return description;
-};
-
 export function sinkAt(ports: TaskPorts, sink: number): NamedSink {
   const named = ports.sinks[sink];
   if (named === undefined) throw new ArchiverError("assertion-failed", `there is no sink ${sink}`);
@@ -130,7 +83,7 @@ type Described = {
 /** What was found in a sink is gone: raised for a later try, after another look. */
 export class VanishedError extends ArchiverError {}
 
-const vanished = (named: NamedSink, batch: Described): VanishedError =>
+export const vanished = (named: NamedSink, batch: Described): VanishedError =>
   new VanishedError(
     "sink-transient",
     `sink ${named.name}: ${batchId(batch.description)} was there and is gone; it is looked for again`,

@@ -2,6 +2,7 @@ import type { Cut } from "../core/cut.ts";
 import type { Description } from "../core/description.ts";
 import type { Plan } from "../core/plan.ts";
 import type { Clock, Random } from "../core/ports.ts";
+import type { ArchivedRecord } from "../core/record.ts";
 import type { Scope } from "../core/scope.ts";
 import type { Budget } from "../core/budget.ts";
 import type { BuildRequest } from "../batch/feed.ts";
@@ -57,6 +58,12 @@ export interface Judge {
   readonly macKey: Uint8Array | null;
 }
 
+/** For sinks that take records. */
+export interface RecordPort {
+  /** Of a batch that lies in a sink: from its file where that is in the clear, else from Kafka. */
+  ofStored(batch: SealedBatch, signal: AbortSignal): AsyncIterable<readonly ArchivedRecord[]>;
+}
+
 export interface TaskPorts {
   readonly scope: Scope;
   readonly archiveId: string;
@@ -71,7 +78,14 @@ export interface TaskPorts {
   readonly random: Random;
   readonly failpoint: HitFailpoint;
   readonly depth: number;
+  /** Null when no configured sink takes records. */
+  readonly records: RecordPort | null;
   build(request: BuildRequest, signal: AbortSignal): Promise<Cut>;
+  /**
+   * The same offsets once more from Kafka, sealed as the description says: for batches that only
+   * sinks without files hold. Rejects with `offset-out-of-range` when Kafka no longer has them.
+   */
+  remake(description: Description, plan: Plan | null, signal: AbortSignal): Promise<SealedBatch>;
   /** The recipe the configuration asks for, with a fresh salt; or what a plan says. */
   recipe(plan: Plan | null, revision: number): SealRecipe;
   emit(event: TaskEvent): void;

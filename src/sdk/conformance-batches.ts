@@ -3,7 +3,9 @@ import type { Description, Manifest } from "../core/description.ts";
 import { blake3Hex } from "../core/digest.ts";
 import { dataPath, type DataKind } from "../core/layout.ts";
 import { makeManifest } from "../core/manifest.ts";
+import type { ArchivedRecord } from "../core/record.ts";
 import { batchId, type Scope } from "../core/scope.ts";
+import { RecordsDigest } from "../record-batch/records-digest.ts";
 import type { ArchiveIdentity, SealedBatch } from "./sink.ts";
 
 /**
@@ -38,8 +40,10 @@ export interface MadeBatch {
   readonly aborted?: bigint;
   /** Bytes of the stored file. */
   readonly size?: number;
-  /** Two batches with different seeds have different bytes. */
+  /** Two batches with different seeds have different bytes, and the same records. */
   readonly seed?: number;
+  /** Bytes of each record's value. */
+  readonly valueBytes?: number;
   readonly kind?: DataKind;
 }
 
@@ -49,6 +53,7 @@ export function madeBatch(made: MadeBatch): SealedBatch {
   const key = { ...scopeOf(made.partition), start };
   const end = start + count;
   const bytes = madeBytes(size, seed);
+  const records = madeRecords(made, start, Number(count - aborted));
   const digest = blake3Hex(bytes);
   const description: Description = {
     version: 1,
@@ -70,6 +75,7 @@ export function madeBatch(made: MadeBatch): SealedBatch {
     maxTimestamp: 2n,
     format: kind.format,
     content: { algorithm: "blake3", digest },
+    recordsDigest: new RecordsDigest().add(records).hex(),
     seal: {
       path: dataPath(key, kind),
       size,
@@ -81,7 +87,50 @@ export function madeBatch(made: MadeBatch): SealedBatch {
       recipients: [],
     },
   };
-  return { description, bytes };
+  return { description, bytes, records: (signal) => inPieces(records, signal) };
+}
+
+/** As many a piece as makes several pieces of most batches. */
+const PIECE_RECORDS = 4;
+
+// oxlint-disable-next-line require-await -- a stream of what is at hand
+async function* inPieces(
+  records: readonly ArchivedRecord[],
+  signal: AbortSignal,
+): AsyncGenerator<readonly ArchivedRecord[]> {
+  for (let i = 0; i < records.length; i += PIECE_RECORDS) {
+    signal.throwIfAborted();
+    yield records.slice(i, i + PIECE_RECORDS);
+  }
+}
+
+/**
+ * A record is a function of its partition and offset, as in Kafka: two cuts of one start hold the
+ * same. Keys, values and headers that are null, empty, repeated or no UTF-8 are among them.
+ */
+function madeRecords(
+  { partition, valueBytes = 40 }: MadeBatch,
+  start: bigint,
+  count: number,
+): readonly ArchivedRecord[] {
+  return Array.from({ length: count }, (_, i): ArchivedRecord => {
+    const offset = start + BigInt(i);
+    const n = Number(offset % 1_000_003n);
+    const value = Buffer.from(`value ${partition} ${offset} `.padEnd(valueBytes, "x"));
+    const header = (key: string, of: string | null) => ({
+      key: Buffer.from(key),
+      value: of === null ? null : Buffer.from(of),
+    });
+    return {
+      offset,
+      timestamp: BigInt(1_700_000_000_000 + n),
+      timestampType: "CreateTime",
+      key: n % 5 === 0 ? null : Buffer.from(n % 7 === 0 ? "" : `key ${n % 3}`),
+      value: n % 9 === 3 ? null : n % 11 === 4 ? Buffer.from([0xff, 0x00, n & 255]) : value,
+      headers:
+        n % 2 === 0 ? [] : [header("z", "1"), header("a", null), header("z", ""), header("z", "2")],
+    };
+  });
 }
 
 /** In shared memory, as the sealers hand them over. */

@@ -28,6 +28,13 @@ export interface Capabilities {
   /** Bytes of one stored file. */
   readonly maxBatchBytes: number;
   readonly maxRecordBytes?: number;
+  /**
+   * What can be read back: the stored file (`read`), its records (`readRecords`), or descriptions
+   * only. @default "files" where sealed files are accepted, else "records"
+   */
+  readonly holds?: "files" | "records" | "manifests";
+  /** `when-alone`: it decides only where no other sink can. @default "yes" for atomic create-only */
+  readonly primary?: "when-alone";
 }
 
 /** Identifies one state of one object (etag, version, inode and times), for operator commands. */
@@ -45,8 +52,17 @@ export type State =
 /** Made once, delivered as the same bytes everywhere. */
 export interface SealedBatch {
   readonly description: Description;
-  /** The stored file; may lie in shared memory, is never changed. */
+  /**
+   * The stored file; may lie in shared memory, is never changed. Empty where only sinks of records
+   * are configured and the batch was found in one of them.
+   */
   readonly bytes: Uint8Array;
+  /**
+   * Its records, in offset order, decoded while they are read; may be called again. There when a
+   * configured sink accepts records. Rejects with `undecodable-record-batch`, and with
+   * `identity-needed` when the file is encrypted and Kafka no longer has the records.
+   */
+  readonly records?: (signal: AbortSignal) => AsyncIterable<readonly ArchivedRecord[]>;
 }
 
 /** `different` is an answer, not an error: the primary's own batch then counts (rule 3). */
@@ -114,6 +130,8 @@ export interface Host {
   readonly name: string;
   /** Folder relative paths are relative to (the configuration file's). */
   readonly baseDir: string;
+  /** Partitions of a source topic; for sinks that make topics of their own. Absent in commands. */
+  readonly partitionCount?: (topic: string) => number | undefined;
 }
 
 /** What `sinks: [{ kind }]` names: a schema for its part of the configuration, and how to open it. */
@@ -121,5 +139,7 @@ export interface SinkPlugin<C = unknown> {
   readonly kind: string;
   readonly sdk: 1;
   readonly schema: z.ZodType<C>;
+  /** Whether such a sink stores readable records: with encryption on it then needs `plaintext: allow`. */
+  readable?(config: C): boolean;
   open(config: C, host: Host, signal: AbortSignal): Promise<Sink>;
 }

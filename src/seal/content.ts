@@ -4,7 +4,9 @@ import type { Cut } from "../core/cut.ts";
 import type { Format, Hole } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { type RecordBatch, segmentBatches } from "../record-batch/header.ts";
+import { payloadRecords } from "../record-batch/payload-records.ts";
 import { decodeRecords, offsetsOf } from "../record-batch/records.ts";
+import { RecordsDigest } from "../record-batch/records-digest.ts";
 import { recordLine } from "./ndjson.ts";
 import { FRAME_BYTES } from "./zstd.ts";
 
@@ -21,6 +23,8 @@ export interface Content {
   readonly records: bigint;
   readonly deadLettered: bigint;
   readonly deadLetters: readonly DeadLetter[];
+  /** Absent when not asked for, and when a record batch could not be decoded. */
+  readonly recordsDigest?: string;
 }
 
 /** A record batch that could not be decoded: its raw bytes, to be kept elsewhere. */
@@ -35,18 +39,33 @@ export interface DeadLetter {
 /** Holes that are listed one by one; what lies beyond is summed up (docs/format.md). */
 const EXACT_HOLES = 1_000;
 
-export function contentOf(cut: CutData, format: Format): Content {
+export function contentOf(cut: CutData, format: Format, withRecordsDigest = false): Content {
   const made = format === "ndjson" ? lines(cut) : segment(cut);
+  const recordsDigest = withRecordsDigest ? recordsDigestOf(cut) : undefined;
   const hasher = new Blake3Hasher();
   let sizeBytes = 0;
   for (const p of made.pieces) {
     hasher.update(p);
     sizeBytes += p.length;
   }
-  return { ...made, holes: summedUp(made.holes), sizeBytes, digest: hasher.digest("hex") };
+  const content = { ...made, holes: summedUp(made.holes), sizeBytes, digest: hasher.digest("hex") };
+  return recordsDigest === undefined ? content : { ...content, recordsDigest };
 }
 
-type Made = Omit<Content, "sizeBytes" | "digest">;
+/** Without a digest the sinks of records have less to compare with; they themselves refuse such bytes. */
+function recordsDigestOf(cut: CutData): string | undefined {
+  const made = new RecordsDigest();
+  try {
+    for (const records of payloadRecords(cut.payload)) made.add(records);
+    return made.hex();
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "undecodable-record-batch")
+      return undefined;
+    throw error;
+  }
+}
+
+type Made = Omit<Content, "sizeBytes" | "digest" | "recordsDigest">;
 
 function segment(cut: CutData): Made {
   const plain = { records: cut.records, deadLettered: 0n, deadLetters: [] };

@@ -33,7 +33,7 @@ export function seal(
   seeds: readonly Seed[],
   room: Room = ownRoom,
 ): SealedFile {
-  const content = contentOf(cut, recipe.format);
+  const content = contentOf(cut, recipe.format, recipe.withRecordsDigest);
   const payload = compress(content, cut, recipe);
   const key: BatchKey = keyOf(cut);
   const id = batchId(key);
@@ -131,7 +131,7 @@ function describe(
 ): Description {
   const { end, aborted, control, compacted, minTimestamp, maxTimestamp, leaderEpoch } = cut;
   const key = keyOf(cut);
-  const { records, deadLettered, holes } = content;
+  const { records, deadLettered, holes, recordsDigest } = content;
   assert(
     records + aborted + control + compacted + deadLettered === end - key.start,
     `${batchId(key)}: every offset up to ${end} is accounted for`,
@@ -156,6 +156,7 @@ function describe(
     maxTimestamp,
     format: recipe.format,
     content: mark,
+    ...(recordsDigest === undefined ? {} : { recordsDigest }),
     seal: sealInfo,
   };
 }

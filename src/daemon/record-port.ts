@@ -1,0 +1,102 @@
+import type { Cut } from "../core/cut.ts";
+import type { Description } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
+import type { Clock } from "../core/ports.ts";
+import type { ArchivedRecord } from "../core/record.ts";
+import { batchId, type Scope } from "../core/scope.ts";
+import type { Fetcher } from "../kafka/fetcher.ts";
+import { markOf } from "../pipeline/marks.ts";
+import type { RecordPort, Sealer, TaskPorts } from "../pipeline/ports.ts";
+import { payloadRecords } from "../record-batch/payload-records.ts";
+import type { SealedBatch } from "../sdk/sink.ts";
+import { openContent, readRecords } from "../seal/unseal.ts";
+import { readRange } from "./range.ts";
+
+export interface RecordPortOptions {
+  readonly fetcher: Fetcher;
+  readonly sealer: Sealer;
+  readonly scope: Scope;
+  readonly recipe: TaskPorts["recipe"];
+  readonly clock: Clock;
+}
+
+/**
+ * Records of batches that lie in a sink. The daemon holds public keys only and cannot open what it
+ * encrypted: such records come from Kafka, whose range was found equal when the batch was taken.
+ */
+export const recordPort = (o: RecordPortOptions): RecordPort => ({
+  ofStored: (batch, signal) =>
+    batch.description.seal.encryption === "none"
+      ? ofFile(batch, signal)
+      : ofKafka(o, batch.description, signal),
+});
+
+async function* ofFile(
+  { description, bytes }: SealedBatch,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ArchivedRecord[]> {
+  const content = openContent(description, whole(bytes), { identities: [] });
+  for await (const records of readRecords(description, content)) {
+    signal.throwIfAborted();
+    yield records;
+  }
+}
+
+// oxlint-disable-next-line require-await -- a stream of what is at hand
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function* ofKafka(
+  o: RecordPortOptions,
+  d: Description,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ArchivedRecord[]> {
+  const cut = await rangeOf(o, d, signal);
+  if (cut === null) {
+    throw new ArchiverError(
+      "identity-needed",
+      `batch ${batchId(d)} is encrypted and Kafka no longer has its records: only \`reconcile\` ` +
+        "with an identity brings them to a sink of records",
+    );
+  }
+  try {
+    for (const records of payloadRecords(cut.payload)) {
+      signal.throwIfAborted();
+      yield records;
+    }
+  } finally {
+    cut.release();
+  }
+}
+
+/** Null when Kafka no longer has all of it. */
+async function rangeOf(
+  o: RecordPortOptions,
+  d: Description,
+  signal: AbortSignal,
+): Promise<Cut | null> {
+  try {
+    const cut = await readRange(o.fetcher, o.scope, d, o.clock, signal);
+    if (cut.end === d.end && cut.records === d.records) return cut;
+    cut.release();
+    return null;
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "offset-out-of-range") return null;
+    throw error;
+  }
+}
+
+/** Seals the description's offsets once more, for batches that only sinks without files hold. */
+export const remaker =
+  (o: RecordPortOptions): TaskPorts["remake"] =>
+  async (description, plan, signal) => {
+    const cut = await readRange(o.fetcher, o.scope, description, o.clock, signal);
+    try {
+      const asPlanned = plan !== null && markOf(plan.content) === markOf(description.content);
+      const recipe = o.recipe(asPlanned ? plan : null, description.revision);
+      return await o.sealer.seal(cut, recipe, signal);
+    } finally {
+      cut.release();
+    }
+  };

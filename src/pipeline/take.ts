@@ -1,0 +1,107 @@
+import { ArchiverError } from "../core/errors.ts";
+import { batchId } from "../core/scope.ts";
+import { blake3Hex } from "../core/digest.ts";
+import type { Description } from "../core/description.ts";
+import { descriptionOf } from "../core/manifest.ts";
+import type { Plan } from "../core/plan.ts";
+import { holdsOf } from "../sdk/holds.ts";
+import type { SealedBatch } from "../sdk/sink.ts";
+import { sinkAt, vanished } from "./deliver-batch.ts";
+import { markOf } from "./marks.ts";
+import type { NamedSink, TaskPorts } from "./ports.ts";
+
+/** Reads a batch whole from a sink and judges it: what lies there is a claim, not a fact. */
+export async function take(
+  ports: TaskPorts,
+  sink: number,
+  start: bigint,
+  plan: Plan | null,
+  signal: AbortSignal,
+): Promise<SealedBatch> {
+  const named = sinkAt(ports, sink);
+  const description = await described(ports, named, start, signal);
+  if (description === undefined) {
+    throw vanished(named, { description: { ...ports.scope, start } });
+  }
+  const batch = holdsFiles(named)
+    ? await fileFrom(named, description, signal)
+    : await withoutFile(ports, named, description, plan, signal);
+  const objection = await ports.judge.objection(batch, plan, signal);
+  if (objection !== null) throw invalid(named, description, objection);
+  if (ports.records === null || batch.records !== undefined) return batch;
+  const { records } = ports;
+  return { ...batch, records: (s) => records.ofStored(batch, s) };
+}
+
+const holdsFiles = (named: NamedSink): boolean => holdsOf(named.sink.capabilities) === "files";
+
+async function described(
+  ports: TaskPorts,
+  named: NamedSink,
+  start: bigint,
+  signal: AbortSignal,
+): Promise<Description | undefined> {
+  const key = { ...ports.scope, start };
+  const state = await named.sink.stat(key, "cheap", signal);
+  if (state.is === "absent") return undefined;
+  if (state.is === "damaged") {
+    throw new ArchiverError(
+      "primary-invalid",
+      `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`,
+    );
+  }
+  return state.is === "data" ? state.description : descriptionOf(state.manifest);
+}
+
+/**
+ * The sink knows the batch and keeps no file of it: another sink's file of the same content; where
+ * nobody needs a file, the records; else the same offsets once more from Kafka.
+ */
+async function withoutFile(
+  ports: TaskPorts,
+  named: NamedSink,
+  description: Description,
+  plan: Plan | null,
+  signal: AbortSignal,
+): Promise<SealedBatch> {
+  const withFiles = ports.sinks.filter(holdsFiles);
+  for (const other of withFiles) {
+    const there = await described(ports, other, description.start, signal);
+    if (there === undefined || markOf(there.content) !== markOf(description.content)) continue;
+    return fileFrom(other, there, signal);
+  }
+  const { sink } = named;
+  if (withFiles.length === 0 && sink.readRecords !== undefined) {
+    const read = sink.readRecords.bind(sink);
+    return { description, bytes: new Uint8Array(0), records: (s) => read(description, s) };
+  }
+  const made = await ports.remake(description, plan, signal);
+  if (markOf(made.description.content) === markOf(description.content)) return made;
+  const text = "no sink keeps its file, and what Kafka has now makes another";
+  throw invalid(named, description, text);
+}
+
+async function fileFrom(
+  named: NamedSink,
+  description: Description,
+  signal: AbortSignal,
+): Promise<SealedBatch> {
+  const bytes = new Uint8Array(description.seal.size);
+  let at = 0;
+  for await (const piece of named.sink.read(description, { from: 0 }, signal)) {
+    if (at + piece.length > bytes.length) break;
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  if (at !== bytes.length || blake3Hex(bytes) !== description.seal.digest) {
+    const text = "its bytes are not what its description says (length or digest)";
+    throw invalid(named, description, text);
+  }
+  return { description, bytes };
+}
+
+const invalid = (named: NamedSink, d: Description, text: string): ArchiverError =>
+  new ArchiverError(
+    "primary-invalid",
+    `sink ${named.name}, batch ${batchId(d)} at ${d.seal.path}: ${text}`,
+  );
