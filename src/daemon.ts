@@ -235,7 +235,10 @@ function announce(s: Shared, pipelines: readonly Pipeline[]): void {
       }),
     notReady: () => {
       const joining = pipelines.find((p) => p.archiver.member.state().status !== "stable");
-      return joining === undefined ? null : `group ${joining.group} is being joined`;
+      if (joining === undefined) return null;
+      const { lastError } = joining.archiver.member.state();
+      const why = lastError === null ? "" : `: ${lastError}`;
+      return `group ${joining.group} is being joined${why}`;
     },
   });
 }

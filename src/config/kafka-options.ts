@@ -6,6 +6,8 @@ import type { KafkaConfig, SaslConfig, TlsConfig, TokenSource } from "./config.t
 
 const TOKEN_TIMEOUT_MS = 10_000;
 const MAX_TOKEN_CHARS = 64 << 10;
+/** RFC 6750 §2.1: nothing else may stand in a bearer token, and then nothing can break out of its place. */
+const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /** What the Kafka client needs of the configuration; secrets are revealed here and nowhere else. */
 export function kafkaOptions(k: KafkaConfig): KafkaOptions {
@@ -38,11 +40,11 @@ async function freshToken(source: TokenSource): Promise<string> {
   const where = "file" in source ? source.file : source.endpoint;
   try {
     const token = "file" in source ? await readFile(source.file, "utf8") : await fetchToken(source);
-    if (token.trim() !== "" && token.length <= MAX_TOKEN_CHARS) return token.trim();
+    if (token.length <= MAX_TOKEN_CHARS && TOKEN.test(token.trim())) return token.trim();
   } catch (cause) {
     throw new ArchiverError("kafka-auth", `no token from ${where}: ${messageOf(cause)}`, { cause });
   }
-  throw new ArchiverError("kafka-auth", `no token from ${where}: the answer holds none`);
+  throw new ArchiverError("kafka-auth", `no token from ${where}: it holds no bearer token`);
 }
 
 /** RFC 6749 §4.4, client credentials. */

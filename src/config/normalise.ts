@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf } from "../core/message.ts";
 import { Secret } from "../core/secret.ts";
@@ -9,13 +9,13 @@ import type {
   PipelineConfig,
   SaslConfig,
   SinkConfig,
-  TlsConfig,
 } from "./config.ts";
 import { crossCheck } from "./cross-check.ts";
 import type { ConfigDocument } from "./document.ts";
 import type { Path } from "./problems.ts";
 import type { GeneralInput, KafkaInput, PipelineInput, SingleInput, SinkInput } from "./schema.ts";
 import type { ParsedSink } from "./sinks.ts";
+import { tlsConfig } from "./tls.ts";
 
 export interface NormaliseContext {
   readonly document: ConfigDocument;
@@ -113,42 +113,16 @@ function kafkaConfig(k: KafkaInput, context: NormaliseContext): KafkaConfig {
     brokers: k.brokers,
     clientId: k.clientId,
     instanceId: k.instanceId ?? null,
-    ssl: k.ssl === undefined ? null : k.ssl === true ? true : tlsConfig(k.ssl, context),
+    ssl:
+      k.ssl === undefined
+        ? null
+        : k.ssl === true
+          ? true
+          : tlsConfig(k.ssl, ["kafka", "ssl"], context),
     sasl: k.sasl === undefined ? null : saslConfig(k.sasl, context),
     sessionTimeoutMs: k.sessionTimeout,
     heartbeatMs: k.heartbeat,
   };
-}
-
-function tlsConfig(
-  t: Exclude<KafkaInput["ssl"], true | undefined>,
-  context: NormaliseContext,
-): TlsConfig {
-  const read = (field: "ca" | "cert" | "key"): string | null => {
-    const path = t[field];
-    return path === undefined ? null : pem(["kafka", "ssl", field], path, context);
-  };
-  const key = read("key");
-  return {
-    ca: read("ca"),
-    cert: read("cert"),
-    key: key === null ? null : new Secret(key),
-    passphrase: t.passphrase === undefined ? null : new Secret(t.passphrase),
-    servername: t.servername ?? null,
-    rejectUnauthorized: t.rejectUnauthorized,
-  };
-}
-
-function pem(at: Path, path: string, { document, baseDir }: NormaliseContext): string {
-  const file = resolve(baseDir, path);
-  try {
-    const text = readFileSync(file, "utf8");
-    if (!text.includes("-----BEGIN ")) document.report(at, `${file} is not a PEM file`);
-    return text;
-  } catch (error) {
-    document.report(at, `cannot read ${file}: ${messageOf(error)}`);
-    return "";
-  }
 }
 
 function saslConfig(s: NonNullable<KafkaInput["sasl"]>, context: NormaliseContext): SaslConfig {

@@ -47,11 +47,15 @@ const password = z.strictObject({
 const oauth = z
   .strictObject({
     mechanism: z.literal("oauthbearer"),
-    tokenFile: path.optional().describe("Read again before each authentication"),
+    tokenFile: path
+      .optional()
+      .describe(
+        "Bearer token, read again before each authentication: also when a broker ends sessions, so write the next token in time",
+      ),
     tokenEndpoint: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .describe("OAuth 2 client credentials"),
+      .describe("OAuth 2 client credentials (RFC 6749), asked before each authentication"),
     clientId: z.string().min(1).optional(),
     clientSecret: secret.optional(),
     scope: z.string().min(1).optional(),

@@ -165,3 +165,10 @@ export class ArchiverError extends Error {
 /** True when the operation may simply be tried again, perhaps after a pause. */
 export const isTransient = (error: unknown): boolean =>
   error instanceof ArchiverError && error.class === "transient" && error.code !== "fenced";
+
+/**
+ * True for what a running daemon waits out: besides what passes by itself, Kafka refusing the user.
+ * Credentials are rotated and rights given back without anybody starting the daemon anew.
+ */
+export const isWaitedFor = (error: unknown): boolean =>
+  isTransient(error) || (error instanceof ArchiverError && error.code === "kafka-auth");

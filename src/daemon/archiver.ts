@@ -117,6 +117,18 @@ export class Archiver {
     );
   }
 
+  /** What Kafka refuses or leaves unanswered now, of what this partition needs; null: nothing. */
+  trouble({ topic, partition }: Scope): string | null {
+    const { lastError } = this.member.state();
+    if (lastError !== null) return lastError;
+    const name = `${topic}/${partition}`;
+    const refusal = this.fetcher.refusals().find((r) => r.partition === name);
+    if (refusal !== undefined) return refusal.error;
+    const leader = this.#o.catalogue.led(topic, partition)?.leader;
+    const failing = this.fetcher.state().find((b) => b.broker === leader && b.status === "failing");
+    return failing?.lastError ?? null;
+  }
+
   /** Runs until stopped. Rejects with what an operator has to change. */
   async run(): Promise<void> {
     const { signal } = this.#stop;

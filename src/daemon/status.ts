@@ -28,20 +28,29 @@ export function statusOf(s: StatusSources): StatusReport {
     group: first?.group ?? "",
     clusterId: s.clusterId,
     partitions: s.archivers.flatMap(({ group, archiver }) =>
-      [...archiver.partitions].map((p) => partitionOf(group, p, s.clock)),
+      [...archiver.partitions].map((p) =>
+        partitionOf(group, p, archiver.trouble(p.scope), s.clock),
+      ),
     ),
     sinks: s.sinks.map((sink, i) => sinkOf(sink, i === 0)),
     memory: { limit: s.budget.limitBytes, used: s.budget.usedBytes },
     member:
       member === undefined || member.memberId === ""
         ? null
-        : { id: member.memberId, generation: member.generation, instanceId: s.instanceId },
+        : {
+            id: member.memberId,
+            generation: member.generation,
+            instanceId: s.instanceId,
+            state: member.status,
+            lastError: member.lastError,
+          },
   };
 }
 
 function partitionOf(
   group: string,
   p: Partition,
+  trouble: string | null,
   clock: Clock,
 ): StatusReport["partitions"][number] {
   const t = p.task.state;
@@ -60,14 +69,15 @@ function partitionOf(
     lag,
     pendingPlans: (t.committed?.plans ?? []).map(({ start, end: to }) => ({ start, end: to })),
     lastBatch: p.task.lastBatch,
-    waiting: waiting(t, lag),
+    waiting: waiting(t, lag, trouble),
     oldestUnconfirmedMs: p.feed.waitingMs(clock.now()),
     inFlight: p.task.inFlight(),
   };
 }
 
-function waiting(t: Task, lag: bigint | null): string | null {
+function waiting(t: Task, lag: bigint | null, trouble: string | null): string | null {
   if (t.stop !== null) return `stopped: ${t.stop.text}`;
+  if (trouble !== null) return `Kafka: ${trouble}`;
   if (t.phase === "locating") return "reads the committed offset and the head of every sink";
   if (t.renewing !== "no") return "the group rebalances";
   if (t.draining) return "drains";

@@ -1,41 +1,15 @@
-import { ArchiverError, isTransient } from "../core/errors.ts";
+import { ArchiverError, isWaitedFor } from "../core/errors.ts";
+import { messageOf } from "../core/message.ts";
 import type { Clock } from "../core/ports.ts";
 import type { KafkaClient } from "./client/kafka-client.ts";
 import type { Log } from "./client/options.ts";
 import { distribute, isIncomplete } from "./distribution.ts";
 import { kafkaError } from "./kafka-error.ts";
 import type { Lease } from "./lease.ts";
+import type { MemberListener, MemberOptions, MemberState } from "./member-options.ts";
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from "./requests/group.ts";
 import type { TopicPartition } from "./requests/offsets.ts";
 import { decodeAssignment, encodeSubscription, type GroupPlan, PROTOCOL } from "./subscription.ts";
-
-export interface MemberListener {
-  /** A new assignment, after every rebalance; partitions that stayed are in it again. */
-  assigned(lease: Lease): void;
-  /** The membership is over: nothing is owned until the next assignment. */
-  lost(reason: string): void;
-}
-
-export interface MemberOptions {
-  readonly group: string;
-  /** Static membership (KIP-345): a restart within the session time-out moves nothing. */
-  readonly instanceId: string | null;
-  readonly sessionTimeoutMs: number;
-  readonly rebalanceTimeoutMs: number;
-  readonly heartbeatMs: number;
-  /** What is subscribed to now, and the partitions that a leader distributes. */
-  readonly topics: () => readonly string[];
-  readonly partitions: () => readonly TopicPartition[];
-  /** Told to the other members; has to be the same after a restart. */
-  readonly about: Readonly<Record<string, string>>;
-}
-
-export interface MemberState {
-  readonly status: "joining" | "stable" | "stopped";
-  readonly memberId: string;
-  readonly generation: number;
-  readonly lastError: string | null;
-}
 
 type Code = string | null;
 const RETRY_MS = 500;
@@ -72,6 +46,8 @@ export class GroupMember {
   #patienceMs: number;
   #status: MemberState["status"] = "joining";
   #lastError: string | null = null;
+  /** In a row. */
+  #refusals = 0;
 
   constructor(
     client: KafkaClient,
@@ -117,7 +93,7 @@ export class GroupMember {
       const lease = await this.#join(signal);
       if (lease === null) return;
       this.#status = "stable";
-      this.#lastError = null;
+      [this.#lastError, this.#refusals] = [null, 0];
       this.#listener.assigned(lease);
       await this.#beat(signal);
     } catch (error) {
@@ -207,11 +183,11 @@ export class GroupMember {
         const code = codeOf(error, "heartbeat");
         if (code === null || code === "REBALANCE_IN_PROGRESS") this.#heardAt = sentAt;
         if (code === "REBALANCE_IN_PROGRESS") return;
-        if (code === null) this.#lastError = null;
+        if (code === null) [this.#lastError, this.#refusals] = [null, 0];
         else if (!(await this.#answered(code, signal)) && !PASSING.has(code)) return;
       } catch (error) {
         // A coordinator that moved or restarts still knows this generation: no reason to join anew.
-        if (signal.aborted || !isTransient(error)) throw error;
+        if (signal.aborted || !isWaitedFor(error)) throw error;
         await this.#failed(error, signal);
       }
     }
@@ -256,15 +232,24 @@ export class GroupMember {
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
-    const text = error instanceof Error ? error.message : String(error);
-    const operator = error instanceof ArchiverError && error.class === "operator";
-    if (operator && error.code === "usage") throw error;
+    const code = error instanceof ArchiverError ? error.code : null;
+    if (code === "usage") throw error;
+    const text = messageOf(error);
     this.#lastError = text;
-    this.#log.warn(
-      { group: this.#o.group, error: text },
-      "the group's coordinator does not answer",
-    );
-    await this.#clock.sleep(RETRY_MS, signal).catch((reason: unknown) => {
+    const refused = code === "kafka-auth";
+    this.#refusals = refused ? this.#refusals + 1 : 0;
+    const said = refused ? "Kafka refuses this user" : "the group's coordinator does not answer";
+    this.#log.warn({ group: this.#o.group, error: text }, `${said}; it is tried again`);
+    // A user that is refused asks less and less often, because servers lock who insists; but often
+    // enough to keep its partitions when its rights come back.
+    const doubled = RETRY_MS * 2 ** Math.min(this.#refusals, 9);
+    const ms = refused ? Math.min(this.#o.sessionTimeoutMs / 3, doubled) : RETRY_MS;
+    await this.#rest(ms, signal);
+  }
+
+  /** Ends early when stopped. */
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    await this.#clock.sleep(ms, signal).catch((reason: unknown) => {
       if (!signal.aborted) throw reason;
     });
   }
@@ -273,9 +258,7 @@ export class GroupMember {
   async #watch(signal: AbortSignal): Promise<void> {
     const everyMs = Math.max(50, this.#o.heartbeatMs / 2);
     while (!signal.aborted) {
-      await this.#clock.sleep(everyMs, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason;
-      });
+      await this.#rest(everyMs, signal);
       const silentMs = Math.round(this.#clock.now() - this.#heardAt);
       if (signal.aborted || this.#owned.length === 0 || silentMs < this.#patienceMs) continue;
       this.#lose(`the coordinator did not answer for ${silentMs} ms`);
@@ -290,9 +273,10 @@ export class GroupMember {
   }
 }
 
-const kafkaRefusal = (code: string, group: string): ArchiverError => {
-  const kind = code === "GROUP_AUTHORIZATION_FAILED" ? "kafka-auth" : "kafka-refused";
-  return new ArchiverError(kind, `group ${group}: Kafka answered ${code}`);
-};
+const kafkaRefusal = (code: string, group: string): ArchiverError =>
+  new ArchiverError(
+    code === "GROUP_AUTHORIZATION_FAILED" ? "kafka-auth" : "kafka-refused",
+    `group ${group}: Kafka answered ${code}`,
+  );
 
 const codeOf = (error: number, what: string): Code => kafkaError(error, what)?.kafkaCode ?? null;

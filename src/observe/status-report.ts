@@ -72,6 +72,8 @@ export const statusReport = z.strictObject({
       id: z.string(),
       generation: z.int(),
       instanceId: z.string().nullable(),
+      state: z.enum(["joining", "stable", "stopped"]),
+      lastError: z.string().nullable().describe("Why it is not a member now, or not heard"),
     })
     .nullable()
     .describe("Of the first pipeline's group; null: not a member now"),

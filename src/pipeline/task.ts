@@ -1,5 +1,5 @@
 import { assert } from "../core/assert.ts";
-import { ArchiverError, isTransient } from "../core/errors.ts";
+import { ArchiverError, isWaitedFor } from "../core/errors.ts";
 import type { ChainHead } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import { scopeText } from "../core/scope.ts";
@@ -150,7 +150,7 @@ export class PartitionTask {
       this.#tries.delete(key);
     } catch (error) {
       if (signal.aborted) event = null;
-      else if (isTransient(error)) {
+      else if (isWaitedFor(error)) {
         await this.#pause(key, error, signal);
         // A batch that was found and is gone: what the sinks hold has to be looked at again.
         if (effect.do === "take" && error instanceof VanishedError) event = { of: "lost-batch" };
@@ -257,7 +257,7 @@ export class PartitionTask {
       } catch (error) {
         if (signal.aborted || this.#lease !== lease) return null;
         if (error instanceof ArchiverError && error.code === "fenced") return { of: "fenced" };
-        if (!isTransient(error)) throw error;
+        if (!isWaitedFor(error)) throw error;
         await this.#pause("commit", error, signal);
         if (signal.aborted || this.#lease !== lease) return null;
       }

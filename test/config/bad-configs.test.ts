@@ -1,10 +1,16 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/problems.ts";
 import { badConfigs } from "./bad-configs.ts";
-import { configDir, edited, load } from "./load.ts";
+import { configDir, edited, load, tlsFiles } from "./load.ts";
 
 const dir = configDir({ "not-pem": "hello", empty: "" });
+tlsFiles(dir);
+writeFileSync(
+  join(dir, "torn.pem"),
+  readFileSync(join(dir, "authority/me.pem"), "utf8").replace(/\n.{20}/, "\n"),
+);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test.each(badConfigs(dir))("%s", async (_name, text, problems) => {

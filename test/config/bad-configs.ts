@@ -1,4 +1,5 @@
 import { type BadConfig, badSinkConfigs } from "./bad-sink-configs.ts";
+import { badTls } from "./bad-tls-configs.ts";
 import { edited } from "./load.ts";
 
 const RECIPIENT = "age1ujceafm9n83y9tnu7py2l55rc8ykwjan4rejckrjtflqegxfkfps5ddh87";
@@ -228,6 +229,7 @@ export const badConfigs = (dir: string): readonly BadConfig[] => [
     edited({ 2: '  brokers: ["a:1"]\n  ssl: { cert: not-pem }' }),
     ["3:8: kafka.ssl: cert and key belong together"],
   ],
+  ...badTls,
   [
     "both forms at once",
     edited({ 7: "pipelines: [{ name: a, group: b, topics: [c], sinks: [files] }]" }),

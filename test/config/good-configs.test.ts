@@ -1,20 +1,18 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { inspect } from "node:util";
 import { afterAll, expect, test } from "vitest";
 import { kafkaOptions } from "../../src/config/kafka-options.ts";
 import { EXAMPLE, GENERAL_EXAMPLE } from "../../src/reference/configuration-page.ts";
-import { configDir, edited, GOOD, load } from "./load.ts";
+import { configDir, edited, GOOD, load, tlsFiles } from "./load.ts";
 
-const PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 const RECIPIENT = "age1ujceafm9n83y9tnu7py2l55rc8ykwjan4rejckrjtflqegxfkfps5ddh87";
 const dir = configDir({
-  "ca.pem": PEM,
-  "key.pem": PEM,
   password: "hunter2 with spaces\n",
   "two-lines": "one\ntwo\n\n",
   token: "abc.def\n",
   seed: `${"ab".repeat(32)}\n`,
 });
+const { ca, cert, key } = tlsFiles(dir);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test("defaults are those of the contract", async () => {
@@ -45,7 +43,7 @@ test("every key of the contract is understood", async () => {
 kafka:
   brokers: ["127.0.0.1:9092", "[::1]:9093"]
   instanceId: "\${env:HOST}"
-  ssl: { ca: ca.pem, cert: ca.pem, key: key.pem, servername: kafka }
+  ssl: { ca: authority/ca.pem, cert: authority/me.pem, key: authority/me.key, servername: kafka }
   sasl: { mechanism: scram-sha-512, username: me, password: "\${file:password}" }
 group: archiver
 topics: [logs, { regex: "^audit\\\\." }]
@@ -82,8 +80,9 @@ sinks:
     password: "hunter2 with spaces",
   });
   expect(options.ssl).toMatchObject({
-    ca: PEM,
-    key: PEM,
+    ca: readFileSync(ca, "utf8"),
+    cert: readFileSync(cert, "utf8"),
+    key: readFileSync(key, "utf8"),
     servername: "kafka",
     rejectUnauthorized: true,
   });

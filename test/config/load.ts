@@ -4,12 +4,29 @@ import { join } from "node:path";
 import { builtInSinks } from "../../sinks/index.ts";
 import type { Config } from "../../src/config/config.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { Authority } from "../servers/certificates.ts";
 
 /** A folder with files that configurations refer to. */
 export function configDir(files: Readonly<Record<string, string>> = {}): string {
   const dir = mkdtempSync(join(tmpdir(), "bulk-archiver-config-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
   return dir;
+}
+
+export interface TlsFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** The same kind of key, of another certificate and under the passphrase `sesame`. */
+  readonly locked: string;
+}
+
+/** `authority/ca.pem`, `authority/me.pem`, `authority/me.key` and `authority/other-locked.key` in `dir`. */
+export function tlsFiles(dir: string): TlsFiles {
+  const authority = new Authority(join(dir, "authority"), "test authority");
+  const { cert, key } = authority.issue("me");
+  const other = authority.issue("other", { passphrase: "sesame" });
+  return { ca: authority.ca, cert, key, locked: other.key };
 }
 
 /** Loads a text as if it stood in `dir/conf.yaml`; errors name it `conf.yaml`. */

@@ -1,6 +1,7 @@
 import type { KafkaClient } from "../../src/kafka/client/kafka-client.ts";
 import type { Lease } from "../../src/kafka/lease.ts";
-import { GroupMember, type MemberOptions } from "../../src/kafka/member.ts";
+import { GroupMember } from "../../src/kafka/member.ts";
+import type { MemberOptions } from "../../src/kafka/member-options.ts";
 import { TopicCatalogue, type TopicSelector } from "../../src/kafka/topics.ts";
 import { connected, never, ports, SaidLog, sharedKafka, until } from "./live-kafka.ts";
 

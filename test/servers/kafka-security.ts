@@ -59,7 +59,9 @@ export class KafkaSecurity {
     };
     for (const l of LISTENERS) if (l !== "clear") this.#keyStore(l, set);
     set("mutual", "ssl.client.auth", "required");
-    const plain = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`);
+    const plain = Object.entries(users).map(
+      ([name, password]) => `user_${name}="${escaped(password)}"`,
+    );
     for (const l of ["sasl", "clear"] as const) {
       set(l, "sasl.enabled.mechanisms", ["PLAIN", ...SCRAM, "OAUTHBEARER"].join(","));
       const module = (mechanism: string, text: string): void =>
@@ -82,3 +84,7 @@ export class KafkaSecurity {
     set(l, "ssl.truststore.location", this.authority.ca);
   }
 }
+
+/** A properties file is Latin-1. */
+const escaped = (text: string): string =>
+  text.replaceAll(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -1,6 +1,7 @@
 import { ArchiverError } from "../../core/errors.ts";
 import type { KafkaRequest } from "../requests/request.ts";
-import { connectionError } from "./connection-error.ts";
+import { BulkReceiver } from "./bulk-receiver.ts";
+import { connectionError, type ConnectionFacts } from "./connection-error.ts";
 import {
   Broker,
   Connection,
@@ -12,6 +13,7 @@ import {
   type RawConnection,
   type RawPool,
 } from "./internals.ts";
+import { oauthBearer } from "./oauth.ts";
 import type { KafkaOptions, Log, SaslOptions } from "./options.ts";
 import { within } from "./within.ts";
 
@@ -76,7 +78,7 @@ export class BrokerLink {
       }
       if (error instanceof ArchiverError) throw error;
       this.#discard(live, error);
-      throw connectionError(error, `${this.where} (${apiName})`);
+      throw connectionError(error, `${this.where} (${apiName})`, this.#facts());
     }
   }
 
@@ -112,7 +114,8 @@ export class BrokerLink {
     } catch (error) {
       this.#discard(live, error);
       if (error instanceof ArchiverError) throw error;
-      throw connectionError(error, this.where, connected && broker.versions === null);
+      const ungreeted = connected && broker.versions === null;
+      throw connectionError(error, this.where, { ...this.#facts(), ungreeted });
     }
   }
 
@@ -138,7 +141,13 @@ export class BrokerLink {
       authenticationTimeout: connectionTimeout,
       allowAutoTopicCreation: false,
     });
-    return { connection, broker };
+    return { connection, broker, receiver };
+  }
+
+  #facts(): ConnectionFacts {
+    const { ssl, sasl } = this.#o;
+    const clientCertificate = ssl !== undefined && ssl !== true && ssl.cert !== undefined;
+    return { tls: ssl !== undefined, clientCertificate, sasl: sasl !== undefined };
   }
 
   #discard(live: Live, error: unknown): void {
@@ -178,7 +187,7 @@ function encoded<T>(request: KafkaRequest<T>): unknown {
 /** A copy: kafkajs writes into what it is given. */
 const kafkajsSasl = (s: SaslOptions): unknown =>
   s.mechanism === "oauthbearer"
-    ? { mechanism: s.mechanism, oauthBearerProvider: async () => ({ value: await s.token() }) }
+    ? { mechanism: s.mechanism, authenticationProvider: oauthBearer(s.token) }
     : { ...s };
 
 /** kafkajs' own words are for debugging: what matters is raised as an error by us. */

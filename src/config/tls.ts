@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+import { messageOf } from "../core/message.ts";
+import { Secret } from "../core/secret.ts";
+import type { TlsConfig } from "./config.ts";
+import type { ConfigDocument } from "./document.ts";
+import type { Path } from "./problems.ts";
+import type { KafkaInput } from "./schema.ts";
+
+type TlsInput = Exclude<KafkaInput["ssl"], true | undefined>;
+
+interface Context {
+  readonly document: ConfigDocument;
+  readonly baseDir: string;
+}
+
+/** Reads the PEM files; what TLS could not use is reported at its key, before anything connects. */
+export function tlsConfig(t: TlsInput, at: Path, context: Context): TlsConfig {
+  const { document } = context;
+  const before = document.problems.length;
+  const read = (field: "ca" | "cert" | "key"): string | null => {
+    const path = t[field];
+    return path === undefined ? null : pem([...at, field], path, context);
+  };
+  const [ca, cert, key] = [read("ca"), read("cert"), read("key")];
+  const passphrase = t.passphrase ?? null;
+  if (document.problems.length === before) {
+    const unlocked = {
+      ...(key === null ? {} : { key }),
+      ...(passphrase === null ? {} : { passphrase }),
+    };
+    const tries: readonly (readonly [field: "ca" | "cert" | "key", SecureContextOptions])[] = [
+      ["ca", ca === null ? {} : { ca }],
+      ["cert", cert === null ? {} : { cert }],
+      ["key", unlocked],
+      ["key", cert === null ? {} : { ...unlocked, cert }],
+    ];
+    const bad = tries
+      .map(([field, o]) => [field, unusable(o)] as const)
+      .find(([, why]) => why !== null);
+    if (bad !== undefined) document.report([...at, bad[0]], bad[1] ?? "");
+  }
+  return {
+    ca,
+    cert,
+    key: key === null ? null : new Secret(key),
+    passphrase: passphrase === null ? null : new Secret(passphrase),
+    servername: t.servername ?? null,
+    rejectUnauthorized: t.rejectUnauthorized,
+  };
+}
+
+/** Why OpenSSL cannot use it; null: it can. */
+function unusable(options: SecureContextOptions): string | null {
+  try {
+    createSecureContext(options);
+    return null;
+  } catch (error) {
+    const text = messageOf(error);
+    if (/mismatch/.test(text)) return "the key does not belong to the certificate in cert";
+    if (/bad decrypt|interrupted or cancelled|bad password|passphrase/i.test(text)) {
+      return "the key is encrypted, and passphrase is missing or wrong";
+    }
+    return `TLS cannot use it: ${text}`;
+  }
+}
+
+function pem(at: Path, path: string, { document, baseDir }: Context): string {
+  const file = resolve(baseDir, path);
+  try {
+    const text = readFileSync(file, "utf8");
+    if (!text.includes("-----BEGIN ")) document.report(at, `${file} is not a PEM file`);
+    return text;
+  } catch (error) {
+    document.report(at, `cannot read ${file}: ${messageOf(error)}`);
+    return "";
+  }
+}
