@@ -1,6 +1,5 @@
 import { ArchiverError } from "../../core/errors.ts";
 import type { KafkaRequest } from "../requests/request.ts";
-import { BulkReceiver } from "./bulk-receiver.ts";
 import { connectionError, type ConnectionFacts } from "./connection-error.ts";
 import {
   Broker,
@@ -141,7 +140,7 @@ export class BrokerLink {
       authenticationTimeout: connectionTimeout,
       allowAutoTopicCreation: false,
     });
-    return { connection, broker, receiver };
+    return { connection, broker };
   }
 
   #facts(): ConnectionFacts {
