@@ -169,10 +169,10 @@ function sinksOf(
       clock: nodeClock,
       random: nodeRandom,
       baseDir: s.config.baseDir,
+      partitionCount,
       onEvent: (event) => emit({ what: "sink-called", ...event }),
       onHealth: (sink, health) =>
         emit({
-      partitionCount,
           what: "sink-state",
           sink,
           state: health.state,

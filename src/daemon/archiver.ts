@@ -208,6 +208,8 @@ export class Archiver {
 
   #portsOf(scope: Scope): Omit<TaskPorts, "scope" | "build"> {
     const o = this.#o;
+    const again = { ...o, fetcher: this.fetcher, scope };
+    const records = o.sinks.some((s) => s.sink.capabilities.accepts === "records");
     return {
       archiveId: o.archiveId,
       clusterId: o.clusterId,
@@ -220,10 +222,10 @@ export class Archiver {
       clock: o.clock,
       random: o.random,
       failpoint: o.failpoint,
-    const again = { ...o, fetcher: this.fetcher, scope };
-    const records = o.sinks.some((s) => s.sink.capabilities.accepts === "records");
       depth: DEPTH,
       recipe: o.recipe,
+      records: records ? recordPort(again) : null,
+      remake: remaker(again),
       emit: (event) => o.emit(scope, event),
     };
   }
@@ -236,8 +238,6 @@ export class Archiver {
         return { offset: found?.offset ?? null, metadata: found?.metadata ?? "" };
       },
       commit: (lease, entry, signal) => {
-      records: records ? recordPort(again) : null,
-      remake: remaker(again),
         signal.throwIfAborted();
         return this.#commits.commit(lease, { ...entry, leaderEpoch: -1 });
       },
