@@ -166,6 +166,8 @@ export class KafkaServer {
       "auto.create.topics.enable": "false",
       "message.max.bytes": String(32 << 20),
       "log.cleaner.dedupe.buffer.size": String(8 << 20),
+      // A test that waits for compaction waits for the cleaner's next look.
+      "log.cleaner.backoff.ms": "300",
       ...this.#security?.properties(),
       ...extra,
     };
