@@ -19,12 +19,15 @@ import type { Sealer } from "./pipeline/ports.ts";
 import { checkRecipients, loadSeeds, type Seed } from "./seal/keys.ts";
 import { type CutSealer, SealPool } from "./seal/pool.ts";
 
-/** Free buffers for sealed files that are kept for re-use; blocks are all kept. */
-const keptBytes = (memoryBytes: number): number => Math.floor(memoryBytes / 8);
+/**
+ * Free buffers for sealed files that are kept for re-use, as free blocks are. Half, because a batch's
+ * reservation is half raw and half sealed bytes: what is free has room in what is not reserved.
+ */
+const keptBytes = (memoryBytes: number): number => Math.floor(memoryBytes / 2);
 
-/** The part of `memory` that no batch may use: an answer that arrives and one in work, and what is kept. */
+/** The part of `memory` that no batch may use: the answers of Kafka that arrive. */
 const beside = (memoryBytes: number): number =>
-  2 * Math.min(FETCH.maxResponseBytes, memoryBytes / 16) + 2 * keptBytes(memoryBytes);
+  2 * Math.min(FETCH.maxResponseBytes, memoryBytes / 16);
 
 /** What all pipelines of the process share. */
 interface Shared {

@@ -114,6 +114,21 @@ describe("imports", () => {
     expect(wrong.map(arrow)).toEqual([]);
   });
 
+  test("of a sink's driver happen when the sink is opened: it costs nothing where it is not used", () => {
+    const loaded = new Set<string>();
+    const todo = ["src/operate/commands.ts", "src/operate/cli.ts"];
+    for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+      for (const i of imports) {
+        if (i.from !== at || i.typesOnly || i.late || loaded.has(i.to)) continue;
+        loaded.add(i.to);
+        if (i.local) todo.push(i.to);
+      }
+    }
+    expect(loaded).toContain("zod");
+    const drivers = /^(@aws-sdk|@smithy|@elastic|cassandra-driver)/;
+    expect([...loaded].filter((name) => drivers.test(name))).toEqual([]);
+  });
+
   test("reach what exists", () => {
     const local = imports.filter((i) => i.local);
     expect(local.filter((i) => !existsSync(join(ROOT, i.to))).map(arrow)).toEqual([]);

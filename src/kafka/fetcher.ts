@@ -27,13 +27,26 @@ export interface BrokerState {
   readonly lastError: string | null;
 }
 
+const keyOf = (p: TopicPartition): string => `${p.topic}/${p.partition}`;
+
 interface Loop {
+  readonly broker: number;
+  readonly lane: number;
   tries: number;
   lastError: string | null;
   wake: (() => void) | null;
 }
 
-/** One fetch at a time and broker: the wanted partitions that it leads, from where they want it. */
+/**
+ * While one answer of a broker is taken in, the broker makes the other. Each lane has a connection and
+ * memory of its own.
+ */
+const LANES = 2;
+
+/**
+ * One fetch at a time for each lane of a broker: the wanted partitions that it leads, from where they
+ * want it, each in one lane at a time.
+ */
 export class Fetcher {
   readonly #client: KafkaClient;
   readonly #catalogue: TopicCatalogue;
@@ -41,7 +54,9 @@ export class Fetcher {
   readonly #demand: Demand;
   readonly #o: FetcherOptions;
   readonly #ports: LeaderPorts;
-  readonly #loops = new Map<number, Loop>();
+  readonly #loops = new Map<number, readonly Loop[]>();
+  /** Partitions that are being fetched. */
+  readonly #under = new Set<string>();
   readonly #stop = new AbortController();
   readonly #pauses: FetchPauses;
   /** Which want comes first moves on, so that one answer's bound starves nobody. */
@@ -68,23 +83,23 @@ export class Fetcher {
   wake(): void {
     if (this.#stop.signal.aborted) return;
     for (const id of this.#client.brokerIds) {
-      const loop = this.#loops.get(id);
-      if (loop === undefined) this.#begin(id);
-      else loop.wake?.();
+      const loops = this.#loops.get(id) ?? this.#begin(id);
+      for (const loop of loops) loop.wake?.();
     }
   }
 
   stop(): void {
     this.#stop.abort(new ArchiverError("interrupted", "the fetcher was stopped"));
-    for (const loop of this.#loops.values()) loop.wake?.();
+    for (const loop of [...this.#loops.values()].flat()) loop.wake?.();
   }
 
   state(): BrokerState[] {
-    return [...this.#loops].map(([broker, l]) => ({
-      broker,
-      status: l.tries > 0 ? "failing" : l.wake === null ? "fetching" : "idle",
-      lastError: l.lastError,
-    }));
+    return [...this.#loops].map(([broker, loops]) => {
+      const failing = loops.find((l) => l.tries > 0);
+      const busy = loops.some((l) => l.wake === null);
+      const status = failing !== undefined ? "failing" : busy ? "fetching" : "idle";
+      return { broker, status, lastError: failing?.lastError ?? null };
+    });
   }
 
   /** Partitions that Kafka refuses for now, and why. */
@@ -106,31 +121,35 @@ export class Fetcher {
     return this.#leaders.offsets(partitions, spec, signal);
   }
 
-  #begin(broker: number): void {
-    const loop: Loop = { tries: 0, lastError: null, wake: null };
-    this.#loops.set(broker, loop);
-    void this.#run(broker, loop);
+  #begin(broker: number): readonly Loop[] {
+    const loops = Array.from({ length: LANES }, (_, lane): Loop => ({
+      ...{ broker, lane, tries: 0, lastError: null, wake: null },
+    }));
+    this.#loops.set(broker, loops);
+    for (const loop of loops) void this.#run(loop);
+    return loops;
   }
 
   /** Never rejects: what fails is retried, and its state is visible. */
-  async #run(broker: number, loop: Loop): Promise<void> {
+  async #run(loop: Loop): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const { wants, restMs } = this.#wantsOf(broker);
+      const { wants, restMs } = this.#wantsOf(loop);
       if (wants.length === 0) {
         await this.#idle(loop, restMs);
         continue;
       }
       try {
-        await this.#fetch(broker, wants, signal);
+        await this.#fetch(loop, wants, signal);
         loop.tries = 0;
         loop.lastError = null;
       } catch (error) {
         if (signal.aborted) break;
         loop.tries += 1;
         loop.lastError = error instanceof Error ? error.message : String(error);
-        this.#ports.log.warn({ broker, error: loop.lastError, tries: loop.tries }, "fetch failed");
-        await this.#pause(loop.tries, signal);
+        const { broker, lastError, tries } = loop;
+        this.#ports.log.warn({ broker, error: lastError, tries }, "fetch failed");
+        await this.#pause(tries, signal);
       }
     }
   }
@@ -150,14 +169,15 @@ export class Fetcher {
     awake.abort();
   }
 
-  #wantsOf(broker: number): { wants: FetchWant[]; restMs: number | null } {
+  /** A lane's part of what may be asked for now: the other lanes that are free get theirs. */
+  #wantsOf(loop: Loop): { wants: FetchWant[]; restMs: number | null } {
     const wants: FetchWant[] = [];
     let restMs: number | null = null;
     let unled = false;
     for (const want of this.#demand.wants()) {
       const leader = this.#catalogue.led(want.topic, want.partition)?.leader;
       if (leader === undefined) unled = true;
-      if (leader !== broker) continue;
+      if (leader !== loop.broker || this.#under.has(keyOf(want))) continue;
       const rest = this.#pauses.restMs(want);
       if (rest === 0) wants.push(want);
       else restMs = Math.min(rest, restMs ?? rest);
@@ -165,22 +185,32 @@ export class Fetcher {
     if (unled) this.#leaders.refreshSoon();
     this.#turn += 1;
     const cut = wants.length === 0 ? 0 : this.#turn % wants.length;
-    return { wants: [...wants.slice(cut), ...wants.slice(0, cut)], restMs };
+    const ours = Math.ceil(wants.length / this.#idleLanes(loop));
+    return { wants: [...wants.slice(cut), ...wants.slice(0, cut)].slice(0, ours), restMs };
   }
 
-  async #fetch(broker: number, wants: readonly FetchWant[], signal: AbortSignal): Promise<void> {
+  /** Lanes of its broker that wait for work, this one among them. */
+  #idleLanes(loop: Loop): number {
+    const loops = this.#loops.get(loop.broker) ?? [];
+    return loops.filter((l) => l === loop || l.wake !== null).length;
+  }
+
+  async #fetch(loop: Loop, wants: readonly FetchWant[], signal: AbortSignal): Promise<void> {
+    const { broker, lane } = loop;
     const { maxResponseBytes: maxBytes, maxWaitMs } = this.#o;
-    const fetched = await this.#leaders.fetch(
-      broker,
-      { wants, maxWaitMs, maxBytes },
-      signal,
-      "fetch",
-    );
-    for (const f of fetched) {
-      const first = this.#pauses.took(f);
-      if (f.error?.retriable !== true) this.#demand.deliver(f);
-      if (f.error !== undefined) this.#refused(f.error, first);
+    for (const want of wants) this.#under.add(keyOf(want));
+    try {
+      const o = { wants, maxWaitMs, maxBytes };
+      for (const f of await this.#leaders.fetch(broker, o, signal, `fetch ${lane}`)) {
+        const first = this.#pauses.took(f);
+        if (f.error?.retriable !== true) this.#demand.deliver(f);
+        if (f.error !== undefined) this.#refused(f.error, first);
+      }
+    } finally {
+      for (const want of wants) this.#under.delete(keyOf(want));
     }
+    // What is free again may be more than this lane's part.
+    for (const other of this.#loops.get(broker) ?? []) if (other !== loop) other.wake?.();
   }
 
   /** Kafka refused one partition; it is asked again later. */

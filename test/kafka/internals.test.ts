@@ -46,9 +46,12 @@ test("a connection has the verbs that we call, and says in words what failed", a
     "isAuthenticated",
     "send",
     "setVersions",
+    "processData",
   ] as const) {
     expect(typeof connection[verb], verb).toBe("function");
   }
+  expect(connection.chunks).toEqual([]);
+  expect(connection.bytesBuffered).toBe(0);
   expect(typeof connection.disconnect).toBe("function");
   expect(typeof connection.rejectRequests).toBe("function");
   expect(typeof connection.setSupportAuthenticationProtocol).toBe("function");

@@ -7,6 +7,8 @@ export interface Import {
   readonly to: string;
   readonly local: boolean;
   readonly typesOnly: boolean;
+  /** By a call, when it is needed. */
+  readonly late: boolean;
   /** `*` takes everything. */
   readonly names: readonly string[];
 }
@@ -34,12 +36,12 @@ export function importsOf(from: string, raw: string): Import[] {
         listed.every((n) => n.startsWith("type ")));
     const names = listed.map((n) => n.replace(/^type\s+/, "").split(/\s+as\s+/)[0] ?? "");
     if (clause.includes("*")) names.push("*");
-    found.push({ from, ...target(from, to), typesOnly, names });
+    found.push({ from, ...target(from, to), typesOnly, late: false, names });
   }
   // What is imported by a call, or started as a process or worker, is used as a whole.
   for (const pattern of [CALL, URL_OF]) {
     for (const [, to = ""] of text.matchAll(pattern)) {
-      found.push({ from, ...target(from, to), typesOnly: false, names: ["*"] });
+      found.push({ from, ...target(from, to), typesOnly: false, late: true, names: ["*"] });
     }
   }
   return found;

@@ -1,5 +1,6 @@
 import { ArchiverError } from "../../core/errors.ts";
 import type { KafkaRequest } from "../requests/request.ts";
+import { BulkReceiver } from "./bulk-receiver.ts";
 import { connectionError, type ConnectionFacts } from "./connection-error.ts";
 import {
   Broker,
@@ -19,12 +20,16 @@ import { within } from "./within.ts";
 interface Live {
   readonly connection: RawConnection;
   readonly broker: RawBroker;
+  readonly receiver: BulkReceiver | null;
 }
 
 /**
  * One connection to one broker, authenticated when first used. After a break or a time-out it is thrown
  * away whole, and the next request opens another: kafkajs' object, used again, still hears from its old
  * socket, and a broker that went silent would keep every later request waiting behind the first.
+ *
+ * A `bulk` link is for large answers, one request at a time: what an answer's decoder returned may view
+ * the link's memory, and is valid until the next request over it.
  */
 export class BrokerLink {
   readonly where: string;
@@ -32,12 +37,15 @@ export class BrokerLink {
   readonly #host: string;
   readonly #port: number;
   readonly #logger: unknown;
+  readonly #bulk: boolean;
+  #pending = 0;
   #live: Live | null = null;
   #opening: Promise<Live> | null = null;
   #closed = false;
 
-  constructor(o: KafkaOptions, host: string, port: number, log: Log) {
+  constructor(o: KafkaOptions, host: string, port: number, log: Log, bulk = false) {
     this.#o = o;
+    this.#bulk = bulk;
     this.#host = host;
     this.#port = port;
     this.where = `${host}:${port}`;
@@ -58,6 +66,8 @@ export class BrokerLink {
   ): Promise<T> {
     const live = await this.#ready(signal);
     const { apiKey, apiVersion, apiName, timeoutMs } = request;
+    if (this.#pending === 0) live.receiver?.reuse();
+    this.#pending += 1;
     const answer = live.connection.send<T>({
       request: { apiKey, apiVersion, apiName, encode: () => Promise.resolve(encoded(request)) },
       response: {
@@ -78,6 +88,8 @@ export class BrokerLink {
       if (error instanceof ArchiverError) throw error;
       this.#discard(live, error);
       throw connectionError(error, `${this.where} (${apiName})`, this.#facts());
+    } finally {
+      this.#pending -= 1;
     }
   }
 
@@ -120,13 +132,14 @@ export class BrokerLink {
 
   #make(connectionTimeout: number): Live {
     const { ssl, sasl, clientId } = this.#o;
+    const receiver = this.#bulk ? new BulkReceiver() : null;
     const connection = new Connection({
       host: this.#host,
       port: this.#port,
       ssl: ssl === true ? {} : ssl,
       sasl: sasl === undefined ? undefined : kafkajsSasl(sasl),
       clientId,
-      socketFactory: createSocketFactory(),
+      socketFactory: receiver?.socketFactory ?? createSocketFactory(),
       connectionTimeout,
       // Time-outs are ours, because a connection that had one is of no more use.
       requestTimeout: connectionTimeout,
@@ -134,13 +147,14 @@ export class BrokerLink {
       reauthenticationThreshold: 10_000,
       logger: this.#logger,
     });
+    receiver?.attach(connection);
     const broker = new Broker({
       connectionPool: poolOf(connection),
       logger: this.#logger,
       authenticationTimeout: connectionTimeout,
       allowAutoTopicCreation: false,
     });
-    return { connection, broker };
+    return { connection, broker, receiver };
   }
 
   #facts(): ConnectionFacts {

@@ -37,6 +37,11 @@ export interface RawConnection {
   readonly sasl: unknown;
   readonly connectionTimeout: number;
   readonly socket?: { destroy(): unknown };
+  /** What was received and is no whole answer yet, and its bytes. */
+  chunks: Buffer[];
+  readonly bytesBuffered: number;
+  /** Takes what the socket received. */
+  processData(data: Buffer): void;
   connect(): Promise<unknown>;
   isConnected(): boolean;
   isAuthenticated(): boolean;

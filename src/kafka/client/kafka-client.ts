@@ -13,7 +13,12 @@ const ANY_BROKER_MS = 10_000;
  * What a connection is for. A broker answers one connection's requests in order, and holds JoinGroup
  * and Fetch back for long: neither may stand before a heartbeat or a commit.
  */
-export type Purpose = "data" | "fetch" | "range" | `group ${string}` | `offsets ${string}`;
+export type Purpose =
+  | "data"
+  | `fetch ${number}`
+  | "range"
+  | `group ${string}`
+  | `offsets ${string}`;
 
 /** A request, or one that depends on the highest version of an API that the broker speaks. */
 export type Sendable<T> =
@@ -122,7 +127,7 @@ export class KafkaClient {
     const key = `${host}:${port} ${purpose}`;
     let link = this.#links.get(key);
     if (link === undefined) {
-      link = new BrokerLink(this.#o, host, port, this.#log);
+      link = new BrokerLink(this.#o, host, port, this.#log, purpose.startsWith("fetch"));
       this.#links.set(key, link);
     }
     return link;
