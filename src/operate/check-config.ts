@@ -1,11 +1,15 @@
+import { X509Certificate } from "node:crypto";
 import { stat } from "node:fs/promises";
-import type { Config } from "../config/config.ts";
+import type { Config, KafkaConfig } from "../config/config.ts";
 import { sizeText } from "../config/units.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { isLoopback } from "../observe/http.ts";
 import { checkRecipients, loadSeeds } from "../seal/keys.ts";
-import { type Found, ok, warning } from "./check-report.ts";
+import { failure, type Found, ok, warning } from "./check-report.ts";
 import { raised } from "./check-sinks.ts";
+
+const DAY_MS = 86_400_000;
+const EXPIRES_SOON_DAYS = 21;
 
 /** What loading the file did not show: seeds and recipients, and who may read or ask what. */
 export async function checkConfig(config: Config): Promise<Found[]> {
@@ -21,6 +25,7 @@ export async function checkConfig(config: Config): Promise<Found[]> {
     }
     found.push(...(await checkKeys(encryption.seedFile, encryption.recipients)));
   }
+  found.push(...checkSecurity(config.kafka));
   if (config.http !== null && !isLoopback(config.http.host)) {
     const where = `${config.http.host}:${config.http.port}`;
     found.push(
@@ -31,6 +36,23 @@ export async function checkConfig(config: Config): Promise<Found[]> {
       ),
     );
   }
+  return found;
+}
+
+/** What a broker could not tell: it refuses an expired certificate without a word why. */
+function checkSecurity({ ssl, sasl }: KafkaConfig): Found[] {
+  const found: Found[] = [];
+  if (ssl === null && (sasl?.mechanism === "plain" || sasl?.mechanism === "oauthbearer")) {
+    const text = `kafka.sasl ${sasl.mechanism} without kafka.ssl: the secret goes over the network as it is`;
+    found.push(warning("config", "secret-in-clear", text));
+  }
+  if (ssl === null || ssl === true || ssl.cert === null) return found;
+  const end = new X509Certificate(ssl.cert).validToDate;
+  const days = Math.floor((end.getTime() - Date.now()) / DAY_MS);
+  const text = `the client certificate (kafka.ssl.cert) is valid until ${end.toISOString()}`;
+  if (days < 0) found.push(failure("config", "client-certificate", `${text}: it has expired`));
+  else if (days < EXPIRES_SOON_DAYS) found.push(warning("config", "client-certificate", text));
+  else found.push(ok("config", "client-certificate", text));
   return found;
 }
 
