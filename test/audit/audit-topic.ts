@@ -13,6 +13,8 @@ export interface AuditOptions {
   readonly identity?: string;
   /** Where several incarnations of the topic are archived. */
   readonly topicId?: string;
+  /** Only this one. */
+  readonly partition?: number;
   /** Records the topic no longer has (retention, compaction) are then no problem. */
   readonly vanishedAllowed?: boolean;
   /** Further librdkafka properties, `name=value`. */
@@ -98,7 +100,10 @@ async function chooseFiles(options: Omit<AuditOptions, "bootstrap">): Promise<Ar
   if (options.topicId === undefined && ids.size > 1) {
     throw new Error(`several incarnations of ${options.topic}: ${[...ids].join(", ")}`);
   }
-  return all.filter((file) => file.topicId === wanted);
+  const { partition } = options;
+  return all.filter(
+    (file) => file.topicId === wanted && (partition === undefined || file.partition === partition),
+  );
 }
 
 /** Manifest by manifest: each file has one, ranges follow each other, names agree. */

@@ -11,6 +11,7 @@ import type { AuditRecord } from "./audit-record.ts";
 export async function* readTopic(options: {
   readonly bootstrap: string;
   readonly topic: string;
+  readonly partition?: number;
   readonly properties?: readonly string[];
 }): AsyncGenerator<AuditRecord> {
   const args = [
@@ -25,6 +26,7 @@ export async function* readTopic(options: {
     "-q",
     "-J",
   ];
+  if (options.partition !== undefined) args.push("-p", String(options.partition));
   const properties = [
     "isolation.level=read_committed",
     "check.crcs=true",

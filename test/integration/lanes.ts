@@ -9,7 +9,7 @@ import { expect } from "vitest";
 import { parse } from "../../src/core/json.ts";
 import type { StatusReport } from "../../src/observe/status-report.ts";
 import type { VerifyReport } from "../../src/operate/verify/report.ts";
-import { type AuditResult, auditTopic } from "../audit/audit-topic.ts";
+import { type AuditOptions, type AuditResult, auditTopic } from "../audit/audit-topic.ts";
 import { Daemon } from "../faults/daemon.ts";
 import { groupsAreReady } from "../kafka/live-kafka.ts";
 import { cli, type Ended } from "../operate/cli-process.ts";
@@ -109,7 +109,7 @@ export class Lanes {
   async audit(
     sink: string,
     topic: string,
-    more: { readonly vanishedAllowed?: boolean } = {},
+    more: Pick<AuditOptions, "vanishedAllowed" | "topicId" | "partition"> = {},
   ): Promise<AuditResult> {
     const { bootstrap } = this.#o;
     const found = await auditTopic({

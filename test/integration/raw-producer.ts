@@ -19,8 +19,8 @@ export type NewRecord = Omit<RecordBatchOptions["records"][number], "offset">;
 export const bytes = (text: string | Buffer | null): Buffer | null =>
   typeof text === "string" ? Buffer.from(text) : text;
 
-/** Coordinator not there yet or loading, and a transaction that is just being ended. */
-const PASSING = new Set([14, 15, 16, 51]);
+/** A partition that is new, a coordinator that loads, and a transaction that is just being ended. */
+const PASSING = new Set([3, 5, 6, 14, 15, 16, 51]);
 
 /**
  * A producer that sends exactly the record batches it is told to: one batch a call, any codec, any
