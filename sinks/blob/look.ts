@@ -1,7 +1,7 @@
 import type { Description, Manifest } from "../../src/core/description.ts";
 import { blake3HexOf } from "../../src/core/digest.ts";
 import { ArchiverError } from "../../src/core/errors.ts";
-import { dataPaths, manifestPath } from "../../src/core/layout.ts";
+import { dataFolder, dataPaths, fanOut, manifestPath, offsetName } from "../../src/core/layout.ts";
 import { parseDescription, parseManifest } from "../../src/core/manifest.ts";
 import { MAX_MANIFEST_BYTES } from "../../src/core/manifest-schema.ts";
 import { batchId, type BatchKey } from "../../src/core/scope.ts";
@@ -19,6 +19,14 @@ export async function findData(
   signal: AbortSignal,
 ): Promise<readonly Found[]> {
   const paths = dataPaths(key);
+  if (store.startingWith !== undefined) {
+    const folder = `${dataFolder(key)}/${fanOut(key.start)}`;
+    const found: Found[] = [];
+    for await (const blob of store.startingWith(folder, offsetName(key.start), signal)) {
+      if (paths.includes(blob.path)) found.push(blob);
+    }
+    return found;
+  }
   const heads = await Promise.all(paths.map((path) => store.head(path, signal)));
   return heads.flatMap((head, i) => {
     const path = paths[i];

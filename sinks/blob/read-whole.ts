@@ -23,7 +23,10 @@ export async function readWhole(
   return Buffer.concat(pieces);
 }
 
-/** Whether the stored blob is exactly these bytes: by reading it, never by what was said of it. */
+/**
+ * Whether the stored blob is exactly these bytes: by the server's own hash or by reading it, never
+ * by what was said of it.
+ */
 export async function storedEquals(
   store: BlobStore,
   path: string,
@@ -33,6 +36,8 @@ export async function storedEquals(
   const head = await store.head(path, signal);
   if (head?.size !== bytes.length) return false;
   if (bytes.length === 0) return true;
+  const told = await store.holds?.(path, bytes, signal);
+  if (told !== undefined) return told;
   let at = 0;
   for await (const piece of store.get(path, 0, bytes.length, signal)) {
     if (Buffer.compare(piece, bytes.subarray(at, at + piece.length)) !== 0) return false;

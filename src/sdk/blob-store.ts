@@ -16,6 +16,11 @@ export interface BlobStore {
   head(path: string, signal: AbortSignal): Promise<BlobHead | undefined>;
   /** Bytes [from, to); rejects with `sink-transient` when the blob is absent or ends early. */
   get(path: string, from: number, to: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Whether the blob is exactly these bytes, by a hash that the server computes itself and never by
+   * what its writer wrote about it; undefined when it cannot be told so, and it is read instead.
+   */
+  holds?(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean | undefined>;
   /** What `create` was given as `about` for this path, when the store can still tell. */
   about(
     path: string,
@@ -26,6 +31,15 @@ export interface BlobStore {
   list(
     folder: string,
     after: string | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<BlobHead & { path: string }>;
+  /**
+   * Blobs directly below `folder` whose names begin with `prefix`; for stores that list a few names
+   * cheaper than they answer a dozen heads.
+   */
+  startingWith?(
+    folder: string,
+    prefix: string,
     signal: AbortSignal,
   ): AsyncIterable<BlobHead & { path: string }>;
   /** Names of the folders directly below `folder`, ascending. */
