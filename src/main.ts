@@ -1,9 +1,12 @@
 #!/usr/bin/env node
-import { enableCompileCache } from "node:module";
+import { enableCompileCache, getCompileCacheDir } from "node:module";
 
 /** The only file that ends the process. */
 // Before anything else is loaded, which is why the rest is imported by calls: a start then costs half.
 enableCompileCache();
+// Threads ask the environment, not the one who started them.
+const cache = getCompileCacheDir();
+if (cache !== undefined) process.env["NODE_COMPILE_CACHE"] ??= cache;
 const { commands } = await import("./operate/commands.ts");
 const { runCli } = await import("./operate/cli.ts");
 const { EXIT } = await import("./operate/exit-code.ts");

@@ -88,6 +88,9 @@ function encrypt(
       out.set(sealed, at);
       at += sealed.length;
       size -= part.length;
+      // Its memory goes back at once: the collector would let a whole batch of it pile up.
+      if (sealed.byteLength === sealed.buffer.byteLength)
+        (sealed.buffer as ArrayBuffer).transfer(0);
     }
     cipher.final();
     out.set(cipher.getAuthTag(), at);
