@@ -17,6 +17,7 @@ import type { Judge, OffsetStore, Sealer, TaskEvent, TaskPorts } from "../pipeli
 import { branchesOf } from "./branches.ts";
 import { logPort } from "./log-port.ts";
 import type { OpenedSink } from "./open-sinks.ts";
+import { refuseOutOfRange } from "./out-of-range.ts";
 import { Partitions } from "./partitions.ts";
 import { recordPort, remaker } from "./record-port.ts";
 
@@ -81,6 +82,8 @@ export class Archiver {
       clock,
       maxFetchBytes: FETCH.maxPartitionBytes,
       wakeFetcher: () => this.fetcher.wake(),
+      onOutOfRange: (scope, offset) =>
+        void refuseOutOfRange(this, scope, offset, { log, signal: this.#stop.signal }),
       portsOf: (scope) => this.#portsOf(scope),
     });
     this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, FETCH, {

@@ -3,7 +3,7 @@ import type { BlockPool } from "../batch/block-buffer.ts";
 import type { BatchPolicy } from "../batch/policy.ts";
 import type { Turns } from "../batch/turns.ts";
 import type { Budget } from "../core/budget.ts";
-import { ArchiverError } from "../core/errors.ts";
+import type { ArchiverError } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Scope } from "../core/scope.ts";
 import type { Demand, FetchedPartition, FetchWant } from "../kafka/fetcher.ts";
@@ -29,6 +29,8 @@ export interface PartitionsOptions {
   readonly clock: Clock;
   readonly maxFetchBytes: number;
   readonly wakeFetcher: () => void;
+  /** Kafka does not have the offset that was asked for; `refuse` is the answer to that. */
+  readonly onOutOfRange: (scope: Scope, offset: bigint) => void;
   /** Everything a task needs but its stream. */
   readonly portsOf: (scope: Scope) => Omit<TaskPorts, "scope" | "build">;
 }
@@ -114,13 +116,18 @@ export class Partitions implements Demand {
     const p = this.#owned.get(keyOf(f.topic, f.partition));
     if (p === undefined) return;
     if (f.error !== undefined) {
-      const refusal = refusalOf(f, p.scope);
-      if (refusal !== null) p.feed.refuse(f.offset, refusal);
+      if (f.error.kafkaCode === "OFFSET_OUT_OF_RANGE") this.#o.onOutOfRange(p.scope, f.offset);
+      else if (f.error.code === "log-changed") p.feed.refuse(f.offset, f.error);
       return;
     }
     p.endOffset = f.lastStableOffset;
     p.logStart = f.logStartOffset;
     p.feed.offer(f);
+  }
+
+  /** The batch that is being filled cannot go on from this offset. */
+  refuse({ topic, partition }: Scope, offset: bigint, error: ArchiverError): void {
+    this.#owned.get(keyOf(topic, partition))?.feed.refuse(offset, error);
   }
 
   sawEnd(topic: string, partition: number, end: bigint): void {
@@ -135,20 +142,4 @@ export class Partitions implements Demand {
     for (const { feed } of this.#owned.values()) feed.tick(now);
     this.#o.turns.grant();
   }
-}
-
-/** A position that Kafka does not have is never reset: the partition stops and says so (rule 14). */
-function refusalOf(f: FetchedPartition, scope: Scope): ArchiverError | null {
-  if (f.error?.kafkaCode !== "OFFSET_OUT_OF_RANGE") return null;
-  const where = `${scope.topic}/${scope.partition}: offset ${f.offset}`;
-  if (f.highWatermark >= 0n && f.offset > f.highWatermark) {
-    return new ArchiverError(
-      "log-changed",
-      `${where} is beyond the log's end ${f.highWatermark}: the log was cut short (unclean election?)`,
-    );
-  }
-  return new ArchiverError(
-    "offset-out-of-range",
-    `${where} is no longer in Kafka; the log begins at ${f.logStartOffset}. Nothing was reset`,
-  );
 }
