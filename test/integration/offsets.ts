@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { KafkaError } from "../../src/kafka/kafka-error.ts";
 import { readCommittedOffsets } from "../../src/kafka/offset-commits.ts";
 import { listOffsets, type TopicPartition } from "../../src/kafka/requests/offsets.ts";
 import { connected, never } from "../kafka/live-kafka.ts";
@@ -26,9 +28,16 @@ async function asked(
 ): Promise<Offsets> {
   const client = await connected(bootstrap);
   try {
-    const all = await partitionsOf(client, topics);
-    const found = await ask(client, all);
-    return new Map(found.map((f) => [`${f.topic}/${f.partition}`, f.offset ?? -1n]));
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const found = await ask(client, await partitionsOf(client, topics));
+        return new Map(found.map((f) => [`${f.topic}/${f.partition}`, f.offset ?? -1n]));
+      } catch (error) {
+        // A broker that was just started loads its groups first.
+        if (!(error instanceof KafkaError) || !error.retriable || tries > 100) throw error;
+        await sleep(100);
+      }
+    }
   } finally {
     await client.close();
   }

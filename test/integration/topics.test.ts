@@ -71,7 +71,7 @@ describe("topics by name and by expression, while the daemon runs", () => {
     // More than there was, so that the old position is one of the new log as well.
     await put(again, [0], 200);
     await put(grows, [0, 1, 2, 3], 10);
-    await lanes.archived("files", [grows, fresh, byName], 60_000);
+    await lanes.archived("files", [grows, fresh, byName]);
     for (let i = 0; i < 200 && (await partitionOf(again))?.state !== "stopped"; i += 1)
       await sleep(200);
     const stopped = await partitionOf(again);

@@ -88,6 +88,11 @@ export class KafkaServer {
     return this.#classPath;
   }
 
+  /** Where each node keeps its logs: `topic-partition/00000000000000000000.log`. */
+  get logDirs(): readonly string[] {
+    return this.#nodes.map((n) => join(n.dir, "data"));
+  }
+
   get pids(): readonly number[] {
     return this.#nodes.map((n) => n.child?.pid ?? -1);
   }
@@ -100,6 +105,14 @@ export class KafkaServer {
     const child = this.#nodes[node]?.child;
     if (child == null) return;
     child.kill("SIGKILL");
+    await gone(child);
+  }
+
+  /** In order: logs are flushed, so that nothing is recovered at the next start. */
+  async shutDown(node: number): Promise<void> {
+    const child = this.#nodes[node]?.child;
+    if (child == null) return;
+    child.kill("SIGTERM");
     await gone(child);
   }
 
