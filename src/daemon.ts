@@ -147,6 +147,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
         partitions: partitions.length,
         added,
       }),
+    onFetched: (topic, bytes) => host.emit({ what: "fetched", topic, bytes }),
     onLost: (reason) => host.emit({ what: "membership-lost", group: p.group, reason }),
     about: {},
   });

@@ -46,6 +46,7 @@ export interface ArchiverOptions {
   readonly emit: (scope: Scope, event: TaskEvent) => void;
   /** `added`: partitions that were not here before. */
   readonly onAssigned: (lease: Lease, added: number) => void;
+  readonly onFetched: (topic: string, bytes: number) => void;
   readonly onLost: (reason: string) => void;
   readonly about: Readonly<Record<string, string>>;
 }
@@ -82,6 +83,7 @@ export class Archiver {
       clock,
       maxFetchBytes: FETCH.maxPartitionBytes,
       wakeFetcher: () => this.fetcher.wake(),
+      onFetched: o.onFetched,
       onOutOfRange: (scope, offset) =>
         void refuseOutOfRange(this, scope, offset, { log, signal: this.#stop.signal }),
       portsOf: (scope) => this.#portsOf(scope),

@@ -29,6 +29,7 @@ export interface PartitionsOptions {
   readonly clock: Clock;
   readonly maxFetchBytes: number;
   readonly wakeFetcher: () => void;
+  readonly onFetched: (topic: string, bytes: number) => void;
   /** Kafka does not have the offset that was asked for; `refuse` is the answer to that. */
   readonly onOutOfRange: (scope: Scope, offset: bigint) => void;
   /** Everything a task needs but its stream. */
@@ -120,6 +121,7 @@ export class Partitions implements Demand {
       else if (f.error.code === "log-changed") p.feed.refuse(f.offset, f.error);
       return;
     }
+    if (f.records.length > 0) this.#o.onFetched(f.topic, f.records.length);
     p.endOffset = f.lastStableOffset;
     p.logStart = f.logStartOffset;
     p.feed.offer(f);

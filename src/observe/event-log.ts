@@ -45,6 +45,8 @@ export function logEvent(log: Log, event: ArchiverEvent): void {
     }
     case "partition-ended":
       return log.debug(scopeFields(event.scope), "partition given up");
+    case "fetched":
+      return log.trace(fieldsOf(event), "fetched");
     case "sink-called":
       return log.trace(fieldsOf(event), "sink called");
     default:

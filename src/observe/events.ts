@@ -9,6 +9,7 @@ import type { Scope } from "../core/scope.ts";
 export type ArchiverEvent =
   | DaemonStarted
   | DaemonStopping
+  | Fetched
   | BatchSealed
   | BatchConfirmed
   | BatchAdopted
@@ -41,6 +42,13 @@ export interface DaemonStarted {
 export interface DaemonStopping {
   readonly what: "daemon-stopping";
   readonly deadlineMs: number;
+}
+
+/** What one answer held for one partition: what is dropped and fetched again counts each time. */
+export interface Fetched {
+  readonly what: "fetched";
+  readonly topic: string;
+  readonly bytes: number;
 }
 
 export interface BatchSealed {

@@ -25,6 +25,11 @@ export class Metrics {
     "Bytes of sealed batches as they came from Kafka",
     ["topic"],
   );
+  readonly #fetchedBytes = this.#counter(
+    "fetched_bytes_total",
+    "Bytes of records that Kafka sent; those dropped and fetched again count each time",
+    ["topic"],
+  );
   readonly #storedBytes = this.#counter(
     "stored_bytes_total",
     "Bytes of confirmed batches as stored in each sink",
@@ -133,6 +138,8 @@ export class Metrics {
 
   take(event: ArchiverEvent): void {
     switch (event.what) {
+      case "fetched":
+        return this.#fetchedBytes.inc({ topic: this.#topic.of(event.topic) }, event.bytes);
       case "batch-sealed":
         this.#cuts.inc({ reason: event.reason });
         this.#rawBytes.inc({ topic: this.#topic.of(event.batch.topic) }, event.rawBytes);

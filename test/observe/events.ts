@@ -46,6 +46,7 @@ export const EVENTS: readonly ArchiverEvent[] = [
   { what: "daemon-stopping", deadlineMs: 10 },
   { what: "batch-sealed", batch: description(), rawBytes: 5000, ms: 12, reason: "bytes" },
   { what: "batch-confirmed", batch: description(), ms: 40 },
+  { what: "fetched", topic: "logs", bytes: 4_096 },
   { what: "batch-adopted", scope, start: 1n, end: 2n },
   { what: "batch-revised", scope, start: 1n, revision: 1 },
   { what: "committed", scope, offset: 12n, why: "offset" },

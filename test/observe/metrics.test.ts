@@ -83,6 +83,7 @@ test("counters follow from events, gauges from the status", async () => {
   const expected: Readonly<Record<string, number>> = {
     'bulk_archiver_records_total{topic="logs"}': 10,
     'bulk_archiver_raw_bytes_total{topic="logs"}': 5000,
+    'bulk_archiver_fetched_bytes_total{topic="logs"}': 4096,
     'bulk_archiver_stored_bytes_total{topic="logs"}': 2048,
     'bulk_archiver_batches_total{topic="logs"}': 1,
     'bulk_archiver_batch_cuts_total{reason="bytes"}': 1,
