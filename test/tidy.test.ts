@@ -54,9 +54,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   operate: [...BELOW_DAEMON, "daemon", "sinks", "package.json"],
   reference: ["core", "config", "observe", "operate", "sinks"],
   main: ["operate"],
-  sinks: ["sdk", "sinks/fs"],
+  sinks: ["sdk", "sinks/fs", "sinks/s3"],
   "sinks/blob": ["core", "sdk"],
   "sinks/fs": ["core", "sdk", "sinks/blob"],
+  "sinks/s3": ["core", "sdk", "sinks/blob"],
 };
 
 /** Types alone that cross a border: what kafkajs is given is what the configuration makes. */
@@ -67,6 +68,7 @@ const SINK_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   sinks: [],
   "sinks/blob": [],
   "sinks/fs": ["zod"],
+  "sinks/s3": ["zod", "@aws-sdk/client-s3", "@smithy/node-http-handler"],
 };
 
 /** Exports that nothing takes yet, each with what will take it. */

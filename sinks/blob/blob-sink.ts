@@ -56,6 +56,9 @@ export interface BlobSinkOptions {
 /** The layout of docs/format.md over any `BlobStore`. */
 export class BlobSink implements Sink {
   readonly capabilities: Capabilities;
+  /** Operator commands; absent where the capabilities say so. */
+  readonly setAside?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
+  readonly remove?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
   readonly #store: BlobStore;
   readonly #options: BlobSinkOptions;
 
@@ -63,6 +66,13 @@ export class BlobSink implements Sink {
     this.capabilities = options.capabilities;
     this.#store = options.store;
     this.#options = options;
+    const { store, capabilities } = options;
+    if (capabilities.setAside) {
+      this.setAside = (key, seen, signal) => setBatchAside(store, key, seen, signal);
+    }
+    if (capabilities.remove) {
+      this.remove = (key, seen, signal) => removeBatch(store, key, seen, signal);
+    }
   }
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
@@ -156,14 +166,6 @@ export class BlobSink implements Sink {
   read(description: Description, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const { path, size } = description.seal;
     return this.#store.get(path, range.from, range.to ?? size, signal);
-  }
-
-  setAside(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void> {
-    return setBatchAside(this.#store, key, seen, signal);
-  }
-
-  remove(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void> {
-    return removeBatch(this.#store, key, seen, signal);
   }
 
   close(): Promise<void> {

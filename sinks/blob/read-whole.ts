@@ -36,8 +36,16 @@ export async function storedEquals(
   const head = await store.head(path, signal);
   if (head?.size !== bytes.length) return false;
   if (bytes.length === 0) return true;
-  const told = await store.holds?.(path, bytes, signal);
-  if (told !== undefined) return told;
+  return (await store.holds?.(path, bytes, signal)) ?? readsAs(store, path, bytes, signal);
+}
+
+/** Whether reading the blob gives these bytes, and as many as there are. */
+export async function readsAs(
+  store: BlobStore,
+  path: string,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<boolean> {
   let at = 0;
   for await (const piece of store.get(path, 0, bytes.length, signal)) {
     if (Buffer.compare(piece, bytes.subarray(at, at + piece.length)) !== 0) return false;

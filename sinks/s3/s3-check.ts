@@ -1,0 +1,163 @@
+import {
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketVersioningCommand,
+  GetObjectLockConfigurationCommand,
+  type LifecycleRule,
+} from "@aws-sdk/client-s3";
+import type { Finding } from "../../src/sdk/sink.ts";
+import { SinkError } from "../../src/sdk/sink-error.ts";
+import type { S3Bucket } from "./s3-bucket.ts";
+import { answered } from "./s3-error.ts";
+import type { CreateOnlyProof } from "./s3-probe.ts";
+import type { S3Config } from "./s3-schema.ts";
+
+export interface CheckParts {
+  readonly bucket: S3Bucket;
+  readonly proof: CreateOnlyProof;
+  readonly config: S3Config;
+}
+
+/** What `check` says of a bucket besides the write that it tries. */
+export async function s3Findings(
+  { bucket, proof, config }: CheckParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    return [
+      ...transport(config),
+      await conditions(proof, config, signal),
+      ...(await versions(bucket, config, signal)),
+      ...(await locks(bucket, config, signal)),
+      ...(await lifecycle(bucket, config, signal)),
+    ];
+  } catch (error) {
+    if (!(error instanceof SinkError)) throw error;
+    return [{ level: "error", code: error.code, text: error.message }];
+  }
+}
+
+const ok = (code: string, text: string): Finding => ({ level: "ok", code, text });
+const warning = (code: string, text: string): Finding => ({ level: "warning", code, text });
+const failure = (code: string, text: string): Finding => ({ level: "error", code, text });
+
+function transport({ endpoint = "https:" }: S3Config): readonly Finding[] {
+  if (endpoint.startsWith("https:")) return [];
+  return [warning("s3-plain-http", "http: whoever is on the way reads what is not encrypted")];
+}
+
+async function conditions(
+  proof: CreateOnlyProof,
+  config: S3Config,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const proven = await proof.proven(signal);
+  if (proven === "refused") {
+    return ok("s3-create-only", "If-None-Match is honoured: a second PUT is answered 412");
+  }
+  if (proven === "not-asked") {
+    const text = "createOnly: head-then-put: two writers at once may replace each other's batch";
+    return warning("s3-head-then-put", text);
+  }
+  const text =
+    "the store ignores If-None-Match here: the oldest version of each object is the batch, later " +
+    "ones stay as they are";
+  if (!config.primaryByOldestVersion) return warning("s3-oldest-version", text);
+  const loud =
+    "; and it may be the PRIMARY by primaryByOldestVersion: every batch then rests on the order " +
+    "in which this store lists versions, and on nobody ever removing one";
+  return warning("s3-primary-oldest-version", text + loud);
+}
+
+async function versions(
+  bucket: S3Bucket,
+  config: S3Config,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const command = new GetBucketVersioningCommand({ Bucket: bucket.name });
+  const found = await asked(() =>
+    bucket.send("ask for versioning", (c, o) => c.send(command, o), signal),
+  );
+  if (found === undefined) return [unasked("versioning")];
+  const status = found.Status ?? "off";
+  if (config.createOnly === "oldest-version" && status !== "Enabled") {
+    return [failure("s3-versioning", `versioning is ${status}; oldest-version needs it enabled`)];
+  }
+  return [ok("s3-versioning", `versioning is ${status.toLowerCase()}`)];
+}
+
+async function locks(
+  bucket: S3Bucket,
+  config: S3Config,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const command = new GetObjectLockConfigurationCommand({ Bucket: bucket.name });
+  const doing = "ask for object lock";
+  const found = await asked(() => bucket.send(doing, (c, o) => c.send(command, o), signal), 404);
+  if (found === undefined) return [unasked("object lock")];
+  const enabled =
+    found !== "absent" && found.ObjectLockConfiguration?.ObjectLockEnabled === "Enabled";
+  if (!enabled && config.objectLock !== undefined) {
+    const text = "objectLock is set, and the bucket was made without object lock";
+    return [failure("s3-object-lock", text)];
+  }
+  if (!enabled) return [];
+  const rule = found.ObjectLockConfiguration?.Rule?.DefaultRetention;
+  const { Mode = "none", Days, Years } = rule ?? {};
+  const length = Days === undefined ? (Years === undefined ? "" : ` ${Years} y`) : ` ${Days} d`;
+  const text = `object lock is on, its default retention ${Mode.toLowerCase()}${length}`;
+  if (rule !== undefined || config.objectLock?.mode !== undefined) {
+    return [ok("s3-object-lock", text)];
+  }
+  return [warning("s3-object-lock", `${text}: without objectLock nothing is locked`)];
+}
+
+async function lifecycle(
+  bucket: S3Bucket,
+  config: S3Config,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const command = new GetBucketLifecycleConfigurationCommand({ Bucket: bucket.name });
+  const doing = "ask for lifecycle rules";
+  const found = await asked(() => bucket.send(doing, (c, o) => c.send(command, o), signal), 404);
+  if (found === undefined) return [unasked("lifecycle rules")];
+  const rules = found === "absent" ? [] : (found.Rules ?? []);
+  return rules.flatMap((rule) => lifecycleFinding(bucket, config, rule));
+}
+
+function lifecycleFinding(
+  bucket: S3Bucket,
+  config: S3Config,
+  rule: LifecycleRule,
+): readonly Finding[] {
+  const prefix = rule.Filter?.Prefix ?? rule.Filter?.And?.Prefix ?? rule.Prefix ?? "";
+  const roots = ["data/", "manifests/", "archive.json"].map((path) => bucket.key(path));
+  const meant = roots.some((root) => root.startsWith(prefix) || prefix.startsWith(root));
+  if (rule.Status !== "Enabled" || !meant) return [];
+  const name = `lifecycle rule ${rule.ID ?? prefix}`;
+  const findings: Finding[] = [];
+  if (rule.Expiration !== undefined && rule.Expiration.ExpiredObjectDeleteMarker !== true) {
+    findings.push(warning("s3-lifecycle", `${name} removes batches of this archive by their age`));
+  }
+  if (rule.NoncurrentVersionExpiration !== undefined && config.createOnly === "oldest-version") {
+    const text = `${name} removes older versions, and the oldest version is the batch`;
+    findings.push(failure("s3-lifecycle", text));
+  }
+  return findings;
+}
+
+const unasked = (what: string): Finding =>
+  warning("s3-not-asked", `the store does not tell these keys about ${what}`);
+
+/** Undefined where the keys may not ask or the store lacks the question; that stops no archive. */
+async function asked<T>(ask: () => Promise<T>): Promise<T | undefined>;
+async function asked<T>(ask: () => Promise<T>, absent: 404): Promise<T | "absent" | undefined>;
+async function asked<T>(ask: () => Promise<T>, absent?: 404): Promise<T | "absent" | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    const none = answered(error, 404) && !answered(error, 404, "NoSuchBucket");
+    if (absent !== undefined && none) return "absent";
+    if ([400, 403, 405, 501].some((status) => answered(error, status))) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,232 @@
+import { MAX_MANIFEST_BYTES } from "../../src/core/manifest-schema.ts";
+import type { BlobHead, BlobStore, NewBlob } from "../../src/sdk/blob-store.ts";
+import { SinkError } from "../../src/sdk/sink-error.ts";
+import { readWhole } from "../blob/read-whole.ts";
+import { aboutOf, aboutPath, aboutValue } from "./s3-about.ts";
+import type { S3Bucket } from "./s3-bucket.ts";
+import { S3Creator } from "./s3-create.ts";
+import { answered } from "./s3-error.ts";
+import { holdsBytes } from "./s3-evidence.ts";
+import { greatestPath } from "./s3-greatest.ts";
+import { type ListedObject, versionPages } from "./s3-listing.ts";
+import type { S3Objects, StoredObject } from "./s3-objects.ts";
+import { type CreateOnlyProof, PROBE_PATH } from "./s3-probe.ts";
+import type { S3Config } from "./s3-schema.ts";
+import { CurrentView, OldestView, type S3View } from "./s3-view.ts";
+
+export interface S3StoreParts {
+  readonly bucket: S3Bucket;
+  readonly objects: S3Objects;
+  readonly proof: CreateOnlyProof;
+  readonly createOnly: S3Config["createOnly"];
+}
+
+/**
+ * The blob verbs on S3: one PUT with `If-None-Match: *` makes a blob and its description visible
+ * and durable at once, so there is no temporary name. The description is user metadata of the same
+ * object; one that does not fit in there is an object of its own, written before.
+ */
+export class S3Store implements BlobStore {
+  readonly #bucket: S3Bucket;
+  readonly #objects: S3Objects;
+  readonly #proof: CreateOnlyProof;
+  readonly #view: S3View;
+  readonly #oldest: boolean;
+  readonly #creator: S3Creator;
+
+  constructor({ bucket, objects, proof, createOnly }: S3StoreParts) {
+    this.#bucket = bucket;
+    this.#objects = objects;
+    this.#proof = proof;
+    this.#oldest = createOnly === "oldest-version";
+    this.#view = this.#oldest ? new OldestView(bucket, objects) : new CurrentView(bucket, objects);
+    this.#creator = new S3Creator(createOnly, objects, this.#view);
+  }
+
+  async create(path: string, blob: NewBlob, signal: AbortSignal): Promise<"created" | "exists"> {
+    await this.#proof.proven(signal);
+    const { bytes, digest, about } = blob;
+    if (about === undefined) return this.#creator.create(path, { bytes }, signal);
+    const value = aboutValue(about);
+    if (value !== undefined) {
+      const outcome = await this.#creator.create(path, { bytes, about: value }, signal);
+      if (outcome === "exists") await this.#describeAgain(path, blob, signal);
+      return outcome;
+    }
+    const ours = await this.#putAside(aboutPath(path, digest), about, signal);
+    const outcome = await this.#creator.create(path, { bytes }, signal);
+    return ours ? outcome : "exists";
+  }
+
+  async head(path: string, signal: AbortSignal): Promise<BlobHead | undefined> {
+    const found = await this.#view.find(path, signal);
+    return found === undefined ? undefined : { size: found.size, tag: tagOf(found) };
+  }
+
+  async *get(
+    path: string,
+    from: number,
+    to: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const version = await this.#view.version(path, signal);
+    if (version === undefined) throw new SinkError("sink-transient", `${path} is absent`);
+    yield* this.#objects.get(path, version.id, { from, to }, signal);
+  }
+
+  async about(
+    path: string,
+    digest: () => Promise<string>,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const value = (await this.#view.find(path, signal))?.about;
+    if (value !== undefined) return aboutOf(value);
+    return readWhole(this, aboutPath(path, await digest()), MAX_MANIFEST_BYTES, signal);
+  }
+
+  async holds(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean | undefined> {
+    const found = await this.#view.find(path, signal);
+    return found === undefined ? false : holdsBytes(found, bytes);
+  }
+
+  async *list(
+    folder: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<BlobHead & { path: string }> {
+    for await (const object of this.#view.list(`${folder}/`, after, signal)) {
+      yield { path: object.path, size: object.size, tag: tagOf(object) };
+    }
+  }
+
+  async *startingWith(
+    folder: string,
+    prefix: string,
+    signal: AbortSignal,
+  ): AsyncIterable<BlobHead & { path: string }> {
+    for await (const object of this.#view.list(`${folder}/${prefix}`, undefined, signal)) {
+      yield { path: object.path, size: object.size, tag: tagOf(object) };
+    }
+  }
+
+  async *folders(folder: string, signal: AbortSignal): AsyncIterable<string> {
+    const begin = `${folder}/`;
+    for await (const name of this.#view.folders(begin, signal)) {
+      yield name.slice(begin.length, -1);
+    }
+  }
+
+  greatest(
+    folder: string,
+    upTo: string,
+    accepts: (name: string) => boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const from = (after: string) => this.#view.pages(`${folder}/`, after, signal);
+    return greatestPath(from, folder, upTo, accepts);
+  }
+
+  async sweep(
+    ageMs: number,
+    disposable: (about: Uint8Array) => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    let removed = 0;
+    for await (const object of this.#view.list("tmp/", undefined, signal)) {
+      const young = Date.now() - object.modifiedMs < ageMs;
+      if (young || object.path === PROBE_PATH) continue;
+      try {
+        if (await this.#sweepOne(object, disposable, signal)) removed += 1;
+      } catch (error) {
+        // Keys that may write and not remove are the safe ones; leftovers then stay.
+        if (answered(error, 403)) return removed;
+        throw error;
+      }
+    }
+    return removed;
+  }
+
+  /** Copied first, so that at no instant the object is in neither place. */
+  async move(from: string, to: string, tag: string, signal: AbortSignal): Promise<void> {
+    this.#refuseOnVersions(from);
+    await this.#assertSeen(from, tag, signal);
+    if ((await this.#view.find(to, signal)) !== undefined) {
+      throw new SinkError("sink-permanent", `cannot move ${from}: ${to} is there already`);
+    }
+    await this.#objects.copy(from, to, signal);
+    if ((await this.#view.find(to, signal))?.etag !== tag) {
+      throw new SinkError("sink-permanent", `${to} is another copy of ${from} than was seen`);
+    }
+    await this.#assertSeen(from, tag, signal);
+    await this.#objects.remove(from, undefined, signal);
+  }
+
+  async remove(path: string, tag: string, signal: AbortSignal): Promise<void> {
+    this.#refuseOnVersions(path);
+    await this.#assertSeen(path, tag, signal);
+    await this.#removeAll(path, signal);
+  }
+
+  close(): Promise<void> {
+    this.#bucket.close();
+    return Promise.resolve();
+  }
+
+  /** False when another description of the same bytes at the same path was stored first. */
+  async #putAside(path: string, about: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    if ((await this.#creator.create(path, { bytes: about }, signal)) === "created") return true;
+    const stored = await readWhole(this, path, MAX_MANIFEST_BYTES, signal);
+    return stored !== undefined && Buffer.compare(stored, about) === 0;
+  }
+
+  /** Our bytes that lost their metadata, as after a copy by another tool, are described anew. */
+  async #describeAgain(path: string, blob: NewBlob, signal: AbortSignal): Promise<void> {
+    const { bytes, digest, about } = blob;
+    const found = await this.#view.find(path, signal);
+    if (about === undefined || found === undefined || found.about !== undefined) return;
+    if (holdsBytes(found, bytes) === true)
+      await this.#putAside(aboutPath(path, digest), about, signal);
+  }
+
+  /** A description only when it is disposable, before and after: its data may come in between. */
+  async #sweepOne(
+    { path }: ListedObject,
+    disposable: (about: Uint8Array) => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (!path.endsWith(".about")) {
+      await this.#removeAll(path, signal);
+      return true;
+    }
+    const about = await readWhole(this, path, MAX_MANIFEST_BYTES, signal);
+    if (about === undefined || !(await disposable(about))) return false;
+    await this.#removeAll(path, signal);
+    if (await disposable(about)) return true;
+    await this.#creator.create(path, { bytes: about }, signal);
+    return false;
+  }
+
+  async #removeAll(path: string, signal: AbortSignal): Promise<void> {
+    if (!this.#oldest) return this.#objects.remove(path, undefined, signal);
+    for await (const { objects } of versionPages(this.#bucket, { begin: path }, signal)) {
+      for (const object of objects.filter((o) => o.path === path)) {
+        await this.#objects.remove(path, object.versionId, signal);
+      }
+    }
+  }
+
+  async #assertSeen(path: string, tag: string, signal: AbortSignal): Promise<void> {
+    const found = await this.#view.find(path, signal);
+    if (found !== undefined && tagOf(found) === tag) return;
+    throw new SinkError("sink-permanent", `${path} is no longer what was seen; look again`);
+  }
+
+  /** The oldest version is the batch: with it gone a later one would become the batch. */
+  #refuseOnVersions(path: string): void {
+    if (!this.#oldest || path.startsWith("tmp/")) return;
+    const text = `${path}: with createOnly: oldest-version nothing is moved or removed`;
+    throw new SinkError("sink-permanent", text);
+  }
+}
+
+const tagOf = ({ etag }: Pick<StoredObject, "etag">): string => etag;
