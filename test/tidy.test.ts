@@ -54,8 +54,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   operate: [...BELOW_DAEMON, "daemon", "sinks", "package.json"],
   reference: ["core", "config", "observe", "operate", "sinks"],
   main: ["operate"],
-  sinks: ["sdk", "sinks/fs", "sinks/s3"],
+  sinks: ["sdk", "sinks/cassandra", "sinks/fs", "sinks/s3"],
   "sinks/blob": ["core", "sdk"],
+  "sinks/cassandra": ["core", "sdk"],
   "sinks/fs": ["core", "sdk", "sinks/blob"],
   "sinks/s3": ["core", "sdk", "sinks/blob"],
 };
@@ -67,6 +68,7 @@ const TYPES_MAY_CROSS = new Set(["src/config/kafka-options.ts -> src/kafka/clien
 const SINK_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   sinks: [],
   "sinks/blob": [],
+  "sinks/cassandra": ["zod", "cassandra-driver"],
   "sinks/fs": ["zod"],
   "sinks/s3": ["zod", "@aws-sdk/client-s3", "@smithy/node-http-handler"],
 };
