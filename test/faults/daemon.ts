@@ -94,6 +94,8 @@ export interface ConfigOptions {
   readonly memory?: string;
   readonly sinks?: readonly string[];
   readonly instanceId?: string;
+  /** @default 6s, the least that brokers allow */
+  readonly sessionTimeout?: string;
   readonly recipient?: string;
   readonly seedFile?: string;
   readonly extra?: string;
@@ -105,7 +107,7 @@ export function writeConfig(dir: string, name: string, o: ConfigOptions): string
   const sinks = o.sinks ?? ["files"];
   const kafka = [
     `brokers: [${JSON.stringify(o.bootstrap)}]`,
-    "sessionTimeout: 6s",
+    `sessionTimeout: ${o.sessionTimeout ?? "6s"}`,
     "heartbeat: 500ms",
     ...(o.instanceId === undefined ? [] : [`instanceId: ${o.instanceId}`]),
   ];
