@@ -54,10 +54,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   operate: [...BELOW_DAEMON, "daemon", "sinks", "package.json"],
   reference: ["core", "config", "observe", "operate", "sinks"],
   main: ["operate"],
-  sinks: ["sdk", "sinks/cassandra", "sinks/fs", "sinks/s3"],
+  sinks: ["sdk", "sinks/cassandra", "sinks/fs", "sinks/hdfs", "sinks/s3"],
   "sinks/blob": ["core", "sdk"],
   "sinks/cassandra": ["core", "sdk"],
   "sinks/fs": ["core", "sdk", "sinks/blob"],
+  "sinks/hdfs": ["core", "sdk", "sinks/blob"],
   "sinks/s3": ["core", "sdk", "sinks/blob"],
 };
 
@@ -70,6 +71,7 @@ const SINK_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "sinks/blob": [],
   "sinks/cassandra": ["zod", "cassandra-driver"],
   "sinks/fs": ["zod"],
+  "sinks/hdfs": ["zod", "@node-rs/crc32"],
   "sinks/s3": ["zod", "@aws-sdk/client-s3", "@smithy/node-http-handler"],
 };
 

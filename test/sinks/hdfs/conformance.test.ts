@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { conformance } from "../../../src/sdk/conformance.ts";
+import { hdfsTarget } from "./hdfs-place.ts";
+import { testHdfs } from "./server.ts";
+
+const hdfs = testHdfs();
+const target = hdfsTarget(() => hdfs().url);
+
+test("the kit has cases", () => {
+  expect(conformance.length).toBeGreaterThan(15);
+});
+
+for (const held of conformance) {
+  test(held.name, { timeout: held.timeoutMs }, () => held.run(target));
+}
