@@ -20,8 +20,8 @@ import { type Cost, costOf, measured } from "./measure.ts";
 
 /**
  * Drains a full topic to the fs sink and compares with pipes of kcat, zstd and age on the same topic in
- * the same run. CPU and memory as the operating system counts them. Prints figures and ratios; judges
- * nothing: machines are noisy.
+ * the same run. CPU and memory as the operating system counts them, start-up included. Prints figures
+ * and ratios; judges nothing: machines are noisy.
  */
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const PARTITIONS = 4;
@@ -66,7 +66,7 @@ async function archiver(
   writeFileSync(
     config,
     `kafka: { brokers: ["${bootstrap}"], sessionTimeout: 6s }\ngroup: ${topic}\ntopics: [${topic}]\n` +
-      `batch: { bytes: 16MiB, age: 1s }\n${encrypted ? encryption : ""}` +
+      `batch: { bytes: 16MiB, age: 1s, idle: 200ms }\n${encrypted ? encryption : ""}` +
       "sinks:\n  - { name: files, kind: fs, path: ./archive }\n",
   );
   const log = openSync(join(home, "log"), "w");
@@ -87,14 +87,25 @@ async function archiver(
   return { name, wallSeconds, ...cost };
 }
 
-/** kcat reads a partition to its end and hands values on, as people do it today. */
-async function pipes(bootstrap: string, topic: string, after: string, name: string): Promise<Row> {
-  const out = join(dir, "pipe");
+/** kcat reads the topic to its end and hands values on, as people do it today: one pipe. */
+function pipe(bootstrap: string, topic: string, after: string, name: string): Promise<Row> {
+  return timed(`${kcat(bootstrap, topic)} -o beginning -e -q ${after}`, name);
+}
+
+/** The same by hand in as many pipes as there are partitions, which is the most one can get of it. */
+function pipes(bootstrap: string, topic: string, after: string, name: string): Promise<Row> {
   const one = (p: number): string =>
-    `kcat -C -b ${bootstrap} -t ${topic} -p ${p} -o beginning -e -q ${after.replaceAll("OUT", `${out}-${p}`)} &`;
-  const lines = Array.from({ length: PARTITIONS }, (_, p) => one(p)).join("\n");
-  const cost = await measured(`${lines}\nwait`);
-  for (let p = 0; p < PARTITIONS; p += 1) rmSync(`${out}-${p}`, { force: true });
+    `${kcat(bootstrap, topic)} -p ${p} -o beginning -e -q ${after.replaceAll("OUT", `OUT-${p}`)} &`;
+  return timed(`${Array.from({ length: PARTITIONS }, (_, p) => one(p)).join("\n")}\nwait`, name);
+}
+
+const kcat = (bootstrap: string, topic: string): string => `kcat -C -b ${bootstrap} -t ${topic}`;
+
+async function timed(line: string, name: string): Promise<Row> {
+  const out = join(dir, "pipes");
+  mkdirSync(out);
+  const cost = await measured(line.replaceAll("OUT", join(out, "out")));
+  rmSync(out, { recursive: true, force: true });
   return { name, ...cost };
 }
 
@@ -106,19 +117,26 @@ async function compressedByProducer(bootstrap: string, recipient: string): Promi
     logicalBytes = await fill(bootstrap, topic, "lz4");
     const name = `bulk-archiver, lz4 kept${encrypted ? ", age" : ""}`;
     rows.push(await archiver(bootstrap, topic, encrypted, name));
-    if (i > 0) {
-      rows.push(
-        await pipes(bootstrap, topic, "-f '' > /dev/null", "kcat (librdkafka) alone, the floor"),
-      );
-      rows.push(await pipes(bootstrap, topic, "| zstd -3 -q -f -o OUT", "kcat | zstd -3"));
+    if (encrypted) {
+      const zstd = "| zstd -3 -q -f -o OUT";
       const age = `| zstd -3 -q | age -r ${recipient} -o OUT`;
-      rows.push(await pipes(bootstrap, topic, age, "kcat | zstd -3 | age"));
+      const floor = "-f '' > /dev/null";
+      rows.push(await pipe(bootstrap, topic, zstd, "kcat | zstd -3"));
+      rows.push(await pipe(bootstrap, topic, age, "kcat | zstd -3 | age"));
+      rows.push(await pipes(bootstrap, topic, zstd, `${PARTITIONS} × (kcat | zstd -3)`));
+      rows.push(await pipes(bootstrap, topic, age, `${PARTITIONS} × (kcat | zstd -3 | age)`));
+      rows.push(await pipes(bootstrap, topic, floor, `${PARTITIONS} × kcat (librdkafka) alone`));
     }
   }
   show(rows);
-  const rate = (i: number): number => 1 / (rows[i]?.wallSeconds ?? 1);
-  console.log(`\n  records/s, plain:     ${(rate(0) / rate(3)).toFixed(1)} × kcat | zstd -3`);
-  console.log(`  records/s, encrypted: ${(rate(1) / rate(4)).toFixed(1)} × kcat | zstd -3 | age`);
+  const times = (a: number, b: number): string =>
+    ((rows[b]?.wallSeconds ?? 0) / (rows[a]?.wallSeconds ?? 1)).toFixed(1);
+  console.log(
+    `\n  records/s, plain:     ${times(0, 2)} × kcat | zstd -3, ${times(0, 4)} × ${PARTITIONS} of them`,
+  );
+  console.log(
+    `  records/s, encrypted: ${times(1, 3)} × kcat | zstd -3 | age, ${times(1, 5)} × ${PARTITIONS} of them`,
+  );
 }
 
 async function plainByProducer(bootstrap: string): Promise<void> {
