@@ -59,7 +59,7 @@ export class S3Store implements BlobStore {
   }
 
   async head(path: string, signal: AbortSignal): Promise<BlobHead | undefined> {
-    const found = await this.#view.find(path, signal);
+    const found = await this.#view.head(path, signal);
     return found === undefined ? undefined : { size: found.size, tag: tagOf(found) };
   }
 
@@ -216,7 +216,7 @@ export class S3Store implements BlobStore {
   }
 
   async #assertSeen(path: string, tag: string, signal: AbortSignal): Promise<void> {
-    const found = await this.#view.find(path, signal);
+    const found = await this.#view.head(path, signal);
     if (found !== undefined && tagOf(found) === tag) return;
     throw new SinkError("sink-permanent", `${path} is no longer what was seen; look again`);
   }

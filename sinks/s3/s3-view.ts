@@ -4,7 +4,9 @@ import type { S3Objects, StoredObject } from "./s3-objects.ts";
 
 /** Which version of an object is the object. */
 export interface S3View {
-  /** What counts as the object, with its metadata. */
+  /** What counts as the object. */
+  head(path: string, signal: AbortSignal): Promise<Pick<StoredObject, "size" | "etag"> | undefined>;
+  /** The same with its metadata. */
   find(path: string, signal: AbortSignal): Promise<StoredObject | undefined>;
   /** The version to read, if anything counts as the object; its own id may be left out. */
   version(path: string, signal: AbortSignal): Promise<{ readonly id?: string } | undefined>;
@@ -24,6 +26,10 @@ export class CurrentView implements S3View {
   constructor(bucket: S3Bucket, objects: S3Objects) {
     this.#bucket = bucket;
     this.#objects = objects;
+  }
+
+  head(path: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#objects.head(path, undefined, signal);
   }
 
   find(path: string, signal: AbortSignal): Promise<StoredObject | undefined> {
@@ -67,17 +73,22 @@ export class OldestView implements S3View {
     this.#objects = objects;
   }
 
+  async head(path: string, signal: AbortSignal): Promise<ListedObject | undefined> {
+    for await (const object of this.list(path, undefined, signal)) {
+      return object.path === path ? object : undefined;
+    }
+    return undefined;
+  }
+
   async find(path: string, signal: AbortSignal): Promise<StoredObject | undefined> {
     const version = await this.version(path, signal);
     return version === undefined ? undefined : this.#objects.head(path, version.id, signal);
   }
 
   async version(path: string, signal: AbortSignal): Promise<{ id?: string } | undefined> {
-    for await (const { path: first, versionId } of this.list(path, undefined, signal)) {
-      if (first !== path) return undefined;
-      return versionId === undefined ? {} : { id: versionId };
-    }
-    return undefined;
+    const found = await this.head(path, signal);
+    if (found === undefined) return undefined;
+    return found.versionId === undefined ? {} : { id: found.versionId };
   }
 
   async *list(

@@ -68,7 +68,7 @@ export class LiveTopic {
   }
 
   async committed(group: string): Promise<bigint[]> {
-    const [of] = await this.#admin.fetchOffsets({ groupId: group, topics: [this.topic] });
+    const [of] = await this.#offsetsOf(group);
     const partitions = [...(of?.partitions ?? [])].sort((a, b) => a.partition - b.partition);
     return partitions.map((p) => BigInt(p.offset));
   }
@@ -88,6 +88,17 @@ export class LiveTopic {
         );
       }
       await sleep(200);
+    }
+  }
+
+  async #offsetsOf(group: string): ReturnType<Admin["fetchOffsets"]> {
+    try {
+      return await this.#admin.fetchOffsets({ groupId: group, topics: [this.topic] });
+    } catch (error) {
+      // On a Kafka that has just started the first group's coordinator is still being made.
+      const { type } = error as { type?: unknown };
+      if (type === "NOT_COORDINATOR_FOR_GROUP" || type === "GROUP_LOAD_IN_PROGRESS") return [];
+      throw error;
     }
   }
 

@@ -1,0 +1,128 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { auditTopic } from "../../audit/audit-topic.ts";
+import { Daemon, writeConfig } from "../../faults/daemon.ts";
+import { LiveTopic } from "../../faults/topic.ts";
+import { cli } from "../../operate/cli-process.ts";
+import { CephServer } from "../../servers/ceph.ts";
+import { FaultProxy } from "../../servers/fault-proxy.ts";
+import { filesBelow } from "../fs-place.ts";
+import { download } from "./download.ts";
+import { newBucket, type S3Server } from "./server.ts";
+
+const bootstrap = process.env["TEST_KAFKA"] ?? "";
+let dir = "";
+let ceph: CephServer;
+let server: S3Server;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "archiver-s3-"));
+  ceph = await CephServer.start();
+  server = { endpoint: ceph.endpoint, ...ceph.user };
+});
+
+const daemons: Daemon[] = [];
+
+function started(config: string, log: string): Daemon {
+  const daemon = Daemon.start(config, log);
+  daemons.push(daemon);
+  return daemon;
+}
+
+afterAll(async () => {
+  for (const daemon of daemons) await daemon.kill();
+  await ceph.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const entry = (name: string, bucket: string, endpoint = server.endpoint): string =>
+  `  - { name: ${name}, kind: s3, endpoint: ${JSON.stringify(endpoint)}, bucket: ${bucket}, ` +
+  `prefix: site-a, accessKeyId: ${server.accessKeyId}, timeout: 2s, ` +
+  `secretAccessKey: ${server.secretAccessKey} }`;
+
+const alive = (daemon: Daemon) => (): string | null =>
+  daemon.running ? null : `no daemon runs; log ends:\n${daemon.logTail()}`;
+
+async function audited(live: LiveTopic, archiveDir: string): Promise<void> {
+  const found = await auditTopic({ bootstrap, topic: live.topic, archiveDir });
+  expect(found.problems).toEqual([]);
+  expect(found).toMatchObject({ lost: 0, duplicated: 0, different: 0 });
+  expect(found.records).toBe(live.sent);
+}
+
+test("a topic goes into s3 alone, and the AWS SDK reads the same records", async () => {
+  const live = await LiveTopic.create(bootstrap, `s3-alone-${process.pid}`, 3);
+  const home = join(dir, "alone");
+  const bucket = await newBucket(server);
+  const common = { bootstrap, group: live.topic, topics: [live.topic], sinks: [] };
+  const config = writeConfig(home, "c.yaml", { ...common, extra: entry("ceph", bucket) });
+  await live.produce(2_000);
+  const daemon = started(config, join(home, "daemon.log"));
+  await live.archived(live.topic, 90_000, alive(daemon));
+  await daemon.drain();
+  await download(server, { bucket, prefix: "site-a" }, join(home, "copy"));
+  await audited(live, join(home, "copy"));
+  const verified = await cli(["verify", "--config", config, "--deep", "--against-kafka", "--json"]);
+  expect(verified.code, verified.stderr).toBe(0);
+  await live.close();
+}, 240_000);
+
+test("fs and s3 hold the same bytes after kills of the daemon and of the gateway, cuts and silence", async () => {
+  const live = await LiveTopic.create(bootstrap, `s3-and-fs-${process.pid}`, 3);
+  const home = join(dir, "both");
+  const bucket = await newBucket(server);
+  const port = Number(new URL(server.endpoint).port);
+  const proxy = await FaultProxy.open({ host: "127.0.0.1", port });
+  const config = writeConfig(home, "c.yaml", {
+    ...{ bootstrap, group: live.topic, topics: [live.topic] },
+    extra: entry("ceph", bucket, `http://127.0.0.1:${proxy.port}`),
+  });
+  const log = join(home, "daemon.log");
+  live.begin(40, 25);
+  let daemon = started(config, log);
+  await sleep(5_000);
+  proxy.faults.cutAfterSent = 20_000;
+  await sleep(3_000);
+  proxy.heal();
+  proxy.faults.loseAnswerTo = "PUT ";
+  await sleep(3_000);
+  proxy.heal();
+  await ceph.kill("gateway");
+  await sleep(2_000);
+  await daemon.kill();
+  daemon = started(config, log);
+  await sleep(2_000);
+  await ceph.restart();
+  await sleep(2_000);
+  proxy.faults.silent = true;
+  await sleep(4_000);
+  proxy.heal();
+  proxy.resetAll();
+  ceph.signal("gateway", "SIGSTOP");
+  await sleep(4_000);
+  ceph.signal("gateway", "SIGCONT");
+  await daemon.kill();
+  daemon = started(config, log);
+  await live.stop();
+  await live.archived(live.topic, 120_000, alive(daemon));
+  await daemon.drain();
+  await live.close();
+  expect(proxy.cuts).toBeGreaterThan(2);
+  const copied = await download(server, { bucket, prefix: "site-a" }, join(home, "copy"));
+  const files = (await filesBelow(join(home, "files"))).filter((path) => !path.startsWith("tmp/"));
+  expect([...copied].sort()).toEqual(files);
+  expect(files.length).toBeGreaterThan(20);
+  for (const path of copied) {
+    const [theirs, ours] = [join(home, "copy", path), join(home, "files", path)];
+    expect(readFileSync(theirs).equals(readFileSync(ours)), path).toBe(true);
+  }
+  await audited(live, join(home, "copy"));
+  const argv = ["verify", "--config", config, "--across-sinks", "--deep", "--json"];
+  const verified = await cli(argv);
+  expect(verified.code, verified.stdout).toBe(0);
+  await proxy.close();
+}, 400_000);
