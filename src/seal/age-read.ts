@@ -122,7 +122,7 @@ function unwrap(stanzas: readonly Stanza[], identities: readonly Uint8Array[]): 
     const own = rawPublic(secret);
     for (const { share, body } of stanzas) {
       const salt = Buffer.concat([share, own]);
-      const wrap = hkdf(shared(secret, publicKey(share)), salt, "age-encryption.org/v1/X25519");
+      const wrap = hkdf(agreed(secret, share), salt, "age-encryption.org/v1/X25519");
       const d = createDecipheriv("chacha20-poly1305", wrap, NO_NONCE, { authTagLength: TAG_BYTES });
       d.setAuthTag(body.subarray(16));
       const fileKey = d.update(body.subarray(0, 16));
@@ -136,6 +136,15 @@ function unwrap(stanzas: readonly Stanza[], identities: readonly Uint8Array[]): 
     }
   }
   throw new ArchiverError("identity-needed", "none of the identities given opens the file");
+}
+
+/** OpenSSL refuses a share of low order, whose secret everybody knows (RFC 7748 §6.1). */
+function agreed(secret: KeyObject, share: Buffer): Buffer {
+  try {
+    return shared(secret, publicKey(share));
+  } catch (cause) {
+    throw invalid("a share that no recipient can use", cause);
+  }
 }
 
 /** Pulls exact amounts and lines out of a stream of pieces. */

@@ -54,37 +54,84 @@ export async function* openContent(
   if (!right) throw invalid(d, "its content is not what the description says (digest)");
 }
 
-/** The records of a batch, a record batch or a thousand lines at a time. */
+/**
+ * The records of a batch, a record batch or a thousand lines at a time. That they are as many as the
+ * description says shows at the end.
+ *
+ * @throws ArchiverError format-invalid, undecodable-record-batch, sealed-invalid
+ */
 export async function* readRecords(
   d: Description,
   content: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<readonly ArchivedRecord[]> {
   // Collected first: a digest that does not fit shows at the end, and no record is given before it.
   const bytes = Buffer.concat(await all(content));
-  if (d.format === "segment") {
-    for (const batch of segmentBatches(bytes)) {
-      if (!verifyCrc(batch.bytes)) {
-        throw invalid(
-          d,
-          `the record batch at offset ${batch.header.baseOffset} has a wrong CRC32C`,
-        );
-      }
-      yield decodeRecords(batch.bytes);
+  const account = new RecordAccount(d);
+  yield* d.format === "segment" ? batches(d, bytes, account) : lines(d, bytes, account);
+  account.finish();
+}
+
+function* batches(
+  d: Description,
+  bytes: Buffer,
+  account: RecordAccount,
+): Generator<readonly ArchivedRecord[]> {
+  for (const batch of segmentBatches(bytes)) {
+    if (!verifyCrc(batch.bytes)) {
+      throw invalid(d, `the record batch at offset ${batch.header.baseOffset} has a wrong CRC32C`);
     }
-    return;
+    yield account.take(decodeRecords(batch.bytes));
   }
+}
+
+function* lines(
+  d: Description,
+  bytes: Buffer,
+  account: RecordAccount,
+): Generator<readonly ArchivedRecord[]> {
   let records: ArchivedRecord[] = [];
   for (let from = 0; from < bytes.length;) {
     const end = bytes.indexOf(10, from);
     if (end < 0) throw invalid(d, "its last line has no end");
-    records.push(parseLine(bytes.toString("utf8", from, end)));
+    records.push(parseLine(bytes.subarray(from, end), d));
     from = end + 1;
     if (records.length === 1_000) {
-      yield records;
+      yield account.take(records);
       records = [];
     }
   }
-  if (records.length > 0) yield records;
+  if (records.length > 0) yield account.take(records);
+}
+
+/** Offsets ascend and stay within the batch, and no record is missing. */
+class RecordAccount {
+  readonly #d: Description;
+  #next: bigint;
+  #records = 0n;
+
+  constructor(d: Description) {
+    this.#d = d;
+    this.#next = d.start;
+  }
+
+  take(records: readonly ArchivedRecord[]): readonly ArchivedRecord[] {
+    for (const { offset } of records) {
+      if (offset < this.#next || offset >= this.#d.end) {
+        const text = `offset ${offset} where one of [${this.#next}, ${this.#d.end}) is due`;
+        throw new ArchiverError("format-invalid", `${this.#d.seal.path}: ${text}`);
+      }
+      this.#next = offset + 1n;
+    }
+    this.#records += BigInt(records.length);
+    return records;
+  }
+
+  finish(): void {
+    const { records, seal } = this.#d;
+    if (this.#records === records) return;
+    const text = `${this.#records} records, the description says ${records}`;
+    throw new ArchiverError("format-invalid", `${seal.path}: ${text}`);
+  }
 }
 
 async function* checkSealed(
@@ -126,12 +173,18 @@ function* decompressed(d: Description, plain: Buffer, limit: number): Generator<
   }
 }
 
+/** zlib ignores what follows the last member, so it is asked how far it came. */
 function gunzip(d: Description, plain: Buffer, limit: number): Buffer {
+  let found: { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } };
   try {
-    return gunzipSync(plain, { maxOutputLength: Math.max(1, limit) });
+    const options = { maxOutputLength: Math.max(1, limit), info: true };
+    found = gunzipSync(plain, options) as unknown as typeof found;
   } catch (cause) {
     throw invalid(d, `gzip: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
+  const left = plain.length - found.engine.bytesWritten;
+  if (left !== 0) throw invalid(d, `gzip: ${left} bytes follow`);
+  return found.buffer;
 }
 
 async function all(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {

@@ -165,7 +165,7 @@ function unwrap({ args, body }: Stanza, identity: Identity): Buffer | undefined 
     format: "der",
     type: "spki",
   });
-  const secret = diffieHellman({ privateKey: identity.privateKey, publicKey });
+  const secret = agreed(identity.privateKey, publicKey);
   const salt = Buffer.concat([share, identity.publicKey]);
   const key = Buffer.from(hkdfSync("sha256", secret, salt, `${VERSION_LINE}/X25519`, 32));
   const decipher = createDecipheriv("chacha20-poly1305", key, Buffer.alloc(12), {
@@ -179,6 +179,16 @@ function unwrap({ args, body }: Stanza, identity: Identity): Buffer | undefined 
   } catch {
     // Wrapped for another recipient: the format has no other way to say so.
     return undefined;
+  }
+}
+
+/** OpenSSL refuses a share of low order (RFC 7748 §6.1). */
+function agreed(privateKey: KeyObject, publicKey: KeyObject): Buffer {
+  try {
+    return diffieHellman({ privateKey, publicKey });
+  } catch (cause) {
+    const text = "an X25519 share of low order";
+    throw new ArchiverError("sealed-invalid", text, { cause });
   }
 }
 

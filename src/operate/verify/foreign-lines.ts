@@ -59,14 +59,15 @@ function field(
 }
 
 function parse(line: Buffer): { readonly [name: string]: unknown } {
+  let value: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(line);
-    return JSON.parse(text, exact as (key: string, value: unknown) => unknown) as {
-      [name: string]: unknown;
-    };
+    value = JSON.parse(text, exact as (key: string, value: unknown) => unknown);
   } catch (cause) {
     throw new ArchiverError("format-invalid", "a line is not JSON in UTF-8", { cause });
   }
+  if (typeof value !== "object" || value === null) throw damaged("a line is no object");
+  return value as { readonly [name: string]: unknown };
 }
 
 const exact = (_key: string, value: unknown, context?: { source?: string }): unknown =>
