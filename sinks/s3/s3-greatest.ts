@@ -36,9 +36,16 @@ export async function greatestPath(
     const found = page.objects.findLast(wanted)?.path;
     best = found ?? best;
     const last = offsetOf(page.objects.at(-1)?.path);
-    if (!reaches(page, upTo) && last !== undefined && last > low) low = last;
-    else if (found !== undefined) return found;
-    else high = middle;
+    if (reaches(page, upTo) || last === undefined) {
+      if (found !== undefined) return found;
+      high = middle;
+    } else if (found !== undefined && last > low) low = last;
+    else {
+      // A page of names that do not count says nothing of what lies behind them.
+      const behind = await lastOf(from(at(middle)), upTo, wanted);
+      if (behind !== undefined) return behind;
+      high = middle;
+    }
   }
   return (await lastOf(from(at(low)), upTo, wanted)) ?? best;
 }
