@@ -26,6 +26,18 @@ export class SchemaMissingError extends SinkError {
   }
 }
 
+/**
+ * Whether a statement could not be prepared again where it was forgotten: the driver does not say
+ * why, and a table that is gone is the usual reason.
+ */
+export function isForgotten(error: unknown): boolean {
+  const cause = error instanceof SinkError ? error.cause : undefined;
+  return (
+    cause instanceof errors.NoHostAvailableError &&
+    inner(cause).some(([, e]) => e instanceof errors.ResponseError && e.code === codes.unprepared)
+  );
+}
+
 /** What the driver raised, as an error of a sink; `doing` names the keyspace and the step. */
 export function sinkErrorOf(cause: unknown, doing: string): SinkError {
   if (cause instanceof SinkError) return cause;

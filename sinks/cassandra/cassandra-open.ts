@@ -9,6 +9,9 @@ import { CassandraSession, type SessionOptions } from "./cassandra-session.ts";
 import { CassandraSink } from "./cassandra-sink.ts";
 import { CassandraTables } from "./cassandra-tables.ts";
 
+const NOT_OURS =
+  "createSchema is false: create what docs/sinks/cassandra.md lists, or correct `keyspace`";
+
 /** Opening asks no node: one that does not answer now is waited for when it is needed. */
 export function openCassandra(config: CassandraConfig, host: Host): Sink {
   const { username, password, replication, createSchema } = config;
@@ -25,7 +28,10 @@ export function openCassandra(config: CassandraConfig, host: Host): Sink {
       : { credentials: { username, password } }),
     ...(config.tls === undefined ? {} : { tls: tlsOptions(config.tls, host.baseDir) }),
   };
-  const schema = { create: createSchema, ...(replication === undefined ? {} : { replication }) };
+  const schema = {
+    refusal: createSchema ? undefined : NOT_OURS,
+    ...(replication === undefined ? {} : { replication }),
+  };
   return new CassandraSink(new CassandraTables(new CassandraSession(options), schema));
 }
 

@@ -32,8 +32,8 @@ const TABLES: Readonly<Record<string, string>> = {
 };
 
 export interface SchemaOptions {
-  /** Off: the operator makes the tables, a missing one is an error. */
-  readonly create: boolean;
+  /** Why nothing may be made: then what is missing is an error. */
+  readonly refusal: string | undefined;
   /** Copies by data centre, for a keyspace that is not there yet. */
   readonly replication?: Readonly<Record<string, number>>;
 }
@@ -47,6 +47,9 @@ function keyspaceStatement(
   return `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = ${strategy}`;
 }
 
+const tableStatement = (keyspace: string, name: string, columns: string): string =>
+  `CREATE TABLE IF NOT EXISTS ${keyspace}.${name} ${columns}`;
+
 /** Makes what is missing, when that is wanted; resolves to the names of what was made. */
 export async function ensureSchema(
   session: CassandraSession,
@@ -56,11 +59,9 @@ export async function ensureSchema(
   const { keyspace } = session;
   const missing = await missingTables(session, signal);
   if (missing.length === 0) return [];
-  if (!options.create) {
-    throw new SchemaMissingError(
-      `keyspace ${keyspace} lacks ${missing.join(", ")} and createSchema is false: ` +
-        "create what docs/sinks/cassandra.md lists, or correct `keyspace`",
-    );
+  if (options.refusal !== undefined) {
+    const text = `keyspace ${keyspace} lacks ${missing.join(", ")}; ${options.refusal}`;
+    throw new SchemaMissingError(text);
   }
   const all = missing.includes(KEYSPACE);
   if (all) {
@@ -69,7 +70,7 @@ export async function ensureSchema(
   }
   for (const [name, columns] of Object.entries(TABLES)) {
     if (!all && !missing.includes(name)) continue;
-    const cql = `CREATE TABLE IF NOT EXISTS ${keyspace}.${name} ${columns}`;
+    const cql = tableStatement(keyspace, name, columns);
     await define(session, `table ${name}`, cql, signal);
   }
   return missing;

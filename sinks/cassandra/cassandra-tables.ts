@@ -1,6 +1,8 @@
-import { SchemaMissingError } from "./cassandra-error.ts";
+import { isForgotten, SchemaMissingError } from "./cassandra-error.ts";
 import { ensureSchema, type SchemaOptions } from "./cassandra-schema.ts";
 import type { CassandraSession, Row, Statement } from "./cassandra-session.ts";
+
+const LOST = "it held an archive before, so nothing is made in its place";
 
 /**
  * The tables of one keyspace. Reading makes none: as long as no archive was seen here, a keyspace
@@ -25,15 +27,15 @@ export class CassandraTables {
   }
 
   ensure(signal: AbortSignal): Promise<readonly string[]> {
-    const create = this.#schema.create && !this.#seen;
-    return ensureSchema(this.session, { ...this.#schema, create }, signal);
+    const refusal = this.#seen ? LOST : this.#schema.refusal;
+    return ensureSchema(this.session, { ...this.#schema, refusal }, signal);
   }
 
   async read(doing: string, statement: Statement, signal: AbortSignal): Promise<readonly Row[]> {
     try {
       return await this.session.rows(doing, statement, signal);
     } catch (error) {
-      this.#emptyOr(error);
+      await this.#emptyOr(error, signal);
       return [];
     }
   }
@@ -42,7 +44,7 @@ export class CassandraTables {
     try {
       yield* this.session.each(doing, statement, signal);
     } catch (error) {
-      this.#emptyOr(error);
+      await this.#emptyOr(error, signal);
     }
   }
 
@@ -50,7 +52,10 @@ export class CassandraTables {
     return this.session.rows(doing, statement, signal);
   }
 
-  #emptyOr(error: unknown): void {
-    if (this.#seen || !this.#schema.create || !(error instanceof SchemaMissingError)) throw error;
+  /** Rejects, unless what is missing is an archive that was never there. */
+  async #emptyOr(error: unknown, signal: AbortSignal): Promise<void> {
+    if (isForgotten(error)) await ensureSchema(this.session, { refusal: LOST }, signal);
+    if (this.#seen || this.#schema.refusal !== undefined || !(error instanceof SchemaMissingError))
+      throw error;
   }
 }
