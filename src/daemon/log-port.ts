@@ -12,6 +12,10 @@ export function logPort(fetcher: Fetcher, scope: Scope, start: "earliest" | "lat
   const { topic, partition } = scope;
   return {
     align: async (offset, signal) => {
+      // At the end a broker would hold the fetch back until something comes, and with many empty
+      // partitions these waits would add up to minutes.
+      const [end] = await fetcher.offsets([{ topic, partition }], "latest", signal);
+      if (end !== undefined && offset >= end.offset) return offset;
       const want = { topic, partition, offset, maxBytes: PEEK_BYTES };
       const got = await fetcher.fetchOnce(want, signal);
       // Out of range is the build's to report, with what the log has.
