@@ -149,6 +149,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
       }),
     onFetched: (topic, bytes) => host.emit({ what: "fetched", topic, bytes }),
     onLost: (reason) => host.emit({ what: "membership-lost", group: p.group, reason }),
+    onBranch: (text) => host.emit({ what: "warned", code: "log-cut-short", text }),
     about: {},
   });
   return { group: p.group, archiver, sinks, sealer: pool, archiveId, clusterId };

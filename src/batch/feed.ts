@@ -2,8 +2,8 @@ import { assert } from "../core/assert.ts";
 import type { Cut } from "../core/cut.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { AbortedFilter } from "../record-batch/aborted.ts";
-import { verifyCrc } from "../record-batch/crc.ts";
 import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
+import { CrcTries } from "./crc-tries.ts";
 import type { FeedOptions, Fetched } from "./feed-options.ts";
 import { OpenBatch } from "./open-batch.ts";
 import { TURN_AT_AGE, whyCut } from "./policy.ts";
@@ -16,6 +16,8 @@ export interface BuildRequest {
   readonly exactEnd: bigint | null;
   /** Cut here when records lie below it. */
   readonly limit: bigint | null;
+  /** Leader epoch of the record batch that ends at `start`; -1 when it is not known. */
+  readonly epoch: number;
 }
 
 interface Job {
@@ -28,8 +30,6 @@ interface Job {
   readonly resolve: (cut: Cut) => void;
   readonly reject: (error: unknown) => void;
 }
-/** How often a record batch with a wrong checksum is fetched again before the partition stops. */
-const CRC_TRIES = 3;
 /** Requests that wait for the one being filled, at most. */
 const MAX_WAITING = 8;
 
@@ -46,10 +46,13 @@ export class Feed implements Applicant {
   #end: bigint | null = null;
   #waitingSince: number | null = null;
   #bytesPerOffset = 500;
-  #badCrc = 0;
+  readonly #crc: CrcTries;
+  /** Where the last batch was cut, and the leader epoch there. */
+  #cutAt = { offset: -1n, epoch: -1 };
 
   constructor(options: FeedOptions) {
     this.#o = options;
+    this.#crc = new CrcTries(options.scope);
     this.costBytes = 2 * options.policy.bytes;
     options.turns.join(this);
   }
@@ -62,7 +65,7 @@ export class Feed implements Applicant {
     assert(this.#next.length < MAX_WAITING, "no more batches wait than plans fit a commit");
     signal.throwIfAborted();
     return new Promise<Cut>((resolve, reject) => {
-      const batch = new OpenBatch(this.#o.scope, request.start, this.#o.pool);
+      const batch = new OpenBatch(this.#o.scope, request, this.#o.pool);
       const job: Job = {
         request,
         batch,
@@ -126,11 +129,13 @@ export class Feed implements Applicant {
   }
 
   /** What to fetch now: nothing while there is no batch to fill or no turn. */
-  want(): { offset: bigint; maxBytes: number } | null {
+  want(): { offset: bigint; maxBytes: number; lastEpoch: number } | null {
     const job = this.#job;
     if (job === null || job.turn !== "held") return null;
     const room = Math.max(this.#o.policy.bytes - job.batch.bytes, 64 * 1024);
-    return { offset: job.batch.next, maxBytes: Math.min(room, this.#o.maxFetchBytes) };
+    const { next, epoch } = job.batch;
+    const known = epoch < 0 && next === this.#cutAt.offset ? this.#cutAt.epoch : epoch;
+    return { offset: next, maxBytes: Math.min(room, this.#o.maxFetchBytes), lastEpoch: known };
   }
 
   /** How long the oldest record that is not in a batch yet has waited; null: there is none known. */
@@ -194,7 +199,7 @@ export class Feed implements Applicant {
         filter.keep(header, bytes);
         continue;
       }
-      if (!this.#checked(header, bytes)) return;
+      if (!this.#crc.right(header, bytes)) return;
       this.#aligned(header, batch.next);
       const end = request.exactEnd;
       if (end !== null && header.baseOffset >= end) {
@@ -224,22 +229,6 @@ export class Feed implements Applicant {
       "log-changed",
       `${s.topic}/${s.partition}: offset ${next} lies inside the record batch ${h.baseOffset} to ` +
         `${h.lastOffset}, but the batch before it ended there: the log is not what it was`,
-    );
-  }
-
-  /** False: fetch it again. Throws after `CRC_TRIES`. */
-  #checked(h: RecordBatchHeader, bytes: Uint8Array): boolean {
-    if (verifyCrc(bytes)) {
-      this.#badCrc = 0;
-      return true;
-    }
-    this.#badCrc += 1;
-    if (this.#badCrc < CRC_TRIES) return false;
-    const s = this.#o.scope;
-    throw new ArchiverError(
-      "corrupt-record-batch",
-      `${s.topic}/${s.partition}: the record batch at offset ${h.baseOffset} to ${h.lastOffset} has ` +
-        `a wrong CRC32C, fetched ${CRC_TRIES} times; nothing of it was archived`,
     );
   }
 
@@ -280,6 +269,7 @@ export class Feed implements Applicant {
   #cut(job: Job, reason: Cut["reason"]): void {
     this.#job = null;
     this.#waitingSince = null;
+    this.#cutAt = { offset: job.batch.next, epoch: job.batch.epoch };
     // The turn's reservation goes on with the cut: the sealed bytes take the raw bytes' place.
     const reserved = Math.max(this.costBytes, job.batch.heldBytes);
     job.resolve(job.batch.cut(reason, reserved));

@@ -10,6 +10,8 @@ export class OpenBatch {
   readonly start: bigint;
   /** The next offset that is not accounted yet. */
   next: bigint;
+  /** Leader epoch of the record batch that ends at `next`; -1 when none does, or it is not known. */
+  epoch: number;
   records = 0n;
   sparse = false;
   uncompressed = false;
@@ -23,12 +25,18 @@ export class OpenBatch {
   #first: bigint | null = null;
   #min: bigint | null = null;
   #max: bigint | null = null;
-  #epoch = -1;
+  /** Of the last record batch. */
+  #leaderEpoch = -1;
 
-  constructor(scope: Scope, start: bigint, pool: BlockPool) {
+  constructor(
+    scope: Scope,
+    at: { readonly start: bigint; readonly epoch: number },
+    pool: BlockPool,
+  ) {
     this.#scope = scope;
-    this.start = start;
-    this.next = start;
+    this.start = at.start;
+    this.next = at.start;
+    this.epoch = at.epoch;
     this.#buffer = new BlockBuffer(pool);
   }
 
@@ -61,17 +69,21 @@ export class OpenBatch {
     if (h.codec === "none") this.uncompressed = true;
     this.#min = lowest(this.#min, stamp(first));
     this.#max = highest(this.#max, stamp(h.maxTimestamp));
-    this.#epoch = h.leaderEpoch;
     this.#buffer.append(bytes);
-    this.next = h.nextOffset;
+    this.#passed(h);
   }
 
   /** A record batch to leave out: of an aborted transaction, or markers. */
   leaveOut(h: RecordBatchHeader, reason: "aborted" | "control"): void {
     this.skipTo(h.baseOffset);
     this.#hole(this.next, h.nextOffset, reason);
-    this.#epoch = h.leaderEpoch;
+    this.#passed(h);
+  }
+
+  #passed(h: RecordBatchHeader): void {
     this.next = h.nextOffset;
+    this.epoch = h.leaderEpoch;
+    this.#leaderEpoch = h.leaderEpoch;
   }
 
   /** Offsets up to `to` are not in the log any more. */
@@ -79,6 +91,7 @@ export class OpenBatch {
     if (to > this.next) {
       this.#hole(this.next, to, "compacted");
       this.next = to;
+      this.epoch = -1;
     }
   }
 
@@ -105,7 +118,7 @@ export class OpenBatch {
       firstTimestamp: this.#first,
       minTimestamp: this.#min,
       maxTimestamp: this.#max,
-      leaderEpoch: this.#epoch,
+      leaderEpoch: this.#leaderEpoch,
       uncompressed: this.uncompressed,
       reason,
       reservedBytes,

@@ -71,7 +71,7 @@ export const ERRORS = {
   "log-changed": e(
     "conflict",
     1,
-    "The topic's log differs from what was archived (truncation, or the topic was rebuilt). Run `verify --against-kafka`.",
+    "The topic's log differs from what was archived, and its leader epochs do not say where a new branch could begin (a rebuilt topic, an offset set by hand). Run `verify --against-kafka`.",
   ),
   "corrupt-record-batch": e(
     "operator",

@@ -14,7 +14,7 @@ import { OffsetCommits, readCommittedOffsets } from "../kafka/offset-commits.ts"
 import type { TopicCatalogue } from "../kafka/topics.ts";
 import type { HitFailpoint } from "../pipeline/failpoint.ts";
 import type { Judge, OffsetStore, Sealer, TaskEvent, TaskPorts } from "../pipeline/ports.ts";
-import { branchesOf } from "./branches.ts";
+import { type BeginningPorts, beginPartitions, branchPartition } from "./beginnings.ts";
 import { logPort } from "./log-port.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import { refuseOutOfRange } from "./out-of-range.ts";
@@ -48,6 +48,8 @@ export interface ArchiverOptions {
   readonly onAssigned: (lease: Lease, added: number) => void;
   readonly onFetched: (topic: string, bytes: number) => void;
   readonly onLost: (reason: string) => void;
+  /** A partition goes on in another branch. */
+  readonly onBranch: (text: string) => void;
   readonly about: Readonly<Record<string, string>>;
 }
 
@@ -179,30 +181,16 @@ export class Archiver {
     }
     this.partitions.renew(lease);
     this.#o.onAssigned(lease, partitions.length - this.partitions.size);
-    void this.#begin(lease);
+    void beginPartitions(this.#beginnings(), lease);
   }
 
-  /** Begins the tasks of partitions that came; retried until it succeeds or the lease is another. */
-  async #begin(lease: Lease): Promise<void> {
-    const { signal } = this.#stop;
-    const { clock, log, sinks, catalogue } = this.#o;
-    const came = lease.partitions.filter((p) => !this.partitions.has(p.topic, p.partition));
-    while (!signal.aborted && this.#lease === lease && came.length > 0) {
-      try {
-        const scopes = await branchesOf(came, sinks[0]?.sink, catalogue, signal);
-        if (this.#lease !== lease) return;
-        for (const scope of scopes) this.partitions.begin(scope, lease);
-        this.fetcher.wake();
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        log.warn(
-          { error: String(error) },
-          "the primary could not be asked for branches; again soon",
-        );
-        await clock.sleep(1_000);
-      }
-    }
+  #beginnings(): BeginningPorts {
+    const { sinks, catalogue, clock, log, onBranch } = this.#o;
+    const { partitions, fetcher } = this;
+    const [offsets, lease, { signal }] = [this.#offsets(), () => this.#lease, this.#stop];
+    return {
+      ...{ partitions, fetcher, offsets, sinks, catalogue, clock, log, onBranch, lease, signal },
+    };
   }
 
   #lost(reason: string): void {
@@ -231,7 +219,11 @@ export class Archiver {
       recipe: o.recipe,
       records: records ? recordPort(again) : null,
       remake: remaker(again),
-      emit: (event) => o.emit(scope, event),
+      emit: (event) => {
+        o.emit(scope, event);
+        const cutShort = event.what === "stopped" && event.code === "log-changed";
+        if (cutShort) void branchPartition(this.#beginnings(), scope);
+      },
     };
   }
 

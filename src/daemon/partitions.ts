@@ -132,6 +132,11 @@ export class Partitions implements Demand {
     this.#owned.get(keyOf(topic, partition))?.feed.refuse(offset, error);
   }
 
+  /** The committed offset as the partition's task knows it. */
+  committed({ topic, partition }: Scope): bigint | null {
+    return this.#owned.get(keyOf(topic, partition))?.task.state.committed?.offset ?? null;
+  }
+
   sawEnd(topic: string, partition: number, end: bigint): void {
     const p = this.#owned.get(keyOf(topic, partition));
     if (p === undefined) return;

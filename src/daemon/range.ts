@@ -36,7 +36,7 @@ export async function readRange(
   });
   let done = false;
   const built = feed
-    .build({ start: range.start, exactEnd: range.end, limit: null }, signal)
+    .build({ start: range.start, exactEnd: range.end, limit: null, epoch: -1 }, signal)
     .finally(() => {
       done = true;
     });

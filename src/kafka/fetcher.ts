@@ -121,6 +121,15 @@ export class Fetcher {
     return this.#leaders.offsets(partitions, spec, signal);
   }
 
+  /** The greatest epoch up to `epoch` that the leader's log has, and where it ends there. */
+  epochEnd(
+    p: TopicPartition,
+    epoch: number,
+    signal: AbortSignal,
+  ): Promise<{ epoch: number; endOffset: bigint }> {
+    return this.#leaders.epochEnd(p, epoch, signal);
+  }
+
   #begin(broker: number): readonly Loop[] {
     const loops = Array.from({ length: LANES }, (_, lane): Loop => ({
       ...{ broker, lane, tries: 0, lastError: null, wake: null },

@@ -14,6 +14,7 @@ import type { PartitionMetadata } from "./requests/metadata.ts";
 import {
   type FoundOffset,
   listOffsets,
+  offsetForLeaderEpoch,
   type OffsetSpec,
   type TopicPartition,
 } from "./requests/offsets.ts";
@@ -119,6 +120,16 @@ export class Leaders {
       if (!signal.aborted) this.refreshSoon();
       throw error;
     }
+  }
+
+  /** The greatest epoch up to `epoch` that the leader's log has, and where it ends there. */
+  async epochEnd(
+    p: TopicPartition,
+    epoch: number,
+    signal: AbortSignal,
+  ): Promise<{ epoch: number; endOffset: bigint }> {
+    const { leader } = await this.#led(p, signal);
+    return this.#client.send(leader, offsetForLeaderEpoch({ ...p, epoch }), signal);
   }
 
   async #offsetsAt(

@@ -107,7 +107,8 @@ export class Batches {
     const { start, limit, slot } = effect;
     let cut: Cut;
     try {
-      cut = await this.#ports.build({ start, exactEnd: effect.exact?.end ?? null, limit }, signal);
+      const [exactEnd, epoch] = [effect.exact?.end ?? null, this.#links.epochAt(start)];
+      cut = await this.#ports.build({ start, exactEnd, limit, epoch }, signal);
     } catch (error) {
       if (!(error instanceof ArchiverError) || error.code !== "offset-out-of-range") throw error;
       return { of: "gone", slot, text: error.message };

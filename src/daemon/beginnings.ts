@@ -1,0 +1,81 @@
+import { ArchiverError } from "../core/errors.ts";
+import type { Clock } from "../core/ports.ts";
+import { type Scope, scopeText } from "../core/scope.ts";
+import type { Log } from "../kafka/client/options.ts";
+import type { Fetcher } from "../kafka/fetcher.ts";
+import type { Lease } from "../kafka/lease.ts";
+import type { TopicCatalogue } from "../kafka/topics.ts";
+import type { OffsetStore } from "../pipeline/ports.ts";
+import { beginBranch } from "./begin-branch.ts";
+import { branchesOf } from "./branches.ts";
+import type { OpenedSink } from "./open-sinks.ts";
+import type { Partitions } from "./partitions.ts";
+
+export interface BeginningPorts {
+  readonly partitions: Partitions;
+  readonly sinks: readonly OpenedSink[];
+  readonly catalogue: TopicCatalogue;
+  readonly fetcher: Fetcher;
+  readonly offsets: OffsetStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The lease that counts now. */
+  readonly lease: () => Lease | null;
+  readonly onBranch: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const RETRY_MS = 1_000;
+
+/** Begins the tasks of partitions that came with a lease. Tried until it succeeds or the lease is another. */
+export function beginPartitions(p: BeginningPorts, lease: Lease): Promise<void> {
+  const came = lease.partitions.filter((at) => !p.partitions.has(at.topic, at.partition));
+  if (came.length === 0) return Promise.resolve();
+  return persist(p, lease, "the primary could not be asked for branches", async () => {
+    const scopes = await branchesOf(came, p.sinks[0]?.sink, p.catalogue, p.signal);
+    if (p.lease() !== lease) return;
+    for (const scope of scopes) p.partitions.begin(scope, lease);
+    p.fetcher.wake();
+  });
+}
+
+/** A partition whose log was cut short goes on in another branch; where that cannot be told it stays stopped. */
+export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<void> {
+  const lease = p.lease();
+  const [primary] = p.sinks;
+  if (lease === null || primary === undefined) return;
+  const ports = { primary: primary.sink, fetcher: p.fetcher, offsets: p.offsets };
+  const committed = p.partitions.committed(scope) ?? 0n;
+  await persist(p, lease, `${scopeText(scope)}: the next branch could not be begun`, async () => {
+    const next = await beginBranch(ports, { scope, committed }, lease, p.signal);
+    if (next === null || p.lease() !== lease) return;
+    p.partitions.end(scope.topic, scope.partition);
+    p.partitions.begin(next.scope, lease);
+    p.fetcher.wake();
+    p.onBranch(
+      `${scopeText(scope)}: the log was cut short; offsets ${next.from} to ${next.archivedTo} as archived are no ` +
+        `longer in Kafka, and branch ${next.scope.branch} goes on from offset ${next.from}`,
+    );
+  });
+}
+
+/** Never rejects: what passes is tried again while the lease counts, what does not is said. */
+async function persist(
+  { clock, log, signal, ...p }: BeginningPorts,
+  lease: Lease,
+  trouble: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted && p.lease() === lease) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ error: String(error) }, `${trouble}; again soon`);
+      // The group says who goes on.
+      if (error instanceof ArchiverError && error.code === "fenced") return;
+      await clock.sleep(RETRY_MS);
+    }
+  }
+}
