@@ -56,7 +56,7 @@ const TEXTS: readonly (readonly [RegExp, SinkErrorCode, string])[] = [
   [/\(is not a directory\)/, "sink-permanent", "a part of the path is no folder; move it away"],
   [/safe ?mode/i, ...(EXCEPTIONS["SafeModeException"] as readonly [SinkErrorCode, string])],
   [
-    /could only be (?:written|replicated) to|No space left|Not enough space|out of space/i,
+    /could only be (?:written|replicated) to|Failed to find datanode|No space left|Not enough space|out of space/i,
     "sink-transient",
     "no DataNode takes it: their disks are full or they are away; nothing is lost meanwhile",
   ],

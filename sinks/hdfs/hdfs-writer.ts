@@ -1,7 +1,6 @@
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { FileStatus } from "./hdfs-answers.ts";
 import { checksumIsOf } from "./hdfs-checksum.ts";
-import { TransportError } from "./hdfs-error.ts";
 import type { CreateOptions, WebHdfs } from "./webhdfs.ts";
 
 /** How long a leftover is tried to be removed, when the caller no longer waits for anything. */
@@ -48,7 +47,8 @@ export async function holdsBytes(
 
 /**
  * Gives the written file its final name, create-only. After any answer that is not plain it looks
- * whether the name is this very file, which also a broken connection leaves open.
+ * whether the name is this very file: a broken connection leaves that open, and a gateway that
+ * asks HDFS again after it had its own connection broken says "refused" to the one that did it.
  */
 export async function renameNew(
   web: WebHdfs,
@@ -57,11 +57,12 @@ export async function renameNew(
   written: FileStatus,
   signal: AbortSignal,
 ): Promise<"created" | "exists" | "refused"> {
-  let failure: TransportError | undefined;
+  let failure: SinkError | undefined;
   try {
     if ((await web.rename(temp, final, signal)) === "moved") return "created";
   } catch (error) {
-    if (!(error instanceof TransportError) || signal.aborted) throw error;
+    if (!(error instanceof SinkError) || signal.aborted) throw error;
+    if (error.code !== "sink-transient") throw error;
     failure = error;
   }
   const there = await web.status(final, signal);

@@ -107,8 +107,13 @@ export class HadoopServer {
     await this.ready();
   }
 
-  /** Resolves when the NameNode is out of safe mode and has a DataNode. */
+  /** Resolves when the NameNode is out of safe mode and the DataNode serves it. */
   async ready(nameHttp = this.#ports.nameHttp[0]): Promise<void> {
+    // The NameNode counts a DataNode as live long after it was killed.
+    await this.#until("the DataNode serves its NameNode", async () => {
+      const info = await jmx(this.#ports.data[1], "Hadoop:service=DataNode,name=DataNodeInfo");
+      return /"ActorState":"RUNNING"/.test(String(info?.["BPServiceActorInfo"]));
+    });
     const query = "Hadoop:service=NameNode,name=FSNamesystemState";
     await this.#until("the NameNode has a DataNode and is out of safe mode", async () => {
       const state = await jmx(nameHttp, query);
