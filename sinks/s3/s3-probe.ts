@@ -44,13 +44,22 @@ export class CreateOnlyProof {
     if (this.#mode === "head-then-put") return "not-asked";
     const first = await this.#put(PROBE_PATH, signal);
     const second = first === "exists" ? first : await this.#put(PROBE_PATH, signal);
-    if (first === "exists" || second === "exists") return "refused";
+    if (first === "exists" || second === "exists") {
+      if (this.#mode === "oldest-version") await this.#assertVersions(signal);
+      return "refused";
+    }
     if (this.#mode === "oldest-version") return this.#keptBoth(first, second, signal);
     // Somebody may have removed it in between; under a name that nobody knows nobody does.
     const path = `tmp/check-${randomBytes(8).toString("hex")}/create-only`;
     await this.#put(path, signal);
     if ((await this.#put(path, signal)) === "exists") return "refused";
     throw new SinkError("sink-permanent", IGNORES);
+  }
+
+  /** A store that honours the condition still has to give each object a version. */
+  async #assertVersions(signal: AbortSignal): Promise<void> {
+    const { versionId = "null" } = (await this.#objects.head(PROBE_PATH, undefined, signal)) ?? {};
+    if (versionId === "null") throw new SinkError("sink-permanent", NO_VERSIONS);
   }
 
   async #keptBoth(first: PutAnswer, second: PutAnswer, signal: AbortSignal): Promise<Proof> {
@@ -75,5 +84,5 @@ const IGNORES =
   "without, or for a sink that is no primary set createOnly: oldest-version (docs/sinks/s3.md)";
 
 const NO_VERSIONS =
-  "createOnly: oldest-version needs a bucket that keeps every version, and this one replaced an " +
-  "object: enable versioning of the bucket";
+  "createOnly: oldest-version needs a bucket that keeps every version: enable versioning of the " +
+  "bucket, or take createOnly: atomic where the store honours If-None-Match";

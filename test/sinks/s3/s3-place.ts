@@ -19,7 +19,7 @@ export const settingsOf = (server: S3Server, bucket: string, more: object = {}):
   ...more,
 });
 
-export function openWith(settings: object, baseDir = "."): Promise<Sink> {
+export async function openWith(settings: object, baseDir = "."): Promise<Sink> {
   return s3Plugin.open(s3Plugin.schema.parse(settings), { name: "s3", baseDir }, never);
 }
 

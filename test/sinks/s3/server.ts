@@ -1,6 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { type BucketLocationConstraint, CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import { PutBucketVersioningCommand } from "@aws-sdk/client-s3";
+import {
+  type BucketLocationConstraint,
+  CreateBucketCommand,
+  PutBucketVersioningCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { CephServer } from "../../servers/ceph.ts";
 
 /** What a test needs to know of an S3 server; the form of `TEST_S3`, in JSON. */
