@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { boundedFile } from "../core/bounded-file.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
 import type { KafkaOptions, SaslOptions, TlsOptions } from "../kafka/client/options.ts";
@@ -39,13 +39,17 @@ function saslOptions(s: SaslConfig): SaslOptions {
 async function freshToken(source: TokenSource): Promise<string> {
   const where = "file" in source ? source.file : source.endpoint;
   try {
-    const token = "file" in source ? await readFile(source.file, "utf8") : await fetchToken(source);
+    const token = "file" in source ? tokenIn(source.file) : await fetchToken(source);
     if (token.length <= MAX_TOKEN_CHARS && TOKEN.test(token.trim())) return token.trim();
   } catch (cause) {
     throw new ArchiverError("kafka-auth", `no token from ${where}: ${messageOf(cause)}`, { cause });
   }
   throw new ArchiverError("kafka-auth", `no token from ${where}: it holds no bearer token`);
 }
+
+/** A file that is too long holds no token, like one that is empty. */
+const tokenIn = (path: string): string =>
+  boundedFile(path, MAX_TOKEN_CHARS)?.toString("utf8") ?? "";
 
 /** RFC 6749 §4.4, client credentials. */
 async function fetchToken(source: Extract<TokenSource, { endpoint: string }>): Promise<string> {

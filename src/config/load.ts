@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
 import { Secret } from "../core/secret.ts";
+import { boundedFile } from "../core/bounded-file.ts";
 import type { Config } from "./config.ts";
 import { ConfigDocument } from "./document.ts";
 import { reportIssues } from "./issues.ts";
@@ -75,13 +75,14 @@ export async function parseConfig(
 
 function readConfig(shown: string, file: string): string {
   try {
-    if (statSync(file).size > MAX_FILE_BYTES) {
+    const bytes = boundedFile(file, MAX_FILE_BYTES);
+    if (bytes === null) {
       throw new ArchiverError(
         "config-invalid",
         `${shown} is larger than 4 MiB: not a configuration`,
       );
     }
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof ArchiverError) throw error;
     throw new ArchiverError("config-invalid", `cannot read ${shown}: ${messageOf(error)}`, {

@@ -1,12 +1,12 @@
-import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf } from "../core/message.ts";
+import { boundedFile } from "../core/bounded-file.ts";
 import type { ConfigDocument } from "./document.ts";
 import type { Path } from "./problems.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** A secret is a line, a token, a PEM file: more than this is the wrong file. */
-const MAX_FILE_BYTES = 1 << 20;
+export const MAX_VALUE_BYTES = 1 << 20;
 const MAX_DEPTH = 32;
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
@@ -93,10 +93,9 @@ function fromEnv(env: NodeJS.ProcessEnv, name: string): string {
 /** @throws BadReference */
 function fromFile(path: string): string {
   try {
-    const { size } = statSync(path);
-    if (size > MAX_FILE_BYTES)
-      throw new BadReference(`${path} is larger than 1 MiB: the wrong file?`);
-    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+    const bytes = boundedFile(path, MAX_VALUE_BYTES);
+    if (bytes === null) throw new BadReference(`${path} is larger than 1 MiB: the wrong file?`);
+    return bytes.toString("utf8").replace(/\r?\n$/, "");
   } catch (error) {
     if (error instanceof BadReference) throw error;
     throw new BadReference(`cannot read ${path}: ${messageOf(error)}`);

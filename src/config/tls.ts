@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { messageOf } from "../core/message.ts";
 import { Secret } from "../core/secret.ts";
+import { boundedFile } from "../core/bounded-file.ts";
 import type { TlsConfig } from "./config.ts";
 import type { ConfigDocument } from "./document.ts";
 import type { Path } from "./problems.ts";
+import { MAX_VALUE_BYTES } from "./references.ts";
 import type { KafkaInput } from "./schema.ts";
 
 type TlsInput = Exclude<KafkaInput["ssl"], true | undefined>;
@@ -69,7 +70,7 @@ function unusable(options: SecureContextOptions): string | null {
 function pem(at: Path, path: string, { document, baseDir }: Context): string {
   const file = resolve(baseDir, path);
   try {
-    const text = readFileSync(file, "utf8");
+    const text = boundedFile(file, MAX_VALUE_BYTES)?.toString("utf8") ?? "";
     if (!text.includes("-----BEGIN ")) document.report(at, `${file} is not a PEM file`);
     return text;
   } catch (error) {

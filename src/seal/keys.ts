@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { mkdir, open, readFile, unlink } from "node:fs/promises";
+import { mkdir, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { boundedFile } from "../core/bounded-file.ts";
 import { blake3Hex } from "../core/digest.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
@@ -31,7 +32,7 @@ const nameOf = (secret: Uint8Array): string => blake3Hex(secret).slice(0, 8);
 /** One seed a line, the first is active: 64 hex digits, or `keyId:` before them; `#` begins a comment. */
 export async function loadSeeds(path: string): Promise<readonly Seed[]> {
   const seeds: Seed[] = [];
-  for (const [n, line] of (await linesOf(path, "seed file")).entries()) {
+  for (const [n, line] of linesOf(path, "seed file").entries()) {
     const found = /^(?:([A-Za-z0-9._-]{1,32}):)?([0-9a-fA-F]{64})$/.exec(line);
     if (found === null) {
       throw new ArchiverError(
@@ -52,7 +53,7 @@ export async function loadSeeds(path: string): Promise<readonly Seed[]> {
 
 /** The raw X25519 secret keys of an age identity file. */
 export async function loadIdentities(path: string): Promise<readonly Buffer[]> {
-  const lines = await linesOf(path, "identity file");
+  const lines = linesOf(path, "identity file");
   const keys = lines.map((line) => decodeIdentity(line));
   if (keys.length > 0) return keys;
   throw new ArchiverError("key-invalid", `identity file ${path} holds no AGE-SECRET-KEY-1… line`);
@@ -63,18 +64,16 @@ export function checkRecipients(recipients: readonly string[]): void {
   for (const r of recipients) decodeRecipient(r);
 }
 
-async function linesOf(path: string, what: string): Promise<string[]> {
-  let bytes: Buffer;
+function linesOf(path: string, what: string): string[] {
+  let bytes: Buffer | null;
   try {
-    bytes = await readFile(path);
+    bytes = boundedFile(path, MAX_KEY_FILE_BYTES);
   } catch (cause) {
     throw new ArchiverError("key-invalid", `${what} ${path}: ${messageOf(cause)}`, { cause });
   }
-  if (bytes.length > MAX_KEY_FILE_BYTES) {
-    throw new ArchiverError(
-      "key-invalid",
-      `${what} ${path}: ${bytes.length} bytes are no key file`,
-    );
+  if (bytes === null) {
+    const text = `${what} ${path}: more than ${MAX_KEY_FILE_BYTES} bytes are no key file`;
+    throw new ArchiverError("key-invalid", text);
   }
   return bytes
     .toString("utf8")

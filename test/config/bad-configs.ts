@@ -229,6 +229,11 @@ export const badConfigs = (dir: string): readonly BadConfig[] => [
     edited({ 2: '  brokers: ["a:1"]\n  ssl: { cert: not-pem }' }),
     ["3:8: kafka.ssl: cert and key belong together"],
   ],
+  [
+    "a file without end",
+    edited({ 3: 'group: "${file:/dev/zero}"' }),
+    ["3:8: group: /dev/zero is larger than 1 MiB: the wrong file?"],
+  ],
   ...badTls,
   [
     "both forms at once",

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ArchiverError } from "../../src/core/errors.ts";
 import type { ArchivedRecord } from "../../src/core/record.ts";
 import { decompress } from "../../src/record-batch/codecs.ts";
 import { controlTypeOf } from "../../src/record-batch/control.ts";
@@ -8,48 +7,8 @@ import { CRC_AT, CRC_FROM, crcOf, verifyCrc } from "../../src/record-batch/crc.t
 import { CODECS, recordBatches, segmentBatches } from "../../src/record-batch/header.ts";
 import { decodeRecords, offsetsOf } from "../../src/record-batch/records.ts";
 import { encodeRecordBatch } from "../../src/record-batch/writer.ts";
+import { attempt, mutated, mutations } from "../fuzz/mutation.ts";
 import { line, vector } from "./vectors.ts";
-
-/** Where, and what: a bit flipped, a byte set, bytes cut out, put in, or repeated. */
-interface Mutation {
-  readonly at: number;
-  readonly how: "flip" | "set" | "cut" | "insert" | "repeat";
-  readonly value: number;
-}
-
-const mutation: fc.Arbitrary<Mutation> = fc.record({
-  at: fc.nat(),
-  how: fc.constantFrom("flip", "flip", "set", "set", "cut", "insert", "repeat"),
-  value: fc.nat(255),
-});
-const mutations = fc.array(mutation, { minLength: 1, maxLength: 4 });
-
-function mutated(bytes: Uint8Array, list: readonly Mutation[], from = 0): Buffer {
-  let b = Buffer.from(bytes);
-  for (const { at, how, value } of list) {
-    if (b.length <= from) return b;
-    // Half of them in the first bytes, where structure is.
-    const span = value % 2 === 0 ? Math.min(b.length - from, 80) : b.length - from;
-    const p = from + (at % span);
-    if (how === "flip") b[p] = (b[p] as number) ^ (1 << (value & 7));
-    else if (how === "set") b[p] = [0, 255, 127, 128, value][value % 5] as number;
-    else if (how === "cut") b = Buffer.concat([b.subarray(0, p), b.subarray(p + 1 + (value % 9))]);
-    else if (how === "insert")
-      b = Buffer.concat([b.subarray(0, p), Buffer.from([value]), b.subarray(p)]);
-    else b = Buffer.concat([b.subarray(0, p), b.subarray(p - Math.min(p, value)), b.subarray(p)]);
-  }
-  return b;
-}
-
-/** The result, or undefined for an ArchiverError; anything else it throws is a crash and fails. */
-function attempt<T>(call: () => T): T | undefined {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof ArchiverError) return undefined;
-    throw error;
-  }
-}
 
 const text = (records: readonly ArchivedRecord[]): string => JSON.stringify(records.map(line));
 
