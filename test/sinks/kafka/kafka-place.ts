@@ -22,7 +22,7 @@ const bootstrap = (): string => {
  */
 export async function openSink(address: string): Promise<Sink> {
   const plain = await openPlain(address);
-  const retry = { firstMs: 100, maxMs: 3_000, tries: 60 };
+  const retry = { firstMs: 50, maxMs: 400, tries: 30 };
   return decorate(plain, { name: "kafka", retry }, { clock: nodeClock, random: nodeRandom }).sink;
 }
 
@@ -52,7 +52,10 @@ export function placeAt(prefix: string): ConformancePlace {
       const admin = kafka.admin();
       await admin.connect();
       const partitions = [{ partition: d.partition, offset: "1" }];
-      await admin.deleteTopicRecords({ topic: `${prefix}${d.topic}`, partitions });
+      const topic = `${prefix}${d.topic}`;
+      // kafkajs knows the leaders only of topics that it was asked about.
+      await admin.fetchTopicOffsets(topic);
+      await admin.deleteTopicRecords({ topic, partitions });
       await admin.disconnect();
     },
     finalNames: async () => {
