@@ -54,7 +54,10 @@ async function durability(
     { method: "PUT", op: "CREATE", path: `${path}.not`, params: web.createParams(create) },
     signal,
   );
-  const passedOn = decodeURIComponent(named.search).includes("SYNC_BLOCK");
+  const name = web.nodes.activeUrl;
+  // A gateway redirects to itself, with whatever it was asked; that says nothing of what it does.
+  const dataNode = named.origin !== name.origin;
+  const passedOn = dataNode && decodeURIComponent(named.search).includes("SYNC_BLOCK");
   if (!create.fsync) {
     say("warning", "hdfs-no-fsync", `fsync is off: ${LOSES}`);
   } else if (
@@ -66,7 +69,6 @@ async function durability(
       `itself: ${LOSES}. Set dfs.datanode.synconclose on all DataNodes`;
     say("warning", "hdfs-fsync-unknown", text);
   }
-  const name = web.nodes.activeUrl;
   const least = await setting(web, name, "dfs.namenode.replication.min", signal);
   const acknowledged = least === undefined ? "" : `, acknowledged with at least ${least}`;
   if (copies < 2) {

@@ -23,13 +23,14 @@ export class ForeignHdfs {
     return (await this.#curl(["-X", method, this.#url(path, op)])).toString("utf8");
   }
 
-  /** What CREATE's two steps are answered with. */
-  async write(path: string, bytes: Uint8Array): Promise<string> {
+  /** CREATE's two steps; replaces what is there. */
+  async write(path: string, bytes: Uint8Array): Promise<void> {
     const head = ["-s", "-o", "/dev/null", "-w", "%{redirect_url}", "-X", "PUT"];
     const { stdout: to } = await run("curl", [...head, this.#url(path, "CREATE&overwrite=true")]);
-    const child = run("curl", ["-s", "-w", "%{http_code}", "-X", "PUT", "-T", "-", to]);
+    const binary = ["-H", "Content-Type: application/octet-stream"];
+    const child = run("curl", ["-s", "-S", "-f", ...binary, "-X", "PUT", "-T", "-", to]);
     child.child.stdin?.end(bytes);
-    return (await child).stdout;
+    await child;
   }
 
   /** Paths of all files below a folder, relative to it, sorted. */
