@@ -6,7 +6,7 @@ import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts
 import { CrcTries } from "./crc-tries.ts";
 import type { FeedOptions, Fetched } from "./feed-options.ts";
 import { OpenBatch } from "./open-batch.ts";
-import { TURN_AT_AGE, whyCut } from "./policy.ts";
+import { costBytes, TURN_AT_AGE, whyCut } from "./policy.ts";
 import type { Applicant } from "./turns.ts";
 
 /** What the task asks for. */
@@ -53,7 +53,7 @@ export class Feed implements Applicant {
   constructor(options: FeedOptions) {
     this.#o = options;
     this.#crc = new CrcTries(options.scope);
-    this.costBytes = 2 * options.policy.bytes;
+    this.costBytes = costBytes(options.policy);
     options.turns.join(this);
   }
 

@@ -1,3 +1,4 @@
+import { BLOCK_BYTES } from "../core/bytes.ts";
 import type { Cut } from "../core/cut.ts";
 
 export interface BatchPolicy {
@@ -8,6 +9,13 @@ export interface BatchPolicy {
   /** From the arrival of the last record; null: no such rule. */
   readonly idleMs: number | null;
 }
+
+/**
+ * What a batch may hold at most while it is sealed: raw bytes in whole blocks, the last of which the
+ * record batch that fills it may have begun, and sealed bytes, which are seldom more.
+ */
+export const costBytes = ({ bytes }: BatchPolicy): number =>
+  (Math.floor(bytes / BLOCK_BYTES) + 1) * BLOCK_BYTES + bytes;
 
 /** What the rules look at. Times are milliseconds of one monotonic clock. */
 export interface Fill {
@@ -26,7 +34,10 @@ export function whyCut(fill: Fill, policy: BatchPolicy, now: number): Cut["reaso
   if (fill.records === 0n) return null;
   if (fill.bytes >= policy.bytes) return "bytes";
   if (fill.byTurns && fill.caughtUp) return "pressure";
-  if (now - fill.firstAt >= policy.ageMs) return "age";
+  // A turn that came late takes all that has piled up: cut at its first records, which are of age
+  // already, it would leave the rest for another turn, with ever smaller files the more there is to do.
+  const since = fill.byTurns ? fill.lastAt : fill.firstAt;
+  if (now - since >= policy.ageMs) return "age";
   if (policy.idleMs !== null && now - fill.lastAt >= policy.idleMs) return "idle";
   return null;
 }
