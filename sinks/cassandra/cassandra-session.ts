@@ -66,7 +66,7 @@ export class CassandraSession {
 
   /** The first page of the rows; without `pageRows` of the statement that is up to 5000. */
   async rows(doing: string, statement: Statement, signal: AbortSignal): Promise<readonly Row[]> {
-    return (await this.#execute(doing, statement, undefined, signal)).rows;
+    return rowsOf(await this.#execute(doing, statement, undefined, signal));
   }
 
   /** Row by row, page by page. */
@@ -74,7 +74,7 @@ export class CassandraSession {
     let pageState: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages++) {
       const page = await this.#execute(doing, statement, pageState, signal);
-      yield* page.rows as Row[];
+      yield* rowsOf(page);
       pageState = page.pageState ?? undefined;
       if (pageState === undefined) return;
     }
@@ -84,7 +84,7 @@ export class CassandraSession {
   async chunk(doing: string, statement: Statement, signal: AbortSignal): Promise<readonly Row[]> {
     const free = await this.#slots.take(signal);
     const sent = this.#send(statement, undefined).finally(free);
-    return (await this.#raced(doing, sent, signal)).rows;
+    return rowsOf(await this.#raced(doing, sent, signal));
   }
 
   /** A change of the schema; resolves to whether all nodes have it. */
@@ -160,6 +160,10 @@ export class CassandraSession {
     }
   }
 }
+
+/** What answers without rows has none, whatever the driver's types say. */
+const rowsOf = (result: types.ResultSet): readonly Row[] =>
+  (result.rows as Row[] | undefined) ?? [];
 
 type Level = "localQuorum" | "quorum" | "all" | "serial" | "localSerial";
 

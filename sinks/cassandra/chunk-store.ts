@@ -1,6 +1,7 @@
 import { assert } from "../../src/core/assert.ts";
 import type { Description } from "../../src/core/description.ts";
 import { blake3HexOf } from "../../src/core/digest.ts";
+import { ArchiverError } from "../../src/core/errors.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { SCOPE_IS, scopeParameters } from "./batch-rows.ts";
 import type { Parameter } from "./cassandra-session.ts";
@@ -84,7 +85,10 @@ export class ChunkStore {
     return Buffer.isBuffer(data) ? data : undefined;
   }
 
-  /** Bytes [from, to), a few chunks ahead of the reader. */
+  /**
+   * Bytes [from, to), a few chunks ahead of the reader; rejects with `sealed-invalid` at a chunk
+   * that is gone.
+   */
   async *read(
     d: Description,
     from: number,
@@ -219,7 +223,8 @@ function pieceOf(bytes: Uint8Array, chunk: number): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset + at, size);
 }
 
-const absent = (d: Description, chunk: number, length: number | undefined): SinkError => {
+/** Not an answer for now: a chunk that a quorum does not have is gone. */
+const absent = (d: Description, chunk: number, length: number | undefined): ArchiverError => {
   const is = length === undefined ? "is gone" : `has ${length} bytes, not ${sizeOf(d, chunk)}`;
-  return new SinkError("sink-transient", `chunk ${chunk} of ${d.seal.path} ${is}`);
+  return new ArchiverError("sealed-invalid", `chunk ${chunk} of ${d.seal.path} ${is}`);
 };

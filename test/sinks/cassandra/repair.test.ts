@@ -55,7 +55,7 @@ async function gone(batch: SealedBatch, reason: RegExp): Promise<void> {
     expect(state).toMatchObject({ is: "damaged", reason: expect.stringMatching(reason) });
   }
   await expect(all(other.read(batch.description, { from: 0 }, never))).rejects.toMatchObject({
-    code: "sink-transient",
+    code: "sealed-invalid",
     message: expect.stringMatching(/chunk \d+ of data.* is gone/),
   });
   await other.close();
