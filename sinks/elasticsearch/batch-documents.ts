@@ -1,0 +1,213 @@
+import type { Description, Manifest } from "../../src/core/description.ts";
+import { descriptionOf, encodeDescription, encodeManifest } from "../../src/core/manifest.ts";
+import { batchId, type BatchKey, type Scope } from "../../src/core/scope.ts";
+import { SinkError } from "../../src/sdk/sink-error.ts";
+import { type Indices, path } from "./indices.ts";
+import type { SearchClient } from "./search-client.ts";
+
+/** `data`: the description, when every record is there; `manifest`: last. */
+export type Kind = "data" | "manifest";
+
+export interface Stored {
+  readonly text: string;
+  /** Changes with every write of the document. */
+  readonly tag: string;
+  /** Records in the dead-letter index. */
+  readonly rejected: number;
+}
+
+export interface StoredBatch {
+  readonly data: Stored | undefined;
+  readonly manifest: Stored | undefined;
+}
+
+interface Found {
+  readonly found?: boolean;
+  readonly _seq_no?: unknown;
+  readonly _primary_term?: unknown;
+  readonly _source?: { readonly text?: unknown; readonly rejected?: unknown };
+}
+
+const ARCHIVE = "archive";
+const PAGE = 1_000;
+
+const idOf = (kind: Kind, key: BatchKey): string => `${kind}/${batchId(key)}`;
+
+/** The batches index: documents that are created once and never changed. */
+export class BatchDocuments {
+  readonly #client: SearchClient;
+  readonly #indices: Indices;
+
+  constructor(client: SearchClient, indices: Indices) {
+    this.#client = client;
+    this.#indices = indices;
+  }
+
+  async identity(signal: AbortSignal): Promise<string | undefined> {
+    return (await this.#get(ARCHIVE, signal))?.text;
+  }
+
+  async claim(text: string, signal: AbortSignal): Promise<void> {
+    await this.#create(ARCHIVE, { kind: "archive", text }, signal);
+  }
+
+  /** By id, which sees every write at once. */
+  async get(key: BatchKey, signal: AbortSignal): Promise<StoredBatch> {
+    const ids = (["data", "manifest"] as const).map((kind) => idOf(kind, key));
+    const asked = { method: "POST", path: `/${path(this.#indices.batches)}/_mget` } as const;
+    const what = `batch ${batchId(key)}`;
+    const { status, body } = await this.#client.ask(
+      { ...asked, body: { ids }, may: [404], what },
+      signal,
+    );
+    if (status === 404) return { data: undefined, manifest: undefined };
+    const [data, manifest] = (body as { docs?: readonly Found[] }).docs ?? [];
+    return { data: storedIn(data), manifest: storedIn(manifest) };
+  }
+
+  /** False when a document of this id is there. */
+  create(
+    kind: Kind,
+    d: Description | Manifest,
+    rejected: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const text = "link" in d ? encodeManifest(d) : encodeDescription(d);
+    return this.#create(idOf(kind, d), documentOf(kind, d, text, rejected), signal);
+  }
+
+  /** The manifest with the greatest start ≤ `offset`. */
+  async floor(scope: Scope, offset: bigint, signal: AbortSignal): Promise<string | undefined> {
+    const hits = await this.#search(
+      {
+        size: 1,
+        query: within(scope, ["manifest"], { lte: offset }),
+        sort: [{ start: "desc" }],
+      },
+      signal,
+    );
+    return hits[0]?._source.text;
+  }
+
+  /** Data and manifest documents, ascending by start. */
+  async *list(
+    scope: Scope,
+    from: bigint,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ kind: Kind; start: bigint; path: string; size: number }> {
+    let after: readonly unknown[] | undefined;
+    for (;;) {
+      const body = {
+        size: PAGE,
+        _source: ["kind", "start", "path", "size"],
+        query: within(scope, ["data", "manifest"], { gte: from }),
+        sort: [{ start: "asc" }, { kind: "asc" }],
+        ...(after === undefined ? {} : { search_after: after }),
+      };
+      const hits = await this.#search(body, signal);
+      for (const { _source: s } of hits) {
+        yield { kind: s.kind, start: BigInt(s.start), path: s.path, size: s.size };
+      }
+      if (hits.length < PAGE) return;
+      after = hits.at(-1)?.sort;
+    }
+  }
+
+  /** In the order of their names and numbers. */
+  async *scopes(signal: AbortSignal): AsyncGenerator<Scope> {
+    const sources = ["topic", "topicId", "partition", "branch"].map((field) => ({
+      [field]: { terms: { field } },
+    }));
+    const query = { terms: { kind: ["data", "manifest"] } };
+    let after: unknown;
+    for (;;) {
+      const composite = { size: PAGE, sources, ...(after === undefined ? {} : { after }) };
+      const asked = { size: 0, query, aggs: { scopes: { composite } } };
+      const answer = await this.#ask(asked, signal);
+      if (answer === undefined) return;
+      const { scopes } = (answer as { aggregations: { scopes: Composite } }).aggregations;
+      for (const { key } of scopes.buckets) yield key;
+      if (scopes.buckets.length < PAGE) return;
+      after = scopes.after_key;
+    }
+  }
+
+  async #get(id: string, signal: AbortSignal): Promise<Stored | undefined> {
+    const at = `/${path(this.#indices.batches)}/_doc/${path(id)}`;
+    const asked = { method: "GET", path: at, may: [404], what: `document ${id}` } as const;
+    const { status, body } = await this.#client.ask(asked, signal);
+    return status === 404 ? undefined : storedIn(body as Found);
+  }
+
+  async #create(id: string, body: object, signal: AbortSignal): Promise<boolean> {
+    await this.#indices.make(this.#indices.batches, signal);
+    const at = `/${path(this.#indices.batches)}/_create/${path(id)}`;
+    const asked = { method: "PUT", path: at, body, may: [409], what: `document ${id}` } as const;
+    const { status } = await this.#client.ask(asked, signal);
+    return status !== 409;
+  }
+
+  async #search(body: object, signal: AbortSignal): Promise<readonly BatchHit[]> {
+    const answer = await this.#ask({ ...body, track_total_hits: false }, signal);
+    return answer === undefined ? [] : (answer as { hits: { hits: BatchHit[] } }).hits.hits;
+  }
+
+  /** Undefined when there is no such index. A search sees what was written before the refresh. */
+  async #ask(body: object, signal: AbortSignal): Promise<unknown> {
+    const { batches } = this.#indices;
+    if (!(await this.#indices.refresh([batches], signal))) return undefined;
+    const at = `/${path(batches)}/_search`;
+    const asked = { method: "POST", path: at, body, may: [404], what: "batches" } as const;
+    const { status, body: answer } = await this.#client.ask(asked, signal);
+    return status === 404 ? undefined : answer;
+  }
+}
+
+interface Composite {
+  readonly buckets: readonly { readonly key: Scope }[];
+  readonly after_key?: unknown;
+}
+
+interface BatchHit {
+  readonly _source: {
+    readonly kind: Kind;
+    readonly start: number | bigint;
+    readonly path: string;
+    readonly size: number;
+    readonly text: string;
+  };
+  readonly sort: readonly unknown[];
+}
+
+const within = (scope: Scope, kinds: readonly Kind[], start: object): object => ({
+  bool: {
+    filter: [
+      { terms: { kind: kinds } },
+      ...["topic", "topicId", "partition", "branch"].map((field) => ({
+        term: { [field]: scope[field as keyof Scope] },
+      })),
+      { range: { start } },
+    ],
+  },
+});
+
+function storedIn(found: Found | undefined): Stored | undefined {
+  if (found?.found !== true) return undefined;
+  const { text, rejected } = found._source ?? {};
+  if (typeof text !== "string") {
+    throw new SinkError("sink-permanent", "a document of the batches index has no text");
+  }
+  const tag = `${String(found._primary_term)}.${String(found._seq_no)}`;
+  return { text, tag, rejected: typeof rejected === "number" ? rejected : 0 };
+}
+
+/** The text as every sink has it, and beside it what is worth searching for. */
+function documentOf(kind: Kind, m: Description | Manifest, text: string, rejected: number): object {
+  const d = "link" in m ? descriptionOf(m) : m;
+  const { topic, topicId, partition, branch, start, end, records } = d;
+  const { minTimestamp, maxTimestamp, format } = d;
+  const { path: file, size, codec, encryption } = d.seal;
+  const place = { topic, topicId, partition, branch, start, end };
+  const about = { records, rejected, minTimestamp, maxTimestamp, format, codec, encryption };
+  return { kind, ...place, ...about, path: file, size, text };
+}

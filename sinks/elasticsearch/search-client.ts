@@ -1,0 +1,141 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Client, errors } from "@elastic/elasticsearch";
+import { parse, stringify } from "../../src/core/json.ts";
+import { SinkError } from "../../src/sdk/sink-error.ts";
+import { errorOf, type Refusal, retryAfterMs } from "./elasticsearch-error.ts";
+import type { ElasticsearchConfig } from "./elasticsearch-schema.ts";
+
+const REQUEST_MS = 60_000;
+/** Answers are read whole: a page of records, or what a bulk request was answered. */
+const MAX_ANSWER_BYTES = 256 << 20;
+
+/** A request whose refusals are answers: `refused` is left to the caller where it is among `may`. */
+export interface Asked {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE" | "HEAD";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** JSON, with bigints as integers. */
+  readonly body?: unknown;
+  /** Lines of NDJSON, as they are. */
+  readonly lines?: readonly string[];
+  /** Statuses that are no error. */
+  readonly may?: readonly number[];
+  /** For error texts. */
+  readonly what: string;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+type Errors = typeof errors;
+
+/** Elasticsearch's own client with its retries off: those are the decorators'. */
+export class SearchClient {
+  readonly #client: Client;
+  readonly #errors: Errors;
+
+  private constructor(client: Client, of: Errors) {
+    this.#client = client;
+    this.#errors = of;
+  }
+
+  static async open(config: ElasticsearchConfig, baseDir: string): Promise<SearchClient> {
+    const driver = await import("@elastic/elasticsearch");
+    const { url, caFingerprint, rejectUnauthorized } = config;
+    const ca = config.ca === undefined ? undefined : await pem(resolve(baseDir, config.ca));
+    const auth = authOf(config);
+    const client = new driver.Client({
+      nodes: typeof url === "string" ? [url] : [...url],
+      maxRetries: 0,
+      requestTimeout: REQUEST_MS,
+      maxResponseSize: MAX_ANSWER_BYTES,
+      sniffOnStart: false,
+      enableMetaHeader: false,
+      ...(auth === undefined ? {} : { auth }),
+      ...(caFingerprint === undefined ? {} : { caFingerprint }),
+      tls: { rejectUnauthorized, ...(ca === undefined ? {} : { ca }) },
+      // Offsets and timestamps are 64-bit integers.
+      Serializer: class extends driver.Serializer {
+        override serialize(value: unknown): string {
+          return stringify(value);
+        }
+        override deserialize<T>(json: string): T {
+          return parse(json) as T;
+        }
+      },
+    });
+    return new SearchClient(client, driver.errors);
+  }
+
+  /** @throws SinkError */
+  async ask(asked: Asked, signal: AbortSignal): Promise<Answered> {
+    signal.throwIfAborted();
+    const { method, path, query, body, lines, may = [], what } = asked;
+    const sent =
+      lines !== undefined
+        ? { bulkBody: `${lines.join("\n")}\n` }
+        : body === undefined
+          ? {}
+          : { body: body as object };
+    try {
+      const answer = await this.#client.transport.request(
+        { method, path, ...(query === undefined ? {} : { querystring: query }), ...sent },
+        { signal, meta: true, ignore: [...may] },
+      );
+      return { status: answer.statusCode ?? 0, body: answer.body };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#sinkError(error, what);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  #sinkError(error: unknown, what: string): unknown {
+    const e = this.#errors;
+    if (error instanceof e.ResponseError) {
+      const { body, statusCode, headers } = error.meta;
+      const after = retryAfterMs(headers?.["retry-after"] as string | undefined, Date.now());
+      return errorOf({ status: statusCode ?? 0, ...refusalIn(body) }, what, after);
+    }
+    if (error instanceof e.ElasticsearchClientError) {
+      const known =
+        error instanceof e.ConfigurationError || error instanceof e.ProductNotSupportedError;
+      const text = `${what}: ${error.name}: ${error.message}`;
+      return new SinkError(known ? "sink-permanent" : "sink-transient", text, { cause: error });
+    }
+    return error;
+  }
+}
+
+function authOf(
+  c: ElasticsearchConfig,
+): { apiKey: string } | { username: string; password: string } | undefined {
+  if (c.apiKey !== undefined) return { apiKey: c.apiKey };
+  if (c.username === undefined || c.password === undefined) return undefined;
+  return { username: c.username, password: c.password };
+}
+
+/** The `error` of an answer: an object for Elasticsearch's own, a text for a proxy's. */
+export function refusalIn(body: unknown): Pick<Refusal, "type" | "reason"> {
+  const error = (body as { error?: unknown } | null | undefined)?.error;
+  if (typeof error === "string") return { type: "", reason: error };
+  const { type, reason, caused_by: cause } = (error ?? {}) as Record<string, unknown>;
+  const deeper = (cause as { reason?: unknown } | undefined)?.reason;
+  const texts = [reason, deeper].filter((t) => typeof t === "string");
+  return { type: typeof type === "string" ? type : "", reason: texts.join(": ") };
+}
+
+async function pem(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SinkError("sink-permanent", `cannot read ${file}: ${why}`, { cause });
+  }
+}
