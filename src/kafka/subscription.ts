@@ -1,4 +1,5 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { z } from "zod";
 import { ArchiverError } from "../core/errors.ts";
 import type { TopicPartition } from "./requests/offsets.ts";
 import { byTopic } from "./requests/offsets.ts";
@@ -17,6 +18,10 @@ export interface Subscription {
 }
 
 const VERSION = 1;
+
+/** What others wrote, perhaps by a later version: keys that are not known here are passed over. */
+const userData = z.object({ generation: z.int(), about: z.record(z.string(), z.string()) });
+const planData = z.record(z.string(), z.record(z.string(), z.array(z.int().nonnegative())));
 
 /** Kafka's consumer protocol v1 (topics, user data, owned partitions), so that Kafka's tools show it. */
 export function encodeSubscription(s: Subscription): Buffer {
@@ -38,7 +43,7 @@ export function decodeSubscription(bytes: Buffer, member: string): Subscription 
   const user = r.bytes().toString("utf8");
   const owned = readPartitions(r);
   try {
-    const { generation, about } = JSON.parse(user) as Pick<Subscription, "generation" | "about">;
+    const { generation, about } = userData.parse(JSON.parse(user));
     return { topics, owned, generation, about };
   } catch (cause) {
     throw foreign(member, "user data that is not ours", cause);
@@ -66,7 +71,7 @@ const MAX_PLAN_BYTES = 64 << 20;
 function decodePlan(bytes: Buffer): GroupPlan {
   if (bytes.length === 0) return new Map();
   const text = inflateRawSync(bytes, { maxOutputLength: MAX_PLAN_BYTES }).toString("utf8");
-  const plan = JSON.parse(text) as Record<string, Record<string, number[]>>;
+  const plan = planData.parse(JSON.parse(text));
   const owned = (topics: Record<string, number[]>): TopicPartition[] =>
     Object.entries(topics).flatMap(([topic, list]) =>
       list.map((partition) => ({ topic, partition })),

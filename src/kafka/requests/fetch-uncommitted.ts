@@ -1,4 +1,4 @@
-import { kafkaError, type KafkaError } from "../kafka-error.ts";
+import { kafkaError, KafkaError } from "../kafka-error.ts";
 import { Reader, Writer } from "../wire.ts";
 import type { TopicPartition } from "./offsets.ts";
 import type { KafkaRequest } from "./request.ts";
@@ -55,8 +55,9 @@ export const fetchUncommitted = (
         return t.array((x) => partitionAnswer(x, what));
       })
       .flat();
-    if (whole !== undefined || found === undefined) throw whole ?? new Error(`${what}: no answer`);
-    return found;
+    if (whole !== undefined) throw whole;
+    if (found !== undefined) return found;
+    throw new KafkaError("kafka-refused", "NONE", true, `${what}: the answer names no partition`);
   },
 });
 
