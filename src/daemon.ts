@@ -15,7 +15,6 @@ import { KafkaClient } from "./kafka/client/kafka-client.ts";
 import { TopicCatalogue } from "./kafka/topics.ts";
 import type { DaemonHost } from "./observe/daemon-host.ts";
 import { failpointHitter, type HitFailpoint, parseFailpoint } from "./pipeline/failpoint.ts";
-import type { Sealer } from "./pipeline/ports.ts";
 import { checkRecipients, loadSeeds, type Seed } from "./seal/keys.ts";
 import { type CutSealer, SealPool } from "./seal/pool.ts";
 
@@ -112,6 +111,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
     clusterId,
     format: p.format,
     ...p.compression,
+    onPoison: p.onPoison,
     recipients: p.encryption?.recipients ?? [],
     keyIds: seeds.map((seed) => seed.keyId),
     withRecordsDigest: sinks.some((named) => named.sink.capabilities.accepts === "records"),
@@ -128,7 +128,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
     client,
     catalogue,
     sinks,
-    sealer: refusingDeadLetters(pool),
+    sealer: pool,
     recipe: recipes(settings, nodeRandom),
     judge: (fetcher, scope) =>
       judgeOf({ archiveId, clusterId, seeds, sealer: pool, fetcher, scope, clock: nodeClock }),
@@ -200,21 +200,6 @@ function claim(
   const wanted = { version: 1, clusterId, primary, layout: 1, group: p.group } as const;
   return claimArchive(sinks, wanted, randomUUID(), signal);
 }
-
-/** Until a sink has a place for them, a record batch that cannot be decoded stops its partition. */
-const refusingDeadLetters = (sealer: CutSealer): Sealer => ({
-  recycle: (bytes) => sealer.recycle(bytes),
-  seal: async (cut, recipe, signal) => {
-    const sealed = await sealer.seal(cut, recipe, signal);
-    const [dead] = sealed.deadLetters;
-    if (dead === undefined) return sealed;
-    throw new ArchiverError(
-      "undecodable-record-batch",
-      `${cut.topic}/${cut.partition}: offsets ${dead.from} to ${dead.to} cannot be decoded ` +
-        `(${dead.reason}); format segment archives them as they are`,
-    );
-  },
-});
 
 function announce(s: Shared, pipelines: readonly Pipeline[]): void {
   const { host, budget, config } = s;

@@ -83,6 +83,7 @@ export interface PipelineConfig {
     readonly level: number;
     readonly recompress: "auto" | "always" | "never";
   };
+  readonly onPoison: "keep" | "stop";
   readonly encryption: EncryptionConfig | null;
   /** In the order of the configuration. */
   readonly sinks: readonly SinkConfig[];

@@ -81,6 +81,7 @@ function pipelineConfig(
     batch: { bytes: p.batch.bytes, ageMs: p.batch.age, idleMs: p.batch.idle ?? null },
     format: p.format,
     compression: { codec, level: level ?? DEFAULT_LEVEL[codec], recompress },
+    onPoison: p.onPoison,
     encryption:
       encryption === undefined
         ? null

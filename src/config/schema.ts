@@ -201,6 +201,12 @@ const pipelineFields = {
       "`segment`: Kafka's own record batches, byte for byte; `ndjson`: one JSON object a record",
     ),
   compression: compression.prefault({}),
+  onPoison: z
+    .enum(["keep", "stop"])
+    .default("keep")
+    .describe(
+      "A record batch that cannot be decoded, with `ndjson`: kept raw in a line of its own, or its partition stops",
+    ),
   encryption: encryption.optional().describe("Left out: files are stored in the clear"),
 };
 

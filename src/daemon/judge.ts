@@ -95,6 +95,7 @@ const plainRecipe = (d: Description): SealRecipe => ({
   level: 0,
   recompress: "never",
   encryption: null,
+  onPoison: "keep",
   revision: d.revision,
   withRecordsDigest: false,
 });

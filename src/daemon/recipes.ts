@@ -13,6 +13,7 @@ export interface SealSettings {
   readonly codec: SealRecipe["codec"];
   readonly level: number;
   readonly recompress: SealRecipe["recompress"];
+  readonly onPoison: SealRecipe["onPoison"];
   readonly recipients: readonly string[];
   /** Ids of the seeds at hand, the active one first; empty without encryption. */
   readonly keyIds: readonly string[];
@@ -26,8 +27,9 @@ export interface SealSettings {
  */
 export function recipes(s: SealSettings, random: Random): TaskPorts["recipe"] {
   return (plan: Plan | null, revision: number): SealRecipe => {
-    const common = { archiveId: s.archiveId, clusterId: s.clusterId, recompress: s.recompress };
-    const settings = { ...common, withRecordsDigest: s.withRecordsDigest, revision };
+    const { archiveId, clusterId, recompress, onPoison, withRecordsDigest } = s;
+    const common = { archiveId, clusterId, recompress, onPoison };
+    const settings = { ...common, withRecordsDigest, revision };
     if (plan === null) {
       const { format, codec, level } = s;
       return { ...settings, format, codec, level, encryption: encryptionOf(s, null, null, random) };

@@ -9,6 +9,11 @@ export function logEvent(log: Log, event: ArchiverEvent): void {
     case "batch-sealed":
       return log.debug({ ...batchFields(event.batch), ...sealFields(event) }, "batch sealed");
     case "batch-confirmed":
+      if (event.batch.deadLettered > 0n) {
+        const { start, end, deadLettered } = event.batch;
+        const fields = { ...scopeFields(event.batch), start, end, deadLettered };
+        log.warn(fields, "the batch holds record batches that cannot be decoded, raw");
+      }
       return log.info(confirmedFields(event), "batch confirmed by every sink");
     case "committed":
       return log.debug(

@@ -7,6 +7,7 @@ import { type RecordBatch, segmentBatches } from "../record-batch/header.ts";
 import { payloadRecords } from "../record-batch/payload-records.ts";
 import { decodeRecords, offsetsOf } from "../record-batch/records.ts";
 import { RecordsDigest } from "../record-batch/records-digest.ts";
+import { deadLetterLine } from "./dead-letter.ts";
 import { recordLine } from "./ndjson.ts";
 import { FRAME_BYTES } from "./zstd.ts";
 
@@ -21,26 +22,25 @@ export interface Content {
   readonly digest: string;
   readonly holes: readonly Hole[];
   readonly records: bigint;
+  readonly compacted: bigint;
   readonly deadLettered: bigint;
-  readonly deadLetters: readonly DeadLetter[];
   /** Absent when not asked for, and when a record batch could not be decoded. */
   readonly recordsDigest?: string;
-}
-
-/** A record batch that could not be decoded: its raw bytes, to be kept elsewhere. */
-export interface DeadLetter {
-  readonly from: bigint;
-  readonly to: bigint;
-  readonly records: number;
-  readonly reason: string;
-  readonly bytes: Uint8Array;
 }
 
 /** Holes that are listed one by one; what lies beyond is summed up (docs/format.md). */
 const EXACT_HOLES = 1_000;
 
-export function contentOf(cut: CutData, format: Format, withRecordsDigest = false): Content {
-  const made = format === "ndjson" ? lines(cut) : segment(cut);
+export interface ContentOptions {
+  readonly format: Format;
+  readonly onPoison: "keep" | "stop";
+  readonly withRecordsDigest: boolean;
+}
+
+/** @throws ArchiverError undecodable-record-batch with `onPoison: stop` */
+export function contentOf(cut: CutData, o: ContentOptions): Content {
+  const { format, onPoison, withRecordsDigest } = o;
+  const made = format === "ndjson" ? lines(cut, onPoison) : segment(cut);
   const recordsDigest = withRecordsDigest ? recordsDigestOf(cut) : undefined;
   const hasher = new Blake3Hasher();
   let sizeBytes = 0;
@@ -68,18 +68,17 @@ function recordsDigestOf(cut: CutData): string | undefined {
 type Made = Omit<Content, "sizeBytes" | "digest" | "recordsDigest">;
 
 function segment(cut: CutData): Made {
-  const plain = { records: cut.records, deadLettered: 0n, deadLetters: [] };
+  const plain = { records: cut.records, compacted: cut.compacted, deadLettered: 0n };
   const blocks = [...pieces(cut.payload)];
   if (!cut.sparse) return { ...plain, pieces: blocks, holes: cut.holes };
   const found = [...segmentBatches(joined(cut.payload))].flatMap(sparseHoles);
   return { ...plain, pieces: blocks, holes: merged([...cut.holes, ...found]) };
 }
 
-function lines(cut: CutData): Made {
+function lines(cut: CutData, onPoison: ContentOptions["onPoison"]): Made {
   const out = new LineBuffer();
   const holes: Hole[] = [...cut.holes];
-  const deadLetters: DeadLetter[] = [];
-  let { records } = cut;
+  let { records, compacted } = cut;
   let deadLettered = 0n;
   for (const batch of segmentBatches(joined(cut.payload))) {
     try {
@@ -95,21 +94,25 @@ function lines(cut: CutData): Made {
       if (!(error instanceof ArchiverError) || error.code !== "undecodable-record-batch")
         throw error;
       const { baseOffset: from, nextOffset: to, count } = batch.header;
-      const bytes = Uint8Array.from(batch.bytes);
-      deadLetters.push({ from, to, records: count, reason: error.message, bytes });
-      holes.push(deadHole(from, to, count));
-      records -= BigInt(count);
-      deadLettered += BigInt(count);
+      if (onPoison === "stop") throw refused(cut, from, to, error);
+      out.add(deadLetterLine(cut, { from, to, bytes: batch.bytes }));
+      holes.push({ from, to, reason: "dead-lettered" });
+      // Which of its offsets had records cannot be known: all of them count as dead.
+      const [claimed, all] = [BigInt(count), to - from];
+      records -= claimed;
+      compacted -= all - claimed;
+      deadLettered += all;
     }
   }
-  return { pieces: out.pieces(), records, deadLettered, deadLetters, holes: merged(holes) };
+  return { pieces: out.pieces(), records, compacted, deadLettered, holes: merged(holes) };
 }
 
-/** Which of its offsets had records cannot be known: the count can. */
-const deadHole = (from: bigint, to: bigint, count: number): Hole =>
-  BigInt(count) === to - from
-    ? { from, to, reason: "dead-lettered" }
-    : { from, to, reason: "dead-lettered", offsets: BigInt(count) };
+function refused(cut: CutData, from: bigint, to: bigint, cause: ArchiverError): ArchiverError {
+  const text =
+    `${cut.topic}/${cut.partition}: offsets ${from} to ${to} cannot be decoded (${cause.message}); ` +
+    "`onPoison: keep` archives them raw, and so does format segment";
+  return new ArchiverError("undecodable-record-batch", text, { cause });
+}
 
 const sparseHoles = (batch: RecordBatch): Hole[] => {
   const { header } = batch;

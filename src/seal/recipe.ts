@@ -15,6 +15,8 @@ export interface SealRecipe {
     /** 16 random bytes, hex. */
     readonly salt: string;
   } | null;
+  /** In `ndjson`, a record batch that cannot be decoded: kept raw in a line of its own, or refused. */
+  readonly onPoison: "keep" | "stop";
   readonly revision: number;
   readonly withRecordsDigest: boolean;
 }

@@ -7,7 +7,7 @@ import { ArchiverError } from "../core/errors.ts";
 import { dataPath } from "../core/layout.ts";
 import { type BatchKey, batchId } from "../core/scope.ts";
 import { ageFile, type Room } from "./age-write.ts";
-import { type Content, contentOf, type CutData, type DeadLetter } from "./content.ts";
+import { type Content, contentOf, type CutData } from "./content.ts";
 import { contentCheck, contentTag, type Seed } from "./keys.ts";
 import type { SealRecipe } from "./recipe.ts";
 import { deriveSecrets } from "./secrets.ts";
@@ -17,7 +17,6 @@ export interface SealedFile {
   readonly description: Description;
   /** In the memory that `room` gave. */
   readonly bytes: Uint8Array;
-  readonly deadLetters: readonly DeadLetter[];
 }
 
 /** What age encrypts, or what is stored: one list of pieces, and what its bytes follow from. */
@@ -33,7 +32,7 @@ export function seal(
   seeds: readonly Seed[],
   room: Room = ownRoom,
 ): SealedFile {
-  const content = contentOf(cut, recipe.format, recipe.withRecordsDigest);
+  const content = contentOf(cut, recipe);
   const payload = compress(content, cut, recipe);
   const key: BatchKey = keyOf(cut);
   const id = batchId(key);
@@ -48,7 +47,7 @@ export function seal(
   const sealInfo = sealInfoOf(key, recipe, content, bytes);
   const description = describe(cut, recipe, content, mark, sealInfo);
   const check = "check" in made ? { contentCheck: made.check } : {};
-  return { description: { ...description, ...check }, bytes, deadLetters: content.deadLetters };
+  return { description: { ...description, ...check }, bytes };
 }
 
 function compress(content: Content, cut: CutData, recipe: SealRecipe): Payload {
@@ -129,9 +128,9 @@ function describe(
   mark: ContentMark,
   sealInfo: SealInfo,
 ): Description {
-  const { end, aborted, control, compacted, minTimestamp, maxTimestamp, leaderEpoch } = cut;
+  const { end, aborted, control, minTimestamp, maxTimestamp, leaderEpoch } = cut;
   const key = keyOf(cut);
-  const { records, deadLettered, holes, recordsDigest } = content;
+  const { records, compacted, deadLettered, holes, recordsDigest } = content;
   assert(
     records + aborted + control + compacted + deadLettered === end - key.start,
     `${batchId(key)}: every offset up to ${end} is accounted for`,

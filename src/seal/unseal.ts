@@ -7,6 +7,7 @@ import { verifyCrc } from "../record-batch/crc.ts";
 import { segmentBatches } from "../record-batch/header.ts";
 import { decodeRecords } from "../record-batch/records.ts";
 import { openAge } from "./age-read.ts";
+import { type DeadLetter, parseDeadLetter } from "./dead-letter.ts";
 import { contentTag } from "./keys.ts";
 import { parseLine } from "./ndjson.ts";
 import { unframed } from "./zstd.ts";
@@ -93,8 +94,15 @@ function* lines(
   for (let from = 0; from < bytes.length;) {
     const end = bytes.indexOf(10, from);
     if (end < 0) throw invalid(d, "its last line has no end");
-    records.push(parseLine(bytes.subarray(from, end), d));
+    const line = bytes.subarray(from, end);
     from = end + 1;
+    const dead = parseDeadLetter(line, d);
+    if (dead === null) records.push(parseLine(line, d));
+    else {
+      yield account.take(records);
+      records = [];
+      account.passOver(dead);
+    }
     if (records.length === 1_000) {
       yield account.take(records);
       records = [];
@@ -108,6 +116,7 @@ class RecordAccount {
   readonly #d: Description;
   #next: bigint;
   #records = 0n;
+  #dead = 0n;
 
   constructor(d: Description) {
     this.#d = d;
@@ -126,10 +135,23 @@ class RecordAccount {
     return records;
   }
 
+  /** Offsets whose records are there raw. */
+  passOver({ from, to }: DeadLetter): void {
+    if (from < this.#next || to > this.#d.end) {
+      const text = `a dead letter of [${from}, ${to}) in [${this.#next}, ${this.#d.end})`;
+      throw new ArchiverError("format-invalid", `${this.#d.seal.path}: ${text}`);
+    }
+    this.#next = to;
+    this.#dead += to - from;
+  }
+
   finish(): void {
-    const { records, seal } = this.#d;
-    if (this.#records === records) return;
-    const text = `${this.#records} records, the description says ${records}`;
+    const { records, deadLettered, format, seal } = this.#d;
+    const dead = format === "ndjson" ? deadLettered : 0n;
+    if (this.#records === records && this.#dead === dead) return;
+    const text =
+      `${this.#records} records and ${this.#dead} dead-lettered offsets, the description says ` +
+      `${records} and ${dead}`;
     throw new ArchiverError("format-invalid", `${seal.path}: ${text}`);
   }
 }

@@ -26,6 +26,8 @@ export interface Lane {
   readonly compression?: string;
   readonly encrypted?: boolean;
   readonly batch?: string;
+  /** Another line of the pipeline, as YAML. */
+  readonly more?: string;
   /** @default one, named as the lane */
   readonly sinks?: readonly string[];
 }
@@ -179,6 +181,7 @@ export class Lanes {
       `    batch: ${l.batch ?? "{ bytes: 256KiB, age: 1s }"}`,
       `    format: ${l.format ?? "segment"}`,
       `    compression: ${l.compression ?? "{ codec: zstd }"}`,
+      ...(l.more === undefined ? [] : [`    ${l.more}`]),
       ...(l.encrypted === true ? [`    encryption: ${encryption}`] : []),
       `    sinks: [${(l.sinks ?? [l.name]).join(", ")}]`,
     ]);

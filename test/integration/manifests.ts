@@ -10,6 +10,7 @@ export interface ManifestText {
   readonly aborted: number;
   readonly control: number;
   readonly compacted: number;
+  readonly deadLettered: number;
   readonly seal: { readonly path: string; readonly size: number; readonly contentSize: number };
 }
 

@@ -164,6 +164,7 @@ export function sealed(
       level: 3,
       recompress: "auto",
       revision: 0,
+      onPoison: "keep",
       withRecordsDigest: false,
     },
     encryption: kind.encrypted ? encryption : null,

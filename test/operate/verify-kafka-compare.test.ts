@@ -110,7 +110,7 @@ describe("the archive against the live topic", () => {
       different: 0n,
       unexpected: 0n,
     });
-    expect(report.explained).toEqual({ aborted: 2n, control: 3n, compacted: 1n });
+    expect(report.explained).toEqual({ aborted: 2n, control: 3n, compacted: 1n, deadLettered: 0n });
   });
 
   it("names a lost, a different and an aborted record that was archived", async () => {

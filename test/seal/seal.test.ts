@@ -28,6 +28,7 @@ const recipe = (o: Partial<SealRecipe> = {}): SealRecipe => ({
   recompress: "auto",
   encryption: { recipients: [recipient], keyId: seeds[0]?.keyId ?? "", salt: "00".repeat(16) },
   revision: 0,
+  onPoison: "keep",
   withRecordsDigest: false,
   ...o,
 });

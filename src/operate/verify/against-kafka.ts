@@ -38,6 +38,7 @@ export async function againstKafka(
       aborted: 0n,
       control: 0n,
       compacted: 0n,
+      deadLettered: 0n,
     },
     ...{
       goneByRetention: 0n,
@@ -60,7 +61,7 @@ export async function againstKafka(
     ] as const) {
       sum[count] += compare[count];
     }
-    for (const kind of ["aborted", "control", "compacted"] as const) {
+    for (const kind of ["aborted", "control", "compacted", "deadLettered"] as const) {
       sum.explained[kind] += compare.explained[kind];
     }
   }

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { ArchiverError } from "../../core/errors.ts";
-import type { ForeignRecord } from "./foreign-decoder.ts";
+import { type ForeignRecord, readHeader } from "./foreign-decoder.ts";
 
 /** One line of an ndjson file, read strictly and without the code that writes them. */
 export function readLine(
@@ -36,6 +36,28 @@ export function readLine(
       return [name, field(named, "value", offset)];
     }),
   };
+}
+
+/** What a line that is no record says: offsets [from, to) stand there as a raw record batch. */
+export interface RawOffsets {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Undefined for a line that is a record. The record batch is checked as far as it can be: its CRC. */
+export function readRawLine(line: Buffer): RawOffsets | undefined {
+  if (line.indexOf('"recordBatchBase64":') < 0) return undefined;
+  const { offset, endOffset, recordBatchBase64: coded, ...more } = parse(line);
+  if (typeof coded !== "string" || typeof offset !== "bigint") return undefined;
+  const bytes = Buffer.from(coded, "base64");
+  if (bytes.toString("base64") !== coded || Object.keys(more).join(" ") !== "topic partition") {
+    throw damaged(`the raw line of offset ${offset} is not as it must be`);
+  }
+  const batch = readHeader(bytes);
+  if (batch.baseOffset !== offset || batch.lastOffset + 1n !== endOffset) {
+    throw damaged(`the raw line of offset ${offset} holds the record batch of ${batch.baseOffset}`);
+  }
+  return { from: offset, to: endOffset };
 }
 
 /** A string, null, or null beside `<name>Base64` for bytes that are no UTF-8. */

@@ -20,7 +20,7 @@ export class KafkaCompare {
   different = 0n;
   unexpected = 0n;
   goneByCompaction = 0n;
-  readonly explained = { aborted: 0n, control: 0n, compacted: 0n };
+  readonly explained = { aborted: 0n, control: 0n, compacted: 0n, deadLettered: 0n };
   readonly problems: Problem[] = [];
   readonly #archive: AsyncIterator<ArchiveItem>;
   readonly #compacted: boolean;
@@ -37,6 +37,7 @@ export class KafkaCompare {
 
   async take(item: TopicItem): Promise<void> {
     if (item.kind === "record") await this.#record(item.record);
+    else if (item.kind === "undecodable") await this.#undecodable(item.from, item.to);
     else await this.#nothing(item.kind, item.from, item.to);
   }
 
@@ -71,6 +72,21 @@ export class KafkaCompare {
       seen.offset,
       `${wrong} of offset ${seen.offset} differs from the topic's`,
     );
+  }
+
+  /** The archive has such a record batch raw: all of its offsets are dead-lettered. */
+  async #undecodable(from: bigint, to: bigint): Promise<void> {
+    await this.#passOver(to, "absent");
+    let kept = 0n;
+    for (const hole of this.#holesIn(from, to)) {
+      if (hole.reason !== "dead-lettered") continue;
+      kept += (hole.to < to ? hole.to : to) - (hole.from > from ? hole.from : from);
+    }
+    this.explained.deadLettered += kept;
+    if (kept === to - from) return;
+    this.lost++;
+    const text = `[${from}, ${to}) cannot be decoded in the topic, and the archive has not all of it raw`;
+    this.#say("lost", from, text);
   }
 
   async #nothing(kind: "aborted" | "control" | "absent", from: bigint, to: bigint): Promise<void> {

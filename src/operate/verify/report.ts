@@ -92,7 +92,9 @@ export interface KafkaReport {
   /** Archived, but neither visible in the topic nor explained. */
   readonly unexpected: bigint;
   /** Offsets that hold no record, by what the topic shows there. */
-  readonly explained: Readonly<Record<"aborted" | "control" | "compacted", bigint>>;
+  readonly explained: Readonly<
+    Record<"aborted" | "control" | "compacted" | "deadLettered", bigint>
+  >;
   /** Archived records the topic no longer has. */
   readonly goneByRetention: bigint;
   readonly goneByCompaction: bigint;

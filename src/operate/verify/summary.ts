@@ -56,10 +56,12 @@ function partitionLine(p: PartitionReport): string {
 function kafkaLines(kafka: KafkaReport): string[] {
   const { explained } = kafka;
   const { compared, lost, duplicated, different } = kafka;
-  const { aborted, control, compacted } = explained;
+  const { aborted, control, compacted, deadLettered } = explained;
   const wrong = `${lost} lost, ${duplicated} duplicated, ${different} different`;
   const counts = `${compared} records compared, ${wrong}`;
-  const rest = `${aborted} aborted, ${control} control, ${compacted} compacted offsets explained`;
+  const dead = deadLettered === 0n ? "" : `, ${deadLettered} dead-lettered`;
+  const holes = `${aborted} aborted, ${control} control, ${compacted} compacted${dead}`;
+  const rest = `${holes} offsets explained`;
   const lines = [
     `${kafka.ok ? "ok      " : "PROBLEM "} against Kafka (${kafka.sink}): ${counts}; ${rest}`,
   ];

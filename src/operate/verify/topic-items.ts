@@ -36,7 +36,12 @@ export interface Fetched {
 /** Every offset of a range, once and ascending: a record, or why there is none. */
 export type TopicItem =
   | { readonly kind: "record"; readonly record: ForeignRecord }
-  | { readonly kind: "aborted" | "control" | "absent"; readonly from: bigint; readonly to: bigint };
+  | {
+      /** `undecodable`: a committed record batch that nobody can read. */
+      readonly kind: "aborted" | "control" | "absent" | "undecodable";
+      readonly from: bigint;
+      readonly to: bigint;
+    };
 
 /** Fetches in a row that bring nothing new, before the broker is believed to be stuck. */
 const MAX_EMPTY_FETCHES = 20;
@@ -98,14 +103,29 @@ function* itemsOf(
     yield { kind, from, to };
     return;
   }
+  const records = recordsOf(batch);
+  if (records === undefined) {
+    yield { kind: "undecodable", from, to };
+    return;
+  }
   let at = from;
-  for (const record of readRecords(batch)) {
+  for (const record of records) {
     if (record.offset < from) continue;
     if (record.offset > at) yield { kind: "absent", from: at, to: record.offset };
     yield { kind: "record", record };
     at = record.offset + 1n;
   }
   if (at < to) yield { kind: "absent", from: at, to };
+}
+
+/** Undefined when its bytes, right by their CRC, are no records. */
+function recordsOf(batch: ForeignBatch): readonly ForeignRecord[] | undefined {
+  try {
+    return [...readRecords(batch)];
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "format-invalid") return undefined;
+    throw error;
+  }
 }
 
 function clip(

@@ -116,6 +116,7 @@ export function goodVectors(): GoodVector[] {
         recompress: w.recompress ?? "auto",
         encryption: keys.length === 0 ? null : { recipients, keyId: SEED.keyId, salt },
         revision: 0,
+        onPoison: "keep",
         withRecordsDigest: i % 2 === 0,
       },
       [SEED],
