@@ -73,9 +73,11 @@ export const s3Schema = z
       .default(false)
       .describe("With `oldest-version`: may be the primary although the store ignores conditions"),
     integrity: z
-      .enum(["sha256", "md5"])
+      .enum(["sha256", "md5", "tls"])
       .default("sha256")
-      .describe("The one hash that is sent along; `md5` is cheaper on processors without SHA"),
+      .describe(
+        "The one hash that is sent along; `md5` is cheaper on processors without SHA; `tls`: none, over https only",
+      ),
     storageClass: z
       .string()
       .min(1)
@@ -107,6 +109,14 @@ export const s3Schema = z
   .refine((s) => s.profile === undefined || s.accessKeyId === undefined, {
     error: "either keys or a profile",
     path: ["profile"],
+  })
+  .refine((s) => s.integrity !== "tls" || s.endpoint?.startsWith("http:") !== true, {
+    error: "tls needs an endpoint of https",
+    path: ["integrity"],
+  })
+  .refine((s) => s.integrity !== "tls" || s.objectLock === undefined, {
+    error: "with objectLock a store wants a hash: sha256 or md5",
+    path: ["integrity"],
   })
   .refine((s) => !s.primaryByOldestVersion || s.createOnly === "oldest-version", {
     error: "belongs to createOnly: oldest-version",

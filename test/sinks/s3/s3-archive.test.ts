@@ -39,10 +39,21 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const entry = (name: string, bucket: string, endpoint = server.endpoint): string =>
-  `  - { name: ${name}, kind: s3, endpoint: ${JSON.stringify(endpoint)}, bucket: ${bucket}, ` +
-  `prefix: site-a, accessKeyId: ${server.accessKeyId}, timeout: 2s, ` +
-  `secretAccessKey: ${server.secretAccessKey} }`;
+interface Entry {
+  readonly bucket: string;
+  readonly name?: string;
+  readonly endpoint?: string;
+  /** Further keys. */
+  readonly more?: string;
+}
+
+function entry({ bucket, name = "ceph", endpoint = server.endpoint, more = "" }: Entry): string {
+  return (
+    `  - { name: ${name}, kind: s3, endpoint: ${JSON.stringify(endpoint)}, bucket: ${bucket}, ` +
+    `prefix: site-a, accessKeyId: ${server.accessKeyId}, timeout: 2s, ` +
+    `secretAccessKey: ${server.secretAccessKey}${more} }`
+  );
+}
 
 const alive = (daemon: Daemon) => (): string | null =>
   daemon.running ? null : `no daemon runs; log ends:\n${daemon.logTail()}`;
@@ -59,7 +70,7 @@ test("a topic goes into s3 alone, and the AWS SDK reads the same records", async
   const home = join(dir, "alone");
   const bucket = await newBucket(server);
   const common = { bootstrap, group: live.topic, topics: [live.topic], sinks: [] };
-  const config = writeConfig(home, "c.yaml", { ...common, extra: entry("ceph", bucket) });
+  const config = writeConfig(home, "c.yaml", { ...common, extra: entry({ bucket }) });
   await live.produce(2_000);
   const daemon = started(config, join(home, "daemon.log"));
   await live.archived(live.topic, 90_000, alive(daemon));
@@ -79,7 +90,7 @@ test("fs and s3 hold the same bytes after kills of the daemon and of the gateway
   const proxy = await FaultProxy.open({ host: "127.0.0.1", port });
   const config = writeConfig(home, "c.yaml", {
     ...{ bootstrap, group: live.topic, topics: [live.topic] },
-    extra: entry("ceph", bucket, `http://127.0.0.1:${proxy.port}`),
+    extra: entry({ bucket, endpoint: `http://127.0.0.1:${proxy.port}` }),
   });
   const log = join(home, "daemon.log");
   live.begin(40, 25);
@@ -123,6 +134,42 @@ test("fs and s3 hold the same bytes after kills of the daemon and of the gateway
   await audited(live, join(home, "copy"));
   const argv = ["verify", "--config", config, "--across-sinks", "--deep", "--json"];
   const verified = await cli(argv);
-  expect(verified.code, verified.stdout).toBe(0);
+  expect(verified.code, verified.stdout + verified.stderr).toBe(0);
   await proxy.close();
 }, 400_000);
+
+test("a bucket with object lock beside a plain one holds the same bytes, locked", async () => {
+  const live = await LiveTopic.create(bootstrap, `s3-locked-${process.pid}`, 2);
+  const home = join(dir, "locked");
+  const [plain, locked] = [await newBucket(server), await newBucket(server, "locked")];
+  const lock = "objectLock: { mode: compliance, retention: 1d }";
+  const second = { bucket: locked, name: "locked", more: `, createOnly: oldest-version, ${lock}` };
+  const config = writeConfig(home, "c.yaml", {
+    ...{ bootstrap, group: live.topic, topics: [live.topic], sinks: [] },
+    extra: `${entry({ bucket: plain })}\n${entry(second)}`,
+  });
+  const checked = await cli(["check", "--config", config, "--json"]);
+  expect(checked.code, checked.stdout).toBe(0);
+  expect(checked.stdout).toContain("s3-oldest-version");
+  live.begin(40, 25);
+  const log = join(home, "daemon.log");
+  for (const lifeMs of [4_000, 3_000]) {
+    const daemon = started(config, log);
+    await sleep(lifeMs);
+    await daemon.kill();
+  }
+  await live.stop();
+  const daemon = started(config, log);
+  await live.archived(live.topic, 120_000, alive(daemon));
+  await daemon.drain();
+  await live.close();
+  const [left, right] = [join(home, "plain"), join(home, "copy")];
+  const copied = await download(server, { bucket: plain, prefix: "site-a" }, left);
+  expect(await download(server, { bucket: locked, prefix: "site-a" }, right)).toEqual(copied);
+  for (const path of copied) {
+    expect(readFileSync(join(left, path)).equals(readFileSync(join(right, path))), path).toBe(true);
+  }
+  await audited(live, right);
+  const verified = await cli(["verify", "--config", config, "--across-sinks", "--deep", "--json"]);
+  expect(verified.code, verified.stdout + verified.stderr).toBe(0);
+}, 300_000);

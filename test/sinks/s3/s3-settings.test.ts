@@ -12,6 +12,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Description } from "../../../src/core/description.ts";
+import { encodeDescription } from "../../../src/core/manifest.ts";
 import { IDENTITY, madeBatch, madeManifest } from "../../../src/sdk/conformance-batches.ts";
 import type { SealedBatch } from "../../../src/sdk/sink.ts";
 import { CephServer } from "../../servers/ceph.ts";
@@ -102,7 +103,7 @@ test("a certificate of an own authority is trusted by `ca`, and by nothing else"
     const refused = { code: "sink-transient", message: expect.stringMatching(/certificate.*`ca`/) };
     await expect(strange.publish(batch, never)).rejects.toMatchObject(refused);
     const ca = "ca/ca.pem";
-    for (const [partition, integrity] of (["sha256", "md5"] as const).entries()) {
+    for (const [partition, integrity] of (["sha256", "md5", "tls"] as const).entries()) {
       const sink = await openWith(
         settingsOf({ ...server, endpoint }, bucket, { ca, integrity }),
         dir,
@@ -168,12 +169,14 @@ test("a description that does not fit into metadata is an object of its own, unt
   await next.claim(IDENTITY, never);
   expect(await abouts(), "a sweep leaves what still describes data").toHaveLength(1);
   const state = await next.stat(large.description, "bytes", never);
-  expect(state.is === "data" && state.description).toEqual(large.description);
+  expect(state.is === "data" && encodeDescription(state.description)).toBe(
+    encodeDescription(large.description),
+  );
   expect(await next.publish(large, never)).toEqual({ outcome: "equal" });
   await next.describe(madeManifest(large.description), never);
   await next.claim(IDENTITY, never);
   expect(await abouts()).toHaveLength(0);
-  expect(await sink.stat(large.description, "bytes", never)).toMatchObject({ is: "whole" });
+  expect((await sink.stat(large.description, "bytes", never)).is).toBe("whole");
   await sink.close();
   await next.close();
   client.destroy();
