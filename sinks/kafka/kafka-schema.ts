@@ -5,12 +5,9 @@ const path = z.string().min(1).max(4096);
 
 const tls = z
   .strictObject({
-    /** PEM file of the authorities to trust; left out: the system's. */
-    ca: path.optional(),
-    /** PEM file of the client certificate. */
-    cert: path.optional(),
-    /** PEM file of the client certificate's key. */
-    key: path.optional(),
+    ca: path.optional().describe("PEM file of the authorities to trust; left out: the system's"),
+    cert: path.optional().describe("PEM file of the client certificate"),
+    key: path.optional().describe("PEM file of the client certificate's key"),
     passphrase: secret.optional(),
     servername: z.string().min(1).optional(),
     rejectUnauthorized: z.boolean().default(true),
@@ -25,8 +22,7 @@ const sasl = z.discriminatedUnion("mechanism", [
   }),
   z.strictObject({
     mechanism: z.literal("oauthbearer"),
-    /** Read again before each authentication. */
-    tokenFile: path,
+    tokenFile: path.describe("Read again before each authentication"),
   }),
 ]);
 
@@ -46,35 +42,54 @@ const topicPart = z
   .regex(/^[A-Za-z0-9._-]*$/, "letters, digits, dots, dashes, underscores");
 
 export const kafkaSchema = z.strictObject({
-  /** host:port of any of the target cluster. */
   brokers: z
     .array(
       z.string().regex(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, "expected host:port"),
     )
-    .min(1),
+    .min(1)
+    .describe("host:port of any of the target cluster"),
   clientId: z.string().min(1).max(63).default("bulk-archiver"),
-  /** `true`: the system's authorities. */
-  ssl: z.union([z.literal(true), tls]).optional(),
+  ssl: z
+    .union([z.literal(true), tls])
+    .optional()
+    .describe("`true`: the system's authorities"),
   sasl: sasl.optional(),
-  /** Before the source topic's name. Empty: the same name, which needs another cluster. */
-  topicPrefix: topicPart.pipe(z.string().max(100)).default(""),
-  /** The topic that says which batches are here. Left out: `bulk-archiver.ledger` with the prefix. */
-  ledgerTopic: topicPart.pipe(z.string().min(1).max(249)).optional(),
-  /** Headers `bulk-archiver.*` behind a record's own: cluster, topic, partition, offset. */
-  lineage: z.boolean().default(true),
+  topicPrefix: topicPart
+    .pipe(z.string().max(100))
+    .default("")
+    .describe("Before the source topic's name. Empty: the same name, which needs another cluster"),
+  ledgerTopic: topicPart
+    .pipe(z.string().min(1).max(249))
+    .optional()
+    .describe(
+      "The topic that says which batches are here. Left out: `bulk-archiver.ledger` with the prefix",
+    ),
+  lineage: z
+    .boolean()
+    .default(true)
+    .describe("Headers `bulk-archiver.*` behind a record's own: cluster, topic, partition, offset"),
   compression: z.enum(["none", "gzip", "snappy", "lz4", "zstd"]).default("zstd"),
-  /** Of topics that are made here; -1: the brokers' default. */
-  replicationFactor: z.int().min(-1).max(32_767).default(-1),
-  /** Settings of topics that are made here for copies, over the sink's own. */
-  topicSettings: z.record(z.string().min(1), z.string()).default({}),
-  /** How long the coordinator leaves a transaction open whose writer is gone. */
-  transactionTimeout: durationMs.prefault("60s"),
-  /** Bytes of one record batch before compression; below the target's `max.message.bytes`. */
+  replicationFactor: z
+    .int()
+    .min(-1)
+    .max(32_767)
+    .default(-1)
+    .describe("Of topics that are made here; -1: the brokers' default"),
+  topicSettings: z
+    .record(z.string().min(1), z.string())
+    .default({})
+    .describe("Settings of topics that are made here for copies, over the sink's own"),
+  transactionTimeout: durationMs
+    .prefault("60s")
+    .describe("How long the coordinator leaves a transaction open whose writer is gone"),
   recordBatchBytes: z
     .int()
     .min(1024)
     .max(512 << 20)
-    .default(900 << 10),
+    .default(900 << 10)
+    .describe(
+      "Bytes of one record batch before compression; below the target's `max.message.bytes`",
+    ),
 });
 
 export type KafkaSinkConfig = z.output<typeof kafkaSchema>;
