@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { type HadoopNode, hadoopNodes, type HadoopPorts, writeHadoopConf } from "./hadoop-conf.ts";
 import { mavenJars } from "./maven-jars.ts";
 import { answers, freePorts, gone } from "./server-process.ts";
@@ -123,14 +124,13 @@ export class HadoopServer {
 
   /** Makes one of two NameNodes active; the other has to be dead or standby. */
   async activate(name: "nn1" | "nn2"): Promise<void> {
-    this.#java("namenode1", "org.apache.hadoop.hdfs.tools.DFSHAAdmin", [
-      ...["-transitionToActive", "--forceactive", name],
-    ]);
+    const args = ["-transitionToActive", "--forceactive", name];
+    await this.#java("namenode1", "org.apache.hadoop.hdfs.tools.DFSHAAdmin", args);
     await this.ready(this.#ports.nameHttp[name === "nn1" ? 0 : 1]);
   }
 
   /** `hdfs dfsadmin`, as the superuser; its standard output. */
-  admin(...args: string[]): string {
+  admin(...args: string[]): Promise<string> {
     return this.#java("namenode1", "org.apache.hadoop.hdfs.tools.DFSAdmin", args);
   }
 
@@ -152,7 +152,7 @@ export class HadoopServer {
     }
     for (const name of ["data", "tmp"]) mkdirSync(join(this.#dir, name));
     const { mainClass } = this.#node("namenode1");
-    this.#java("namenode1", mainClass, ["-format", "-force", "-nonInteractive"]);
+    await this.#java("namenode1", mainClass, ["-format", "-force", "-nonInteractive"]);
     this.#launch(this.#node("namenode1"));
     this.#launch(this.#node("datanode"));
     if (httpfs) this.#launch(this.#node("httpfs"));
@@ -166,7 +166,7 @@ export class HadoopServer {
 
   async #beginStandby(mainClass: string): Promise<void> {
     await this.#until("the first NameNode answers", () => answers(this.#ports.nameRpc[0]));
-    this.#java("namenode2", mainClass, ["-bootstrapStandby", "-force", "-nonInteractive"]);
+    await this.#java("namenode2", mainClass, ["-bootstrapStandby", "-force", "-nonInteractive"]);
     this.#launch(this.#node("namenode2"));
     await this.#until("the second NameNode answers", () => answers(this.#ports.nameRpc[1]));
     await this.activate("nn1");
@@ -218,13 +218,10 @@ export class HadoopServer {
     closeSync(log);
   }
 
-  #java(name: string, mainClass: string, args: readonly string[]): string {
-    const run = spawnSync("java", [...this.#arguments(name, "128m", mainClass), ...args], {
-      env: { ...process.env, HADOOP_USER_NAME: "super" },
-      encoding: "utf8",
-    });
-    if (run.status === 0) return run.stdout;
-    throw new Error(`${mainClass} ${args.join(" ")}: ${run.status}\n${run.stdout}${run.stderr}`);
+  async #java(name: string, mainClass: string, args: readonly string[]): Promise<string> {
+    const env = { ...process.env, HADOOP_USER_NAME: "super" };
+    const all = [...this.#arguments(name, "128m", mainClass), ...args];
+    return (await promisify(execFile)("java", all, { env })).stdout;
   }
 
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {

@@ -6,6 +6,7 @@ import type { SealedBatch, Sink } from "../../../src/sdk/sink.ts";
 import { FaultProxy } from "../../servers/fault-proxy.ts";
 import { HadoopServer } from "../../servers/hadoop.ts";
 import { ForeignHdfs } from "./foreign.ts";
+import { fsyncsOf } from "./fsyncs.ts";
 import { newPath, openHdfs } from "./hdfs-place.ts";
 
 /** Its servers are killed and frozen, so they are this file's own. */
@@ -147,6 +148,20 @@ test("killed and restarted, both still have every acknowledged batch", async () 
   await both;
   for (const batch of batches) await expectWhole(batch);
 }, 120_000);
+
+test("what is acknowledged was fsynced by the DataNode: the block, its checksums, the folders", async () => {
+  const quick = await openHdfs({ url: server.url, path, fsync: false });
+  const calls = async (to: Sink, partition: number): Promise<readonly string[]> =>
+    fsyncsOf(server.pid("datanode"), async () => {
+      await to.publish(madeBatch({ partition, start: 0n, size: 100_000 }), never);
+    });
+  expect(await calls(quick, 0)).toEqual([]);
+  const synced = await calls(direct, 1);
+  expect(synced.filter((file) => /\/rbw\/blk_\d+$/.test(file))).toHaveLength(1);
+  expect(synced.filter((file) => /\/rbw\/blk_\d+_\d+\.meta$/.test(file))).toHaveLength(1);
+  expect(synced.some((file) => file.endsWith("/finalized/subdir0/subdir0"))).toBe(true);
+  await quick.close();
+});
 
 test("connections to the DataNode cut after n bytes: retried, never partial", async () => {
   const sizes = [0, 1, 400, 5_000, 100_000, 999_000];

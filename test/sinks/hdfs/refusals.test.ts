@@ -94,7 +94,7 @@ test("a used up quota is told by name, and no batch is lost", async () => {
     ["-setSpaceQuota", "-clrSpaceQuota"],
     ["-setQuota", "-clrQuota"],
   ] as const) {
-    server.admin(set, "4", path);
+    await server.admin(set, "4", path);
     const quota = refused("sink-transient", /the quota is used up/);
     await expect(sink.publish(batch, never)).rejects.toMatchObject(quota);
     const findings = await sink.check(never);
@@ -104,7 +104,7 @@ test("a used up quota is told by name, and no batch is lost", async () => {
         .map((f) => f.text)
         .join(),
     ).toMatch(/quota/);
-    server.admin(clear, path);
+    await server.admin(clear, path);
   }
   expect(await sink.publish(batch, never)).toEqual({ outcome: "created" });
   await sink.close();
@@ -117,11 +117,11 @@ test("safe mode is waited for, and reading goes on in it", async () => {
   const [first, second] = [0, 1].map((partition) => madeBatch({ partition, start: 0n }));
   if (first === undefined || second === undefined) throw new Error("two batches");
   await sink.publish(first, never);
-  server.admin("-safemode", "enter");
+  await server.admin("-safemode", "enter");
   const safe = refused("sink-transient", /the NameNode is in safe mode/);
   await expect(sink.publish(second, never)).rejects.toMatchObject(safe);
   expect((await sink.stat(first.description, "bytes", never)).is).toBe("data");
-  server.admin("-safemode", "leave");
+  await server.admin("-safemode", "leave");
   expect(await sink.publish(second, never)).toEqual({ outcome: "created" });
   await sink.close();
 }, 120_000);
