@@ -87,7 +87,9 @@ async function readHeader(
       return { stanzas, covered: `${covered}---`, mac: unbase64(line.slice(4, -1)) };
     }
     const words = line.slice(0, -1).split(" ");
-    if (words[0] !== "->" || words.length < 2) throw invalid("a stanza line");
+    if (words[0] !== "->" || words.length < 2 || !words.every((w) => /^[!-~]+$/.test(w))) {
+      throw invalid("a stanza line");
+    }
     let body = "";
     covered += line;
     for (let full = true; full;) {
@@ -97,13 +99,14 @@ async function readHeader(
       full = part.length === 65;
       if (part.length > 65 || covered.length > MAX_HEADER_BYTES) throw invalid("a stanza's body");
     }
-    if (words[1] === "X25519") stanzas.push(x25519Stanza(words, body));
+    const decoded = unbase64(body);
+    if (words[1] === "X25519") stanzas.push(x25519Stanza(words, decoded));
   }
 }
 
-function x25519Stanza(words: readonly string[], body: string): Stanza {
+function x25519Stanza(words: readonly string[], body: Buffer): Stanza {
   const [, , share, ...more] = words;
-  const found = { share: unbase64(share ?? ""), body: unbase64(body) };
+  const found = { share: unbase64(share ?? ""), body };
   if (more.length === 0 && found.share.length === 32 && found.body.length === 32) return found;
   throw invalid("an X25519 stanza");
 }

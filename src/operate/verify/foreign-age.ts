@@ -146,18 +146,24 @@ function parseHeader(file: Buffer): {
     // A body ends with a line shorter than 64 characters, which may be empty.
     for (i++; i < lines.length; i++) {
       const part = lines[i] ?? "";
+      if (part.length > 64) throw damaged("a line of the age header is too long");
       body.push(part);
       at += part.length + 1;
       if (part.length < 64) break;
     }
     i++;
-    stanzas.push({ args: line.slice(3).split(" "), body: unpadded(body.join("")) });
+    const args = line.slice(3).split(" ");
+    if (args.some((arg) => !/^[\x21-\x7e]+$/.test(arg))) {
+      throw damaged("an argument in the age header is malformed");
+    }
+    stanzas.push({ args, body: unpadded(body.join("")) });
   }
   throw damaged("the age header is cut off or malformed");
 }
 
 function unwrap({ args, body }: Stanza, identity: Identity): Buffer | undefined {
-  if (args[0] !== "X25519" || args.length !== 2 || body.length !== 32) return undefined;
+  if (args[0] !== "X25519") return undefined;
+  if (args.length !== 2 || body.length !== 32) throw damaged("an X25519 stanza is malformed");
   const share = unpadded(args[1] ?? "");
   if (share.length !== 32) throw damaged("an X25519 share has another length");
   const publicKey = createPublicKey({
