@@ -33,7 +33,7 @@ const CODES: Readonly<Record<string, Verdict>> = {
   InvalidAccessKeyId: ["sink-unauthorized", "check `accessKeyId`: the store knows no such key"],
   SignatureDoesNotMatch: ["sink-unauthorized", "check `secretAccessKey`"],
   UserSuspended: ["sink-unauthorized", "the store suspended this user"],
-  AccessDenied: ["sink-unauthorized", "the keys lack this right on bucket and prefix"],
+  AccessDenied: ["sink-unauthorized", "check the keys and their rights on bucket and prefix"],
   CredentialsProviderError: [
     "sink-unauthorized",
     "no keys were found: give accessKeyId and secretAccessKey, or set up the SDK's chain",

@@ -1,5 +1,5 @@
 import dns from "node:dns";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +30,8 @@ beforeAll(async () => {
   const gateway = {
     rgw_crypt_s3_kms_backend: "testing",
     rgw_crypt_s3_kms_encryption_keys: `key-1=${KMS_KEY}`,
+    rgw_s3_auth_use_sts: "true",
+    rgw_sts_key: "0123456789abcdef",
   };
   ceph = await CephServer.start({ gateway });
   server = { endpoint: ceph.endpoint, ...ceph.user };
@@ -37,6 +39,7 @@ beforeAll(async () => {
 afterAll(() => ceph.stop());
 afterEach(() => {
   vi.restoreAllMocks();
+  vi.unstubAllEnvs();
 });
 
 test("storage class, tags and server-side encryption are the object's, and evidence still holds", async () => {
@@ -135,6 +138,33 @@ async function tlsFront(cert: Buffer, key: Buffer): Promise<Server> {
   await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
   return front;
 }
+
+test("a profile with a role brings temporary keys with a token from the store's own service", async () => {
+  const allow = (more: object): string =>
+    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", ...more }] });
+  const user = { AWS: ["arn:aws:iam:::user/archiver"] };
+  const trust = allow({ Principal: user, Action: ["sts:AssumeRole"] });
+  const named = "--role-name=writer";
+  ceph.admin(["role", "create", named, "--path=/", `--assume-role-policy-doc=${trust}`]);
+  const policy = allow({ Action: ["s3:*"], Resource: ["*"] });
+  ceph.admin(["role-policy", "put", named, "--policy-name=all", `--policy-doc=${policy}`]);
+  const { endpoint, accessKeyId, secretAccessKey } = server;
+  const dir = mkdtempSync(join(tmpdir(), "archiver-s3-role-"));
+  const keys = `aws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+  const role = `role_arn = arn:aws:iam:::role/writer\nsource_profile = base\n`;
+  writeFileSync(join(dir, "credentials"), `[base]\n${keys}\n[writer]\n${role}`);
+  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", join(dir, "credentials"));
+  vi.stubEnv("AWS_CONFIG_FILE", join(dir, "none"));
+  vi.stubEnv("AWS_ENDPOINT_URL_STS", endpoint);
+  const bucket = await newBucket(server);
+  const sink = await openWith({ endpoint, bucket, profile: "writer" });
+  expect(await sink.publish(batch, never)).toEqual({ outcome: "created" });
+  ceph.admin(["role-policy", "delete", named, "--policy-name=all"]);
+  const refused = { code: "sink-unauthorized", message: expect.stringMatching(/rights/) };
+  await expect(sink.publish(batch, never)).rejects.toMatchObject(refused);
+  await sink.close();
+  rmSync(dir, { recursive: true });
+});
 
 /** A batch with so many holes of odd places that its description is larger than metadata may be. */
 function holed(start: bigint): SealedBatch {
