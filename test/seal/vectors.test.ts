@@ -160,6 +160,16 @@ describe("good files", () => {
   });
 });
 
+test("the digest over records is verify's own, and another one is named", async () => {
+  const digested = good.filter((g) => parseManifest(file(g.manifest)).recordsDigest !== undefined);
+  expect(digested.length).toBeGreaterThan(10);
+  for (const { manifest, data, identities } of digested) {
+    const m = { ...parseManifest(file(manifest)), recordsDigest: "0".repeat(64) };
+    const said = await problems(m, file(data), identities);
+    expect(said).toMatch(/^records-digest: the records have [0-9a-f]{64}, the manifest says 0+$/);
+  }
+});
+
 describe("broken files", () => {
   test("there is one of each kind", () => {
     const kinds = new Set(broken.map((b) => b.name.replace(/-.*/, "")));

@@ -4,6 +4,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import { contentRecords } from "./content-records.ts";
 import type { ForeignRecord } from "./foreign-decoder.ts";
 import { checkOf, type SeedKeys } from "./foreign-keys.ts";
+import { ForeignRecordsDigest } from "./foreign-records-digest.ts";
 import { OffsetAccount } from "./offset-account.ts";
 import type { DeepCheck } from "./walk-scope.ts";
 
@@ -34,11 +35,14 @@ export const deepCheck =
     try {
       const opened = await open(manifest, stored, signal);
       const seen = new ContentSeen(opened.content);
+      const digest = manifest.recordsDigest === undefined ? null : new ForeignRecordsDigest();
       for await (const record of contentRecords(manifest.format, seen.pieces(), manifest)) {
         account.record(record.offset);
         checkTime(record, manifest, say);
+        digest?.record(record);
       }
       account.finish();
+      compareRecords(digest?.hex(), manifest, say);
       seen.compare(manifest, opened.tagOf, seeds, say);
     } catch (error) {
       if (!isDamage(error)) throw error;
@@ -63,6 +67,16 @@ function checkTime(
   if (maxTimestamp !== null && record.timestamp <= maxTimestamp) return;
   const most = `the manifest's greatest is ${maxTimestamp}`;
   say("timestamp-range", `offset ${record.offset} has ${record.timestamp}, ${most}`);
+}
+
+/** What sinks of records were compared by has to be what the file holds. */
+function compareRecords(
+  seen: string | undefined,
+  { recordsDigest }: Manifest,
+  say: (code: string, text: string) => void,
+): void {
+  if (seen === recordsDigest) return;
+  say("records-digest", `the records have ${seen}, the manifest says ${recordsDigest}`);
 }
 
 /** Hashes and counts what passes through. */
