@@ -19,7 +19,7 @@ export interface HdfsFoldersOptions {
 export class HdfsFolders {
   readonly #web: WebHdfs;
   readonly #options: HdfsFoldersOptions;
-  readonly #known = new Map<string, Promise<void>>();
+  readonly #known = new Set<string>();
   #seen = false;
   #madeBase = false;
 
@@ -40,12 +40,11 @@ export class HdfsFolders {
 
   /** The folder, relative to the base, is there; `beginning` when it may be the first of all. */
   async ensure(folder: string, beginning: boolean, signal: AbortSignal): Promise<void> {
-    const known = this.#known.get(folder);
-    if (known !== undefined) return known;
-    const made = this.#make(folder, beginning, signal);
-    this.#known.set(folder, made);
-    made.catch(() => this.#known.delete(folder));
-    return made;
+    if (this.#known.has(folder)) return;
+    // Several callers may make the same one, which harms nothing; a shared call would be aborted
+    // by whoever began it.
+    await this.#make(folder, beginning, signal);
+    this.#known.add(folder);
   }
 
   /** After a name was missing: what was there may be gone. */

@@ -1,4 +1,5 @@
 import type { BlobHead } from "../../src/sdk/blob-store.ts";
+import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { FileStatus } from "./hdfs-answers.ts";
 import type { WebHdfs } from "./webhdfs.ts";
 
@@ -27,10 +28,15 @@ async function* pagesOf(
     if (page === undefined) return false;
     yield page.entries;
     const last = page.entries.at(-1)?.pathSuffix;
-    if (page.remaining === 0 || last === undefined || last <= after) return true;
+    if (page.remaining === 0 || last === undefined) return true;
+    if (last <= after) throw goesRound(folder);
     after = last;
   }
 }
+
+/** A listing that was cut short silently would look like a shorter archive. */
+const goesRound = (folder: string): SinkError =>
+  new SinkError("sink-permanent", `LISTSTATUS_BATCH of ${folder} does not go on after a name`);
 
 /**
  * The name to list after so that everything from `name` on comes, and a folder whose name begins

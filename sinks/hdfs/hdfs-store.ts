@@ -8,11 +8,12 @@ import { HdfsAbouts } from "./hdfs-about.ts";
 import type { FileStatus } from "./hdfs-answers.ts";
 import { HdfsError } from "./hdfs-error.ts";
 import { HdfsFolders } from "./hdfs-folders.ts";
+import { greatestName } from "./hdfs-greatest.ts";
 import { folderNames, startingWith, tagOf, walk } from "./hdfs-listing.ts";
 import { readRange, readSmall } from "./hdfs-read.ts";
 import { sweepTmp } from "./hdfs-sweep.ts";
 import { dropTemp, holdsBytes, renameNew, writeTemp } from "./hdfs-writer.ts";
-import type { CreateOptions, WebHdfs } from "./webhdfs.ts";
+import type { CreateOptions, Page, WebHdfs } from "./webhdfs.ts";
 
 export interface HdfsStoreOptions {
   /** Absolute folder of the archive in HDFS, without a slash at its end. */
@@ -101,6 +102,20 @@ export class HdfsStore implements BlobStore {
     const names = await folderNames(this.#web, this.#absolute(folder), signal);
     if (names === undefined) await this.#absent(signal);
     else yield* names;
+  }
+
+  async greatest(
+    folder: string,
+    upTo: string,
+    accepts: (name: string) => boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const path = this.#absolute(folder);
+    const pageAfter = (after: string): Promise<Page | undefined> =>
+      this.#web.page(path, after, signal);
+    const found = await greatestName(pageAfter, upTo.slice(folder.length + 1), accepts);
+    if (found === undefined) return this.#absent(signal);
+    return found.name === undefined ? undefined : `${folder}/${found.name}`;
   }
 
   async sweep(

@@ -106,6 +106,8 @@ export function writeHadoopConf(
     "dfs.namenode.resource.du.reserved": "1048576",
     "dfs.namenode.fs-limits.min-block-size": "4096",
     "dfs.heartbeat.interval": "1",
+    // Entries of a page, 1000 otherwise: so that listings of tests have pages.
+    "dfs.ls.limit": "100",
     "dfs.ha.tail-edits.period": "1",
     // A DataNode that closes a file before the NameNode heard of its block asks again after 400 ms.
     "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "10",
