@@ -25,7 +25,7 @@ interface Job {
   readonly batch: OpenBatch;
   turn: "asked" | "held";
   byTurns: boolean;
-  /** End of the log when the turn began. */
+  /** End of the log when the turn's first answer came. */
   target: bigint | null;
   readonly resolve: (cut: Cut) => void;
   readonly reject: (error: unknown) => void;
@@ -124,7 +124,7 @@ export class Feed implements Applicant {
     assert(job !== null, "a turn is granted to who asked");
     job.turn = "held";
     job.byTurns = byTurns;
-    job.target = byTurns ? this.#end : null;
+    job.target = null;
     this.#o.onWant();
   }
 
@@ -161,6 +161,8 @@ export class Feed implements Applicant {
     if (job === null || job.turn !== "held" || f.offset !== job.batch.next) return;
     const now = this.#o.now();
     this.sawEnd(f.lastStableOffset, now);
+    // Not what a poll saw: that can be old, and what came since would wait for another turn.
+    if (job.byTurns) job.target ??= f.lastStableOffset;
     const held = job.batch.heldBytes;
     try {
       this.#take(job, f, now);
