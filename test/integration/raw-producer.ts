@@ -111,7 +111,7 @@ export class RawProducer {
       const code = await work();
       if (code === 0) return;
       const error = kafkaError(code, "the test's producer");
-      if (!PASSING.has(code) || tries >= 200) throw error;
+      if (!PASSING.has(code) || tries >= 600) throw error;
       await sleep(50);
     }
   }
