@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { nodeClock, nodeRandom } from "../../../src/daemon/node-ports.ts";
+import { decorate } from "../../../src/deliver/decorate.ts";
+import type { SinkEvent } from "../../../src/deliver/instrument.ts";
+import { IDENTITY, madeBatch } from "../../../src/sdk/conformance-batches.ts";
+import { CephServer } from "../../servers/ceph.ts";
+import { openWith, settingsOf } from "./s3-place.ts";
+import { newBucket } from "./server.ts";
+
+const never = new AbortController().signal;
+let ceph: CephServer;
+
+beforeAll(async () => {
+  ceph = await CephServer.start({
+    gateway: {
+      rgw_scheduler_type: "throttler",
+      rgw_max_concurrent_requests: "2",
+      // Quotas are looked at anew for each request.
+      rgw_bucket_quota_ttl: "0",
+    },
+  });
+});
+afterAll(() => ceph.stop());
+
+test("a gateway that sheds load gets what it asks for, and everything arrives", async () => {
+  const server = { endpoint: ceph.endpoint, ...ceph.user };
+  const bucket = await newBucket(server);
+  const plain = await openWith(settingsOf(server, bucket));
+  await plain.claim(IDENTITY, never);
+  const outcomes: string[] = [];
+  const options = { name: "s3", limit: { concurrency: 24 }, retry: { firstMs: 20, maxMs: 500 } };
+  const onEvent = ({ outcome }: SinkEvent): void => {
+    outcomes.push(outcome);
+  };
+  const ports = { clock: nodeClock, random: nodeRandom, onEvent };
+  const { sink } = decorate(plain, options, ports);
+  const batches = Array.from({ length: 30 }, (_, partition) =>
+    madeBatch({ partition, start: 0n, size: 300_000, seed: partition + 1 }),
+  );
+  const answers = await Promise.all(batches.map((batch) => sink.publish(batch, never)));
+  expect(answers.every((a) => a.outcome === "created" || a.outcome === "equal")).toBe(true);
+  expect(outcomes.filter((o) => o === "sink-transient").length).toBeGreaterThan(0);
+  expect(new Set(outcomes)).not.toContain("sink-permanent");
+  for (const { description } of batches) {
+    expect((await sink.stat(description, "bytes", never)).is).toBe("data");
+  }
+  await sink.close();
+}, 120_000);
+
+test("a quota that is used up is waited for, and named", async () => {
+  const server = { endpoint: ceph.endpoint, ...ceph.addUser("frugal") };
+  const bucket = await newBucket(server);
+  const sink = await openWith(settingsOf(server, bucket));
+  await sink.claim(IDENTITY, never);
+  const quota = (...args: readonly string[]): string =>
+    ceph.admin(["quota", ...args, "--quota-scope=bucket", "--uid=frugal"]);
+  quota("set", "--max-objects=3");
+  quota("enable");
+  let refused: unknown;
+  let partition = 0;
+  for (; partition < 10 && refused === undefined; partition++) {
+    const batch = madeBatch({ partition, start: 0n });
+    refused = await sink.publish(batch, never).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  }
+  expect(partition).toBeLessThan(6);
+  const message: unknown = expect.stringMatching(/QuotaExceeded.*raise it or free space/);
+  expect(refused).toMatchObject({ code: "sink-transient", message });
+  quota("disable");
+  const batch = madeBatch({ partition: partition - 1, start: 0n });
+  expect((await sink.publish(batch, never)).outcome).toBe("created");
+  await sink.close();
+});
