@@ -11,6 +11,8 @@ const MAX_DEPTH = 32;
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
 const SECRET_NAME = /secret|passw|passphrase|token|credential|api_?key|private_?key/i;
+/** Where a secret is, which is none: `tokenFile`, `tokenEndpoint`. */
+const PLACE_NAME = /(?:file|path|folder|dir|url|endpoint)$/i;
 
 export interface Resolved {
   readonly value: unknown;
@@ -53,8 +55,8 @@ export function resolveReferences(
         if (!match.endsWith("}")) throw new BadReference(`${match} has no closing brace`);
         return reference(inner ?? "");
       });
-      if (SECRET_NAME.test(String(path.findLast((p) => typeof p === "string") ?? "")))
-        secrets.push(value);
+      const key = String(path.findLast((p) => typeof p === "string") ?? "");
+      if (SECRET_NAME.test(key) && !PLACE_NAME.test(key)) secrets.push(value);
       const password = /^[a-z][a-z0-9+.-]*:\/\/[^/@:]*:([^/@]+)@/i.exec(value)?.[1];
       if (password !== undefined) secrets.push(password);
       return value;

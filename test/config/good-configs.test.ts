@@ -126,6 +126,12 @@ test("a token is read afresh before each authentication", async () => {
   expect(options?.mechanism === "oauthbearer" ? await options.token() : "").toBe("abc.def");
 });
 
+test("where a secret is, is none: log lines keep their paths", async () => {
+  const sasl = "  sasl: { mechanism: oauthbearer, tokenFile: token }";
+  const config = await load(edited({ 2: `  brokers: ["a:1"]\n${sasl}` }), dir);
+  expect(config.secrets.map((s) => s.reveal())).toEqual([]);
+});
+
 test("no dump of the configuration shows a secret", async () => {
   const kafka =
     '  brokers: ["a:1"]\n  sasl: { mechanism: plain, username: me, password: "s3cret-one" }';
