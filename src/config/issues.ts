@@ -40,6 +40,7 @@ function reportIssue(issue: Issue, schema: AnySchema, context: IssueContext): vo
       return;
     }
     case "invalid_union": {
+      if (issue.input === undefined) return document.report(path.slice(0, -1), missing(path));
       const best = closest(issue);
       if (best === undefined) return document.report(path, unionText(issue));
       const inner = schemaAt(schema, issue.path);
@@ -53,10 +54,7 @@ function reportIssue(issue: Issue, schema: AnySchema, context: IssueContext): vo
       return;
     }
     case "invalid_type":
-      if (issue.input === undefined) {
-        const key = String(path.at(-1) ?? "");
-        return document.report(path.slice(0, -1), `missing key ${JSON.stringify(key)}`);
-      }
+      if (issue.input === undefined) return document.report(path.slice(0, -1), missing(path));
       if (!issue.message.startsWith("Invalid input")) return document.report(path, issue.message);
       return document.report(
         path,
@@ -71,6 +69,9 @@ function reportIssue(issue: Issue, schema: AnySchema, context: IssueContext): vo
       return document.report(path, issue.message);
   }
 }
+
+const missing = (path: readonly PropertyKey[]): string =>
+  `missing key ${JSON.stringify(String(path.at(-1) ?? ""))}`;
 
 function notOneOf(input: unknown, values: readonly unknown[]): string {
   const list = values.map((v) => String(v)).join(", ");
