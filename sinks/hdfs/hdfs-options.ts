@@ -13,9 +13,13 @@ const url = z
     error: "user and password belong into `basic`",
   });
 
-const hostPort = z
-  .string()
-  .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, "expected host:port");
+const HOST_PORT = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
+
+const dataNodes = z
+  .record(z.string(), z.string().regex(HOST_PORT, "expected host:port"))
+  .refine((nodes) => Object.keys(nodes).every((named) => HOST_PORT.test(named)), {
+    error: "expected host:port of each DataNode, with the host:port where it is reached",
+  });
 
 const octal = z.string().regex(/^[0-7]{3,4}$/, 'expected octal in quotes, such as "750"');
 const file = z.string().min(1).max(4096);
@@ -71,8 +75,7 @@ export const hdfsSchema = z
       .optional()
       .describe("For gateways (Knox); sent to `url` only, never to a DataNode"),
     tls: tls.optional().describe("Of https addresses"),
-    dataNodes: z
-      .record(hostPort, hostPort)
+    dataNodes: dataNodes
       .optional()
       .describe("Where a DataNode that a redirect names is reached instead: `{ named: reached }`"),
     fsync: z

@@ -46,7 +46,7 @@ test("the greatest name below any offset is found on a real folder, in few pages
   expect(pages).toBeLessThan(5);
   const none = await greatestName((a) => web.page(`${path}/none`, a, never), names[0] ?? "", json);
   expect(none).toBeUndefined();
-  await web.nodes.close();
+  web.nodes.close();
 }, 240_000);
 
 test("a folder of a hundred thousand names takes a dozen pages, wherever the answer lies", async () => {
