@@ -31,7 +31,7 @@ const cassandraSchema = z
     contactPoints: z
       .array(z.string().regex(HOST_PORT, "expected host:port, such as 127.0.0.1:9042"))
       .min(1, "at least one node, as host:port")
-      .describe("host:port of any nodes of the cluster"),
+      .describe("host:port of any nodes of the cluster; the others have the port of the first"),
     localDataCenter: z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,100}$/, "the name of a data centre")

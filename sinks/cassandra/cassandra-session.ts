@@ -155,7 +155,7 @@ export class CassandraSession {
     } catch (error) {
       // The next call tries anew.
       this.#client = undefined;
-      await client.shutdown();
+      await Promise.allSettled([client.shutdown()]);
       throw error;
     }
   }
@@ -177,12 +177,16 @@ const LEVELS: Readonly<Record<Consistency | SerialConsistency, Level>> = {
 
 const level = (name: Consistency | SerialConsistency): Level => LEVELS[name];
 
+const portOf = (contactPoint = ""): number => Number(/:(\d+)$/.exec(contactPoint)?.[1]);
+
 /** The driver repeats nothing, guesses nothing and reports nothing home: others do, or nobody. */
 function clientOptions(o: SessionOptions): ConstructorParameters<typeof Client>[0] {
   const { credentials, tls } = o;
   return {
     contactPoints: [...o.contactPoints],
     localDataCenter: o.localDataCenter,
+    // Nodes tell each other's addresses without ports.
+    protocolOptions: { port: portOf(o.contactPoints[0]) },
     ...(credentials === undefined
       ? {}
       : {

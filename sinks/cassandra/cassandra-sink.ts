@@ -166,6 +166,7 @@ export class CassandraSink implements Sink {
       encodeDescription(there.description) === encodeDescription(description) &&
       (await this.#chunks.mend(description, bytes, signal))
     ) {
+      await this.#folders.add(description, signal);
       return { outcome: "equal" };
     }
     const state = await stateOf(this.#chunks, description, row, "bytes", signal);

@@ -2,10 +2,10 @@ import { assert } from "../../src/core/assert.ts";
 import type { Description } from "../../src/core/description.ts";
 import { blake3HexOf } from "../../src/core/digest.ts";
 import { ArchiverError } from "../../src/core/errors.ts";
-import { SinkError } from "../../src/sdk/sink-error.ts";
 import { SCOPE_IS, scopeParameters } from "./batch-rows.ts";
 import type { Parameter } from "./cassandra-session.ts";
 import type { CassandraTables } from "./cassandra-tables.ts";
+import { writeVisibly } from "./write-visibly.ts";
 
 /** Never configurable: a chunk's key has to have one content, whoever writes it. */
 const CHUNK_BYTES = 512 << 10;
@@ -13,10 +13,6 @@ const CHUNK_BYTES = 512 << 10;
 const PART_CHUNKS = 64;
 /** Of one batch on their way at once; the session bounds those of all batches. */
 const AT_ONCE = 4;
-
-const MINUTE_US = 60_000_000;
-/** How far ahead of the clock a chunk is written, when what was written does not show. */
-const AHEAD_US = [0, MINUTE_US, 60 * MINUTE_US, 24 * 60 * MINUTE_US] as const;
 
 const PART_IS = `${SCOPE_IS} AND start = ? AND digest = ? AND part = ?`;
 const COLUMNS = "topic, topic_id, partition, branch, start, digest, part, chunk, size, data";
@@ -167,10 +163,6 @@ export class ChunkStore {
     }
   }
 
-  /**
-   * A deletion hides every write with an earlier timestamp, also one that comes later by another
-   * clock. So what does not show is written again with a later timestamp than the clock's.
-   */
   async #putChunk(
     d: Description,
     chunk: number,
@@ -179,15 +171,13 @@ export class ChunkStore {
   ): Promise<void> {
     const cql = `INSERT INTO ${this.#table} (${COLUMNS}) VALUES (${"?, ".repeat(9)}?)`;
     const parameters = [...partParameters(d, partOf(chunk)), chunk, piece.length, piece];
-    const doing = `writing chunk ${chunk} of ${d.seal.path}`;
-    for (const aheadUs of AHEAD_US) {
-      const timestampUs = Date.now() * 1000 + aheadUs;
-      await this.#tables.session.chunk(doing, { cql, parameters, timestampUs }, signal);
-      const stored = await this.get(d, chunk, signal);
-      if (stored?.equals(piece) === true) return;
-    }
-    const text = `chunk ${chunk} of ${d.seal.path} is hidden by a deletion or a write of later than`;
-    throw new SinkError("sink-transient", `${text} tomorrow; check the clocks of the nodes`);
+    const what = `chunk ${chunk} of ${d.seal.path}`;
+    await writeVisibly(
+      what,
+      (timestampUs) =>
+        this.#tables.session.chunk(`writing ${what}`, { cql, parameters, timestampUs }, signal),
+      async () => (await this.get(d, chunk, signal))?.equals(piece) === true,
+    );
   }
 
   async #forEach(

@@ -2,8 +2,9 @@ import type { BatchKey, Scope } from "../../src/core/scope.ts";
 import { scopeText } from "../../src/core/scope.ts";
 import { topicIdText, topicName } from "../../src/core/manifest-schema.ts";
 import { bucketOf, SCOPE_IS, scopeParameters } from "./batch-rows.ts";
-import type { Row, Statement } from "./cassandra-session.ts";
+import type { Parameter, Row } from "./cassandra-session.ts";
 import type { CassandraTables } from "./cassandra-tables.ts";
+import { writeVisibly } from "./write-visibly.ts";
 
 /** Children of one folder, at most; the topmost holds fewer, because offsets have 63 bits. */
 const FAN_OUT = 100_000n;
@@ -11,6 +12,17 @@ const FAN_OUT = 100_000n;
 const WIDTHS = [FAN_OUT * FAN_OUT, FAN_OUT, 1n] as const;
 const REMEMBERED = 4096;
 const LAYOUT = 1;
+
+const SCOPE_COLUMNS = ["layout", "topic", "topic_id", "partition", "branch"];
+const FOLDER_COLUMNS = ["topic", "topic_id", "partition", "branch", "level", "parent", "child"];
+
+/** A row that is nothing but its key. */
+interface Way {
+  readonly name: string;
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly values: readonly Parameter[];
+}
 
 export type Direction = "ascending" | "descending";
 
@@ -28,28 +40,19 @@ export class Folders {
 
   /** Makes the way to a batch, as far as this process has not made it yet. */
   async add(key: BatchKey, signal: AbortSignal): Promise<void> {
-    const { keyspace } = this.#tables;
-    const bucket = bucketOf(key.start);
     const scope = scopeText(key);
-    const scopes: [string, Statement] = [
-      scope,
-      {
-        cql: `INSERT INTO ${keyspace}.scopes (layout, topic, topic_id, partition, branch) VALUES (?, ?, ?, ?, ?)`,
-        parameters: [LAYOUT, ...scopeParameters(key)],
-      },
-    ];
-    const columns = "topic, topic_id, partition, branch, level, parent, child";
-    const folders = WIDTHS.map((width, level): [string, Statement] => {
-      const [parent, child] = [parentOf(bucket, level), bucket / width];
-      const cql = `INSERT INTO ${keyspace}.folders (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`;
-      const parameters = [...scopeParameters(key), level, parent, child];
-      return [`${scope}/${level}/${child}`, { cql, parameters }];
-    });
-    const fresh = [scopes, ...folders].filter(([name]) => !this.#known.has(name));
-    await Promise.all(
-      fresh.map(([, statement]) => this.#tables.write("adding a folder", statement, signal)),
-    );
-    for (const [name] of fresh) this.#known.add(name);
+    const bucket = bucketOf(key.start);
+    const ways = [
+      { name: scope, table: "scopes", columns: SCOPE_COLUMNS, values: scopeRow(key) },
+      ...WIDTHS.map((width, level) => ({
+        name: `${scope}/${level}/${bucket / width}`,
+        table: "folders",
+        columns: FOLDER_COLUMNS,
+        values: [...scopeParameters(key), level, parentOf(bucket, level), bucket / width],
+      })),
+    ].filter(({ name }) => !this.#known.has(name));
+    await Promise.all(ways.map((way) => this.#make(way, signal)));
+    for (const { name } of ways) this.#known.add(name);
     for (const name of this.#known) {
       if (this.#known.size <= REMEMBERED) break;
       this.#known.delete(name);
@@ -88,6 +91,26 @@ export class Folders {
     }
   }
 
+  async #make(way: Way, signal: AbortSignal): Promise<void> {
+    const { name, columns, values: parameters } = way;
+    const table = `${this.#tables.keyspace}.${way.table}`;
+    const insert = `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
+    const select = `SELECT topic FROM ${table} WHERE ${columns.map((c) => `${c} = ?`).join(" AND ")}`;
+    await writeVisibly(
+      `the folder ${name}`,
+      (timestampUs) =>
+        this.#tables.write("adding a folder", { cql: insert, parameters, timestampUs }, signal),
+      async () => {
+        const rows = await this.#tables.read(
+          "adding a folder",
+          { cql: select, parameters },
+          signal,
+        );
+        return rows.length > 0;
+      },
+    );
+  }
+
   async *#children(
     scope: Scope,
     level: number,
@@ -106,6 +129,8 @@ export class Folders {
     for await (const { child } of rows) if (typeof child === "bigint") yield child;
   }
 }
+
+const scopeRow = (s: Scope): readonly Parameter[] => [LAYOUT, ...scopeParameters(s)];
 
 const parentOf = (bucket: bigint, level: number): bigint =>
   level === 0 ? 0n : bucket / (WIDTHS[level - 1] ?? 1n);

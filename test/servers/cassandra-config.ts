@@ -1,9 +1,13 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where one node keeps its files and which ports it takes, all on 127.0.0.1. */
+/** Where one node keeps its files, and its address. Nodes of one cluster have the same ports. */
 export interface CassandraPlace {
   readonly dir: string;
+  /** An address of the loopback. */
+  readonly host: string;
+  /** Of the first node. */
+  readonly seed: string;
   readonly port: number;
   readonly storagePort: number;
   readonly sslStoragePort: number;
@@ -27,7 +31,7 @@ const SYNC: Readonly<Record<CassandraSettings["commitlogSync"], readonly string[
 };
 
 export function cassandraYaml(place: CassandraPlace, settings: CassandraSettings): string {
-  const { dir, port, storagePort, sslStoragePort } = place;
+  const { dir, host, seed, port, storagePort, sslStoragePort } = place;
   const { auth, keyStore } = settings;
   return [
     "cluster_name: test",
@@ -40,15 +44,15 @@ export function cassandraYaml(place: CassandraPlace, settings: CassandraSettings
     `cdc_raw_directory: ${dir}/cdc`,
     ...SYNC[settings.commitlogSync],
     "endpoint_snitch: SimpleSnitch",
-    "listen_address: 127.0.0.1",
-    "rpc_address: 127.0.0.1",
+    `listen_address: ${host}`,
+    `rpc_address: ${host}`,
     `storage_port: ${storagePort}`,
     `ssl_storage_port: ${sslStoragePort}`,
     "start_native_transport: true",
     `native_transport_port: ${port}`,
     "seed_provider:",
     "  - class_name: org.apache.cassandra.locator.SimpleSeedProvider",
-    `    parameters: [{seeds: "127.0.0.1:${storagePort}"}]`,
+    `    parameters: [{seeds: "${seed}:${storagePort}"}]`,
     `authenticator: ${auth ? "PasswordAuthenticator" : "AllowAllAuthenticator"}`,
     `authorizer: ${auth ? "CassandraAuthorizer" : "AllowAllAuthorizer"}`,
     // What a test changes of roles and rights has to count at once.
@@ -135,6 +139,7 @@ export function javaArguments(jars: string, place: CassandraPlace, heap: string)
     "cassandra.triggers_dir": join(dir, "conf", "triggers"),
     "cassandra-foreground": "yes",
     "cassandra.ring_delay_ms": "100",
+    "cassandra.consistent.rangemovement": "false",
     "cassandra.skip_wait_for_gossip_to_settle": "0",
     "cassandra.superuser_setup_delay_ms": "0",
     "cassandra.available_processors": "2",

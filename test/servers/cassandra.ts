@@ -27,6 +27,9 @@ const START_MS = 120_000;
 const STORE_PASSWORD = "of-the-key-store";
 
 export interface CassandraOptions extends Partial<Omit<CassandraSettings, "keyStore">> {
+  /** Another address of the loopback, for a further node of the cluster of `joins`. */
+  readonly host?: string;
+  readonly joins?: CassandraServer;
   readonly say?: (text: string) => void;
 }
 
@@ -44,7 +47,7 @@ export interface CassandraAddress {
 
 /** One real Cassandra node on loopback, with its data in a temporary folder. */
 export class CassandraServer {
-  readonly #place: CassandraPlace;
+  readonly place: CassandraPlace;
   readonly #jars: string;
   readonly #settings: CassandraSettings;
   readonly #ca: string;
@@ -58,7 +61,7 @@ export class CassandraServer {
     settings: CassandraSettings,
     ca: string,
   ) {
-    this.#place = place;
+    this.place = place;
     this.#jars = jars;
     this.#settings = settings;
     this.#ca = ca;
@@ -70,8 +73,7 @@ export class CassandraServer {
     for (const name of ["conf/triggers", "logs", "tmp"]) {
       mkdirSync(join(dir, name), { recursive: true });
     }
-    const [port = 0, storagePort = 0, sslStoragePort = 0] = await freePorts(3);
-    const place = { dir, port, storagePort, sslStoragePort };
+    const place = await placeOf(dir, o);
     const authority = new Authority(join(dir, "tls"), "cassandra-test");
     const settings: CassandraSettings = {
       auth: o.auth ?? true,
@@ -94,7 +96,7 @@ export class CassandraServer {
 
   get address(): CassandraAddress {
     return {
-      contactPoint: `127.0.0.1:${this.#place.port}`,
+      contactPoint: `${this.place.host}:${this.place.port}`,
       localDataCenter: "datacenter1",
       username: "cassandra",
       password: "cassandra",
@@ -129,19 +131,19 @@ export class CassandraServer {
 
   async stop(): Promise<void> {
     await this.kill();
-    rmSync(this.#place.dir, { recursive: true, force: true });
+    rmSync(this.place.dir, { recursive: true, force: true });
   }
 
   async #launch(): Promise<void> {
-    const { dir, port } = this.#place;
+    const { dir, host, port } = this.place;
     const logPath = join(dir, "logs", "out.log");
     const log = openSync(logPath, "w");
-    const args = javaArguments(this.#jars, this.#place, this.#settings.heap);
+    const args = javaArguments(this.#jars, this.place, this.#settings.heap);
     const child = spawn("java", args, { stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     this.#child = child;
     for (let waited = 0; waited < START_MS && child.exitCode === null; waited += 100) {
-      if (this.#ready(readFileSync(logPath, "utf8")) && (await answers(port))) return;
+      if (this.#ready(readFileSync(logPath, "utf8")) && (await answers(port, host))) return;
       await sleep(100);
     }
     const tail = readFileSync(logPath, "utf8").split("\n").slice(-25).join("\n");
@@ -157,6 +159,15 @@ export class CassandraServer {
     this.#hasUser = true;
     return true;
   }
+}
+
+async function placeOf(
+  dir: string,
+  { host = "127.0.0.1", joins }: CassandraOptions,
+): Promise<CassandraPlace> {
+  if (joins !== undefined) return { ...joins.place, dir, host };
+  const [port = 0, storagePort = 0, sslStoragePort = 0] = await freePorts(3);
+  return { dir, host, seed: host, port, storagePort, sslStoragePort };
 }
 
 function keyStore(authority: Authority): string {

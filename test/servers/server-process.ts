@@ -21,10 +21,10 @@ export async function freePorts(n: number): Promise<number[]> {
   return ports;
 }
 
-/** Whether something accepts connections on a port of loopback. */
-export function answers(port: number): Promise<boolean> {
+/** Whether something accepts connections on a port of an address of loopback. */
+export function answers(port: number, host = "127.0.0.1"): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(port, host);
     const end = (ok: boolean) => (): void => {
       socket.destroy();
       resolve(ok);

@@ -139,6 +139,22 @@ test("a row that was deleted by CQL is published again, over its own chunks", as
   await readsBack(batch);
 });
 
+test("folders deleted by a clock that is ahead are made again by the next process", async () => {
+  const batch = await archived(8, 1000);
+  const aheadUs = BigInt(Date.now() + 60_000 * 20) * 1000n;
+  await place.cql.execute(
+    `DELETE FROM ${place.keyspace}.folders USING TIMESTAMP ? WHERE topic = ? AND topic_id = ? AND partition = ? AND branch = ? AND level = 0 AND parent = 0`,
+    [aheadUs, ...partOf(batch, 0).slice(0, 4)],
+  );
+  const next = await place.open();
+  expect(await all(next.list(scopeOf(8), 0n, never))).toEqual([]);
+  const second = madeBatch({ partition: 8, start: 10n, size: 1000 });
+  expect(await next.publish(second, never)).toEqual({ outcome: "created" });
+  const starts = (await all(next.list(scopeOf(8), 0n, never))).map((l) => l.start);
+  expect(starts).toEqual([0n, 10n]);
+  await next.close();
+});
+
 test("chunks of a put that died lie there unseen; another cut of the same start does not mix", async () => {
   const dead = madeBatch({ partition: 5, start: 0n, size: 2 * MIB, seed: 9 });
   const cut = new AbortController();
