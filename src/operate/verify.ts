@@ -10,11 +10,13 @@ import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { chooseSinks, withSinks } from "./open-sinks.ts";
 import { quietLog } from "./quiet-log.ts";
+import { type Archive, archivesOf, joined } from "./verify/archives.ts";
 import { type Identity, parseIdentities } from "./verify/foreign-age.ts";
 import { type SeedKeys, seedKeys } from "./verify/foreign-keys.ts";
 import { foreignOpener } from "./verify/foreign-opener.ts";
 import { LiveTopics } from "./verify/live-topic.ts";
 import { VerifyBar } from "./verify/progress-bar.ts";
+import type { VerifyReport } from "./verify/report.ts";
 import { runVerify } from "./verify/run-verify.ts";
 import { summary } from "./verify/summary.ts";
 
@@ -48,36 +50,33 @@ export const verifyCommand: Command = {
     const config = await context.config();
     const named = args.texts("sink");
     const chosen = named.length === 0 ? config.sinks : chooseSinks(config, named);
+    const archives = archivesOf(config, chosen);
     const across = args.flag("acrossSinks");
-    if (across && chosen.length < 2) {
-      throw new ArchiverError("usage", "--across-sinks needs at least two sinks");
+    if (across && archives.every(({ sinks }) => sinks.length < 2)) {
+      throw new ArchiverError("usage", "--across-sinks needs at least two sinks of one archive");
     }
     const identities = await identitiesOf(args);
-    // Another pipeline's seed and group say nothing about what lies in these sinks.
-    const ours = new Set(chosen.map(({ name }) => name));
-    const pipelines = config.pipelines.filter((p) => p.sinks.some(({ name }) => ours.has(name)));
-    const seeds = await seedsOf(pipelines);
     const { out, signal, tool } = context;
     const bar = new VerifyBar(out.stderr);
-    const kafka = args.flag("againstKafka")
-      ? await openKafka(config, pipelines, context)
-      : undefined;
+    const kafka = args.flag("againstKafka") ? await openKafka(config, context) : undefined;
     try {
       const report = await withSinks(config, chosen, context, (sinks) =>
-        runVerify(
-          {
-            tool,
-            sinks,
-            seeds,
-            across,
-            progress: bar,
-            filter: scopeFilter(args),
-            open: foreignOpener(identities),
-            deep: args.flag("deep"),
-            topics: kafka?.topics,
-            samplePercent: args.number("sample") ?? 100,
-          },
-          signal,
+        eachArchive(archives, async (archive) =>
+          runVerify(
+            {
+              tool,
+              sinks: sinks.filter(({ name }) => archive.sinks.includes(name)),
+              seeds: await seedsOf(archive.pipelines),
+              across: across && archive.sinks.length > 1,
+              progress: bar,
+              filter: scopeFilter(args),
+              open: foreignOpener(identities),
+              deep: args.flag("deep"),
+              topics: kafka?.topicsOf(archive.pipelines),
+              samplePercent: args.number("sample") ?? 100,
+            },
+            signal,
+          ),
         ),
       );
       bar.stop();
@@ -89,6 +88,26 @@ export const verifyCommand: Command = {
     }
   },
 };
+
+/** The scope that was named has to be in one of them. @throws ArchiverError nothing-in-scope */
+async function eachArchive(
+  archives: readonly Archive[],
+  look: (archive: Archive) => Promise<VerifyReport>,
+): Promise<VerifyReport> {
+  const reports: VerifyReport[] = [];
+  let nothing: ArchiverError | null = null;
+  for (const archive of archives) {
+    try {
+      reports.push(await look(archive));
+    } catch (error) {
+      if (!(error instanceof ArchiverError) || error.code !== "nothing-in-scope") throw error;
+      nothing = error;
+    }
+  }
+  const [first, ...others] = reports;
+  if (first !== undefined) return joined(first, others);
+  throw nothing ?? new ArchiverError("nothing-in-scope", "there is no sink to look at");
+}
 
 /** `5%` or `0.5%`. @throws ArchiverError usage */
 function percent(text: string): number {
@@ -128,22 +147,20 @@ async function readKeyFile(file: string, what: string): Promise<string> {
 }
 
 interface OpenKafka {
-  readonly topics: (names: readonly string[]) => LiveTopics;
+  readonly topicsOf: (
+    pipelines: readonly PipelineConfig[],
+  ) => (names: readonly string[]) => LiveTopics;
   close(): Promise<void>;
 }
 
-async function openKafka(
-  config: Config,
-  pipelines: readonly PipelineConfig[],
-  context: CommandContext,
-): Promise<OpenKafka> {
+async function openKafka(config: Config, context: CommandContext): Promise<OpenKafka> {
   const { clock, random, signal } = context;
   const client = await KafkaClient.open(kafkaOptions(config.kafka), quietLog, signal);
   const opened: LiveTopics[] = [];
-  const groupOf = (topic: string): string | null =>
-    pipelines.find((p) => selects(p, topic))?.group ?? null;
   return {
-    topics: (names) => {
+    topicsOf: (pipelines) => (names) => {
+      const groupOf = (topic: string): string | null =>
+        pipelines.find((p) => selects(p, topic))?.group ?? null;
       const live = new LiveTopics({ client, topics: names, groupOf, log: quietLog, clock, random });
       opened.push(live);
       return live;
