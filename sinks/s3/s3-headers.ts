@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import type { PutObjectCommandInput, StorageClass } from "@aws-sdk/client-s3";
 import type { S3Config } from "./s3-schema.ts";
 
-/** Own settings of objects; what is in `tmp/` comes and goes, so it is neither locked nor tagged. */
+/** Of the archive itself; what is in `tmp/` and `quarantine/` is neither locked nor tagged. */
+const FINAL = /^(?:data\/|manifests\/|archive\.json$)/;
+
+/** What the configuration wants of an object at a path. */
 export function ownHeaders(
   config: S3Config,
   path: string,
@@ -15,7 +18,7 @@ export function ownHeaders(
     if (encryption.keyId !== undefined) headers.SSEKMSKeyId = encryption.keyId;
     if (encryption.bucketKey !== undefined) headers.BucketKeyEnabled = encryption.bucketKey;
   }
-  if (path.startsWith("tmp/")) return headers;
+  if (!FINAL.test(path)) return headers;
   if (storageClass !== undefined && path.startsWith("data/")) {
     headers.StorageClass = storageClass as StorageClass;
   }

@@ -1,5 +1,4 @@
 import {
-  CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -137,18 +136,6 @@ export class S3Objects {
       throw new SinkError("sink-transient", text, { cause: error });
     }
     if (at !== to) throw new SinkError("sink-transient", `${path} ends at byte ${at}, not ${to}`);
-  }
-
-  /** Inside the store, with its metadata; replaces what is there. */
-  async copy(from: string, to: string, signal: AbortSignal): Promise<PutAnswer> {
-    const command = new CopyObjectCommand({
-      ...this.#at(to),
-      ...ownHeaders(this.#config, to, new Date()),
-      CopySource: encodeURI(`${this.#bucket.name}/${this.#bucket.key(from)}`),
-    });
-    const doing = `copy ${from} to ${to}`;
-    const done = await this.#bucket.send(doing, (c, o) => c.send(command, o), signal);
-    return { etag: unquoted(done.CopyObjectResult?.ETag), versionId: done.VersionId };
   }
 
   async remove(path: string, versionId: string | undefined, signal: AbortSignal): Promise<void> {

@@ -146,16 +146,22 @@ export class S3Store implements BlobStore {
     return removed;
   }
 
-  /** Copied first, so that at no instant the object is in neither place. */
+  /**
+   * Copied first, so that at no instant the object is in neither place; by reading and writing,
+   * because Ceph copies nothing that it encrypted, and ignores conditions on a copy.
+   */
   async move(from: string, to: string, tag: string, signal: AbortSignal): Promise<void> {
     this.#refuseOnVersions(from);
-    await this.#assertSeen(from, tag, signal);
-    if ((await this.#view.find(to, signal)) !== undefined) {
+    const found = await this.#view.find(from, signal);
+    if (found === undefined || tagOf(found) !== tag) throw unseen(from);
+    const bytes = await readWhole(this, from, found.size, signal);
+    if (bytes === undefined || holdsBytes(found, bytes) === false) throw unseen(from);
+    const { about } = found;
+    const blob = about === undefined ? { bytes } : { bytes, about };
+    const outcome = await this.#creator.create(to, blob, signal);
+    // A move that was interrupted here goes on.
+    if (outcome === "exists" && (await this.holds(to, bytes, signal)) !== true) {
       throw new SinkError("sink-permanent", `cannot move ${from}: ${to} is there already`);
-    }
-    await this.#objects.copy(from, to, signal);
-    if ((await this.#view.find(to, signal))?.etag !== tag) {
-      throw new SinkError("sink-permanent", `${to} is another copy of ${from} than was seen`);
     }
     await this.#assertSeen(from, tag, signal);
     await this.#objects.remove(from, undefined, signal);
@@ -218,7 +224,7 @@ export class S3Store implements BlobStore {
   async #assertSeen(path: string, tag: string, signal: AbortSignal): Promise<void> {
     const found = await this.#view.head(path, signal);
     if (found !== undefined && tagOf(found) === tag) return;
-    throw new SinkError("sink-permanent", `${path} is no longer what was seen; look again`);
+    throw unseen(path);
   }
 
   /** The oldest version is the batch: with it gone a later one would become the batch. */
@@ -228,5 +234,8 @@ export class S3Store implements BlobStore {
     throw new SinkError("sink-permanent", text);
   }
 }
+
+const unseen = (path: string): SinkError =>
+  new SinkError("sink-permanent", `${path} is no longer what was seen; look again`);
 
 const tagOf = ({ etag }: Pick<StoredObject, "etag">): string => etag;

@@ -45,7 +45,7 @@ afterEach(() => {
 test("storage class, tags and server-side encryption are the object's, and evidence still holds", async () => {
   const bucket = await newBucket(server);
   const settings = settingsOf(server, bucket, {
-    ...{ prefix: "a/b/", storageClass: "STANDARD", tags: { team: "log & audit", cost: "7" } },
+    ...{ prefix: "a+b/c/", storageClass: "STANDARD", tags: { team: "log & audit", cost: "7" } },
     encryption: { algorithm: "aws:kms", keyId: "key-1" },
   });
   const sink = await openWith(settings);
@@ -53,7 +53,7 @@ test("storage class, tags and server-side encryption are the object's, and evide
   expect(await sink.publish(batch, never)).toEqual({ outcome: "created" });
   await sink.describe(madeManifest(batch.description), never);
   const client = foreignClient(server);
-  const at = { Bucket: bucket, Key: `a/b/${batch.description.seal.path}` };
+  const at = { Bucket: bucket, Key: `a+b/c/${batch.description.seal.path}` };
   const head = await client.send(new HeadObjectCommand(at));
   expect(head).toMatchObject({ ServerSideEncryption: "aws:kms", SSEKMSKeyId: "key-1" });
   const { TagSet } = await client.send(new GetObjectTaggingCommand(at));
@@ -65,7 +65,14 @@ test("storage class, tags and server-side encryption are the object's, and evide
   );
   expect(await sink.publish(batch, never)).toEqual({ outcome: "equal" });
   expect(await sink.stat(batch.description, "bytes", never)).toMatchObject({ is: "whole" });
-  expect((await keysIn(client, bucket)).every((key) => key.startsWith("a/b/"))).toBe(true);
+  await sink.setAside?.(batch.description, head.ETag?.replaceAll('"', "") ?? "", never);
+  expect(await sink.stat(batch.description, "cheap", never)).toEqual({ is: "absent" });
+  const keys = await keysIn(client, bucket);
+  const aside = keys.filter((key) => key.startsWith("a+b/c/quarantine/data/"));
+  expect(aside).toHaveLength(1);
+  const copy = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: aside[0] }));
+  expect(copy).toMatchObject({ ETag: head.ETag, Metadata: head.Metadata });
+  expect(keys.every((key) => key.startsWith("a+b/c/"))).toBe(true);
   await sink.close();
   client.destroy();
 });
