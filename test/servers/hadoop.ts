@@ -240,8 +240,9 @@ export class HadoopServer {
 async function jmx(port: number, query: string): Promise<Record<string, unknown> | undefined> {
   if (!(await answers(port))) return undefined;
   const url = `http://127.0.0.1:${port}/jmx?qry=${query}`;
-  const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
-  if (answer?.ok !== true) return undefined;
-  const { beans } = (await answer.json()) as { beans: readonly Record<string, unknown>[] };
+  // A server that starts or dies meanwhile is one that does not answer.
+  const [asked] = await Promise.allSettled([fetch(url, { signal: AbortSignal.timeout(5_000) })]);
+  if (asked.status === "rejected" || !asked.value.ok) return undefined;
+  const { beans } = (await asked.value.json()) as { beans: readonly Record<string, unknown>[] };
   return beans[0];
 }
