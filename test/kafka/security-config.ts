@@ -37,7 +37,7 @@ export function securedConfig(
     "batch: { bytes: 64KiB, age: 500ms }",
     "memory: 64MiB",
     "sinks:",
-    "  - { name: files, kind: fs, path: ./files }",
+    `  - { name: files, kind: fs, path: ./${o.group} }`,
     o.extra ?? "",
   ];
   const path = join(dir, name);

@@ -8,7 +8,7 @@ import {
   AclResourceTypes,
   ResourcePatternTypes,
 } from "kafkajs";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { StatusReport } from "../../src/observe/status-report.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { cli, start, type Started } from "../operate/cli-process.ts";
@@ -19,6 +19,7 @@ import { type KafkaKeys, securedConfig, unsignedToken, writeToken } from "./secu
 
 /** The whole command on a secured broker, and rights that are taken away and given back meanwhile. */
 const PASSWORD = "correct-horse-battery";
+vi.setConfig({ testTimeout: 180_000 });
 const dir = mkdtempSync(join(tmpdir(), "archiver-secured-run-"));
 let server: KafkaServer;
 let ca = "";
@@ -84,7 +85,7 @@ async function begin(name: string, keys: KafkaKeys): Promise<Live> {
 async function archived(name: string, records: number): Promise<void> {
   await topic?.produce(records);
   const alive = (): string | null => (daemon?.child.exitCode === null ? null : "the daemon ended");
-  await topic?.archived(name, 40_000, alive);
+  await topic?.archived(name, 60_000, alive);
 }
 
 /** Asks until the daemon says so; answers what it said. */
@@ -93,12 +94,12 @@ async function status(
   wanted: (report: StatusReport) => boolean,
 ): Promise<StatusReport> {
   let report: StatusReport | null = null;
-  for (let waited = 0; waited < 30_000; waited += 100) {
+  for (let waited = 0; waited < 60_000; waited += 100) {
     report = (await (await fetch(`${url}/api/status`)).json()) as StatusReport;
     if (wanted(report)) return report;
     await sleep(100);
   }
-  throw new Error(`not within 30 s; the daemon says ${JSON.stringify(report)}`);
+  throw new Error(`not within 60 s; the daemon says ${JSON.stringify(report)}`);
 }
 
 const troubled = (r: StatusReport): boolean => r.member !== null && r.member.lastError !== null;
@@ -165,6 +166,19 @@ test("check names what the broker cannot: an expired client certificate, a secre
     0,
     expect.stringMatching(/^warning +config: kafka.sasl plain without kafka.ssl/m),
   ]);
+});
+
+test("sessions that end are renewed on the way: nothing fails, nothing is tried again", async () => {
+  await begin("renewed", scram());
+  topic?.begin(20, 100);
+  // More than one session, which is 12 s.
+  await sleep(15_000);
+  await topic?.stop();
+  await archived("renewed", 100);
+  const lines = (await drained(PASSWORD)).trim().split("\n");
+  const loud = lines.map((l) => JSON.parse(l) as { level: string; msg: string });
+  expect(loud.filter((l) => l.level !== "info" && l.level !== "debug")).toEqual([]);
+  expect(loud.filter((l) => l.msg === "kafkajs")).toEqual([]);
 });
 
 test("a user that is deleted: visible, tried again, and it goes on when the user is back", async () => {
