@@ -54,6 +54,10 @@ export const elasticsearchSchema = z
     error: "username and password belong together",
     path: ["password"],
   })
+  .refine((c) => c.ca === undefined || c.caFingerprint === undefined, {
+    error: "either ca or caFingerprint",
+    path: ["caFingerprint"],
+  })
   .refine((c) => c.apiKey === undefined || c.username === undefined, {
     error: "either apiKey, or username and password",
     path: ["apiKey"],

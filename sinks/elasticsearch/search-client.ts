@@ -5,6 +5,7 @@ import { parse, stringify } from "../../src/core/json.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { errorOf, type Refusal, retryAfterMs } from "./elasticsearch-error.ts";
 import type { ElasticsearchConfig } from "./elasticsearch-schema.ts";
+import { pinnedAuthority } from "./pinned-authority.ts";
 
 const REQUEST_MS = 60_000;
 /** Answers are read whole: a page of records, or what a bulk request was answered. */
@@ -32,30 +33,58 @@ export interface Answered {
 
 type Errors = typeof errors;
 
-/** Elasticsearch's own client with its retries off: those are the decorators'. */
+/** Elasticsearch's own client with its retries off: those are the decorators'. Made when first used. */
 export class SearchClient {
-  readonly #client: Client;
-  readonly #errors: Errors;
+  readonly #config: ElasticsearchConfig;
+  readonly #baseDir: string;
+  #made: { readonly client: Client; readonly errors: Errors } | undefined;
 
-  private constructor(client: Client, of: Errors) {
-    this.#client = client;
-    this.#errors = of;
+  constructor(config: ElasticsearchConfig, baseDir: string) {
+    this.#config = config;
+    this.#baseDir = baseDir;
   }
 
-  static async open(config: ElasticsearchConfig, baseDir: string): Promise<SearchClient> {
+  /** @throws SinkError */
+  async ask(asked: Asked, signal: AbortSignal): Promise<Answered> {
+    signal.throwIfAborted();
+    const { client, errors: of } = (this.#made ??= await this.#make(signal));
+    const { method, path, query, body, lines, may = [], what } = asked;
+    const sent =
+      lines !== undefined
+        ? { bulkBody: `${lines.join("\n")}\n` }
+        : body === undefined
+          ? {}
+          : { body: body as object };
+    try {
+      const answer = await client.transport.request(
+        { method, path, ...(query === undefined ? {} : { querystring: query }), ...sent },
+        { signal, meta: true, ignore: [...may] },
+      );
+      return { status: answer.statusCode ?? 0, body: answer.body };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw sinkErrorOf(error, of, what);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#made?.client.close();
+  }
+
+  async #make(signal: AbortSignal): Promise<{ client: Client; errors: Errors }> {
     const driver = await import("@elastic/elasticsearch");
-    const { url, caFingerprint, rejectUnauthorized } = config;
-    const ca = config.ca === undefined ? undefined : await pem(resolve(baseDir, config.ca));
-    const auth = authOf(config);
+    const { url, rejectUnauthorized } = this.#config;
+    const nodes = typeof url === "string" ? [url] : [...url];
+    const ca = await this.#authority(nodes, signal);
+    const auth = authOf(this.#config);
     const client = new driver.Client({
-      nodes: typeof url === "string" ? [url] : [...url],
+      nodes,
       maxRetries: 0,
       requestTimeout: REQUEST_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
       sniffOnStart: false,
       enableMetaHeader: false,
       ...(auth === undefined ? {} : { auth }),
-      ...(caFingerprint === undefined ? {} : { caFingerprint }),
       tls: { rejectUnauthorized, ...(ca === undefined ? {} : { ca }) },
       // Offsets and timestamps are 64-bit integers.
       Serializer: class extends driver.Serializer {
@@ -67,50 +96,29 @@ export class SearchClient {
         }
       },
     });
-    return new SearchClient(client, driver.errors);
+    return { client, errors: driver.errors };
   }
 
-  /** @throws SinkError */
-  async ask(asked: Asked, signal: AbortSignal): Promise<Answered> {
-    signal.throwIfAborted();
-    const { method, path, query, body, lines, may = [], what } = asked;
-    const sent =
-      lines !== undefined
-        ? { bulkBody: `${lines.join("\n")}\n` }
-        : body === undefined
-          ? {}
-          : { body: body as object };
-    try {
-      const answer = await this.#client.transport.request(
-        { method, path, ...(query === undefined ? {} : { querystring: query }), ...sent },
-        { signal, meta: true, ignore: [...may] },
-      );
-      return { status: answer.statusCode ?? 0, body: answer.body };
-    } catch (error) {
-      signal.throwIfAborted();
-      throw this.#sinkError(error, what);
-    }
+  async #authority(nodes: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+    const { ca, caFingerprint } = this.#config;
+    if (ca !== undefined) return pem(resolve(this.#baseDir, ca));
+    return caFingerprint === undefined ? undefined : pinnedAuthority(nodes, caFingerprint, signal);
   }
+}
 
-  close(): Promise<void> {
-    return this.#client.close();
+function sinkErrorOf(error: unknown, of: Errors, what: string): unknown {
+  if (error instanceof of.ResponseError) {
+    const { body, statusCode, headers } = error.meta;
+    const after = retryAfterMs(headers?.["retry-after"] as string | undefined, Date.now());
+    return errorOf({ status: statusCode ?? 0, ...refusalIn(body) }, what, after);
   }
-
-  #sinkError(error: unknown, what: string): unknown {
-    const e = this.#errors;
-    if (error instanceof e.ResponseError) {
-      const { body, statusCode, headers } = error.meta;
-      const after = retryAfterMs(headers?.["retry-after"] as string | undefined, Date.now());
-      return errorOf({ status: statusCode ?? 0, ...refusalIn(body) }, what, after);
-    }
-    if (error instanceof e.ElasticsearchClientError) {
-      const known =
-        error instanceof e.ConfigurationError || error instanceof e.ProductNotSupportedError;
-      const text = `${what}: ${error.name}: ${error.message}`;
-      return new SinkError(known ? "sink-permanent" : "sink-transient", text, { cause: error });
-    }
-    return error;
+  if (error instanceof of.ElasticsearchClientError) {
+    const known =
+      error instanceof of.ConfigurationError || error instanceof of.ProductNotSupportedError;
+    const text = `${what}: ${error.name}: ${error.message}`;
+    return new SinkError(known ? "sink-permanent" : "sink-transient", text, { cause: error });
   }
+  return error;
 }
 
 function authOf(

@@ -10,9 +10,11 @@ import { isKafkaError } from "./kafka-sink-error.ts";
 import { ARCHIVE_KEY, type LedgerEntry, parseEntry, parseKey } from "./ledger-record.ts";
 import { type Indexed, ScopeIndex } from "./scope-index.ts";
 import type { TargetCluster } from "./target-cluster.ts";
+import { sleep } from "./topics-of-target.ts";
 
 const FETCH_BYTES = 4 << 20;
 const WAIT_MS = 100;
+const MOVED_MS = 50;
 /** Answers without a step forward, in a row. */
 const MAX_IDLE = 50;
 /** Newest values that are kept, so that the usual questions need no request. */
@@ -97,10 +99,13 @@ export class Ledger {
         // Made anew, or cut at its beginning: everything is read again.
         this.#forget(found.logStartOffset > 0n ? found.logStartOffset : 0n);
         idle += 1;
-      } else if (error !== undefined) {
+      } else if (isKafkaError(error, "NOT_LEADER_OR_FOLLOWER", "LEADER_NOT_AVAILABLE")) {
+        // Just made, or just moved: the leader does not know it yet.
         this.#target.forget(this.topic);
-        throw error;
-      } else {
+        await sleep(MOVED_MS, signal);
+        idle += 1;
+      } else if (error !== undefined) throw error;
+      else {
         end ??= found.highWatermark;
         const { records, next } = this.#committed.read(found.records, this.#next);
         idle = next > this.#next ? 0 : idle + 1;

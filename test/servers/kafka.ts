@@ -14,6 +14,8 @@ export interface KafkaOptions {
   /** Added to server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   readonly heap?: string;
+  /** Clusters that know of each other need ids of their own. @default the same for every test's */
+  readonly clusterId?: string;
   /** Listeners with TLS and SASL beside the plain one. */
   readonly security?: SecurityOptions;
   readonly say?: (text: string) => void;
@@ -38,6 +40,7 @@ export class KafkaServer {
   readonly #dir: string;
   readonly #classPath: string;
   readonly #heap: string;
+  readonly #clusterId: string;
   readonly #security: KafkaSecurity | null;
 
   private constructor(nodes: readonly Node[], dir: string, classPath: string, o: KafkaOptions) {
@@ -45,6 +48,7 @@ export class KafkaServer {
     this.#dir = dir;
     this.#classPath = classPath;
     this.#heap = o.heap ?? "512m";
+    this.#clusterId = o.clusterId ?? CLUSTER_ID;
     this.#security = o.security === undefined ? null : new KafkaSecurity(dir, o.security);
   }
 
@@ -147,7 +151,7 @@ export class KafkaServer {
     writeFileSync(config, this.#properties(node, extra));
     const args = ["-Xmx128m", "-cp", this.#classPath, "kafka.tools.StorageTool", "format"];
     const users = this.#security?.formatArguments() ?? [];
-    const all = [...args, "-t", CLUSTER_ID, "-c", config, ...users];
+    const all = [...args, "-t", this.#clusterId, "-c", config, ...users];
     const run = spawnSync("java", all, { encoding: "utf8" });
     if (run.status !== 0) throw new Error(`Kafka's folder could not be formatted:\n${run.stderr}`);
   }
