@@ -150,6 +150,20 @@ describe("a connection", () => {
     expect(proxy.accepted).toBe(2);
   });
 
+  test("with many requests under way is thrown away once, and Node has nothing to warn of", async () => {
+    const warned: string[] = [];
+    const hear = (warning: Error): number => warned.push(warning.message);
+    process.on("warning", hear);
+    await link.send(hello(), never);
+    proxy.silence(true);
+    const asked = Array.from({ length: 40 }, () => failure(link.send(hello(), never)));
+    const codes = (await Promise.all(asked)).map(({ code }) => code);
+    expect(new Set(codes)).toEqual(new Set(["kafka-unreachable"]));
+    await sleep(20);
+    process.off("warning", hear);
+    expect(warned).toEqual([]);
+  });
+
   test("closes at once, with a request under way", async () => {
     await link.send(hello(), never);
     proxy.silence(true);

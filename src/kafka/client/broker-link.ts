@@ -21,6 +21,8 @@ interface Live {
   readonly connection: RawConnection;
   readonly broker: RawBroker;
   readonly receiver: BulkReceiver | null;
+  /** Thrown away: each request that fails with it would do so again. */
+  discarded: boolean;
 }
 
 /**
@@ -154,7 +156,7 @@ export class BrokerLink {
       authenticationTimeout: connectionTimeout,
       allowAutoTopicCreation: false,
     });
-    return { connection, broker, receiver };
+    return { connection, broker, receiver, discarded: false };
   }
 
   #facts(): ConnectionFacts {
@@ -164,6 +166,8 @@ export class BrokerLink {
   }
 
   #discard(live: Live, error: unknown): void {
+    if (live.discarded) return;
+    live.discarded = true;
     if (this.#live === live) this.#live = null;
     live.connection.rejectRequests(error instanceof Error ? error : closed());
     // Marks it as closed, so that a request which is just being written fails as well.
