@@ -61,7 +61,11 @@ export function payloadHash(bytes: Uint8Array, integrity: S3Config["integrity"])
   if (integrity === "md5") {
     return { signed: UNSIGNED, headers: { ContentMD5: digest.toString("base64") } };
   }
-  const headers = { ChecksumSHA256: digest.toString("base64") };
+  // The algorithm's name as well: without it AWS takes no object with a retention.
+  const headers = {
+    ChecksumSHA256: digest.toString("base64"),
+    ChecksumAlgorithm: "SHA256",
+  } as const;
   return { signed: digest.toString("hex"), headers };
 }
 
