@@ -2,6 +2,7 @@ import { ArchiverError } from "../core/errors.ts";
 import { loadIdentities } from "../seal/keys.ts";
 import { recordLine } from "../seal/ndjson.ts";
 import { openContent, readRecords } from "../seal/unseal.ts";
+import { holdsOf } from "../sdk/holds.ts";
 import type { Sink } from "../sdk/sink.ts";
 import type { ReadBatch } from "./archived-range.ts";
 import { RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
@@ -63,6 +64,8 @@ export const catCommand: Command = {
 export const readBatch =
   (sink: Sink, identities: readonly Uint8Array[]): ReadBatch =>
   (manifest, signal) => {
+    if (sink.readRecords !== undefined && holdsOf(sink.capabilities) === "records")
+      return sink.readRecords(manifest, signal);
     const stored = sink.read(manifest, { from: 0 }, signal);
     return readRecords(manifest, openContent(manifest, stored, { identities }));
   };

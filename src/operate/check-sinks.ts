@@ -92,7 +92,10 @@ function checkPlaintext(config: Config, about: string, tried: TriedSink): Found[
 function checkPrimary(pipeline: PipelineConfig, tried: readonly TriedSink[]): Found[] {
   const mine = tried.filter((t) => pipeline.sinks.includes(t.config));
   if (mine.length < pipeline.sinks.length || mine.some((t) => t.sink === null)) return [];
-  const primary = mine.find((t) => t.sink?.capabilities.createOnly === "atomic");
+  const atomic = mine.filter((t) => t.sink?.capabilities.createOnly === "atomic");
+  const primary =
+    atomic.find((t) => t.sink?.capabilities.primary !== "when-alone") ??
+    (mine.length === 1 ? atomic[0] : undefined);
   const about = `pipeline ${pipeline.name}`;
   if (primary === undefined) {
     return [

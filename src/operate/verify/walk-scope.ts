@@ -3,6 +3,7 @@ import { blake3 } from "@napi-rs/blake-hash";
 import type { Manifest } from "../../core/description.ts";
 import { manifestPath } from "../../core/layout.ts";
 import type { Scope } from "../../core/scope.ts";
+import { holdsOf } from "../../sdk/holds.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
 import type { Seeds } from "./chain-check.ts";
 import { ChainCheck } from "./chain-check.ts";
@@ -172,6 +173,13 @@ async function checkData(
     return undefined;
   }
   if (!options.reads(entry.start)) return undefined;
+  if (holdsOf(options.sink.capabilities) !== "files") {
+    // No file: the sink reads its records back and holds them against what it was given.
+    const state = await options.sink.stat(manifest, "bytes", signal);
+    if (state.is !== "whole")
+      say("records-damaged", state.is === "damaged" ? state.reason : `is ${state.is} now`);
+    return undefined;
+  }
   const { digest, bytes } =
     options.deep === undefined
       ? await hashStored(options.sink, manifest, signal)

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Daemon } from "../../faults/daemon.ts";
 import { LiveTopic } from "../../faults/topic.ts";
@@ -10,6 +11,7 @@ import { named, sharedKafka } from "../../kafka/live-kafka.ts";
 import { KafkaServer } from "../../servers/kafka.ts";
 import { common, lineageOf, rawRecords } from "./raw-records.ts";
 
+const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 let target: KafkaServer;
 const dir = mkdtempSync(join(tmpdir(), "archiver-to-kafka-"));
 
@@ -111,6 +113,11 @@ test("killed daemons and a killed target: every record once, as it was", async (
   await last.drain();
   const records = await sameRecords(sharedKafka(), topic.topic, `${run.prefix}${topic.topic}`);
   expect(records).toBe(topic.sent + 2);
+  const sinks = ["--sink", "files", "--sink", "site-b", "--across-sinks"];
+  const verified = spawnSync(process.execPath, [MAIN, "verify", ...sinks, "--config", run.config], {
+    encoding: "utf8",
+  });
+  expect(verified.status, verified.stdout + verified.stderr).toBe(0);
   await topic.close();
 }, 240_000);
 
