@@ -14,6 +14,9 @@ const status = z.object({
   replication: count,
   /** The inode's number, kept through a rename; some gateways leave it out. */
   fileId: count.optional(),
+  /** Encrypted by HDFS, and erasure coded; left out where not. */
+  encBit: z.boolean().optional(),
+  ecBit: z.boolean().optional(),
 });
 
 export type FileStatus = z.infer<typeof status>;

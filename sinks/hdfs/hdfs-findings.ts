@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Finding } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { HdfsStore } from "./hdfs-store.ts";
-import { holdsBytes } from "./hdfs-writer.ts";
+import { byChecksum } from "./hdfs-writer.ts";
 import type { CreateOptions, WebHdfs } from "./webhdfs.ts";
 
 const CONF_BYTES = 4 << 20;
@@ -25,10 +25,10 @@ export async function hdfsFindings(
       bytes,
       async (path, written) => {
         await durability(web, path, written.replication, create, say, signal);
-        if ((await holdsBytes(web, path, written, bytes, signal)) === undefined) {
+        if ((await byChecksum(web, path, written, bytes, signal)) !== "equal") {
           const text =
-            "the cluster's file checksum is in a form not known here: uploads are compared by " +
-            "length only, and equality is judged by reading back";
+            "HDFS' checksum of a file here is not that of its bytes (an encryption zone, erasure " +
+            "coding): equality is judged by reading back";
           say("warning", "hdfs-checksum-unknown", text);
         }
       },

@@ -12,7 +12,7 @@ import { greatestName } from "./hdfs-greatest.ts";
 import { folderNames, startingWith, tagOf, walk } from "./hdfs-listing.ts";
 import { readRange, readSmall } from "./hdfs-read.ts";
 import { sweepTmp } from "./hdfs-sweep.ts";
-import { dropTemp, holdsBytes, renameNew, writeTemp } from "./hdfs-writer.ts";
+import { byChecksum, dropTemp, renameNew, writeTemp } from "./hdfs-writer.ts";
 import type { CreateOptions, Page, WebHdfs } from "./webhdfs.ts";
 
 export interface HdfsStoreOptions {
@@ -68,8 +68,9 @@ export class HdfsStore implements BlobStore {
 
   async holds(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean | undefined> {
     const file = await this.#file(path, signal);
-    if (file === undefined) return false;
-    return holdsBytes(this.#web, this.#absolute(path), file, bytes, signal);
+    if (file?.length !== bytes.length) return false;
+    const said = await byChecksum(this.#web, this.#absolute(path), file, bytes, signal);
+    return said === "equal" ? true : undefined;
   }
 
   async about(
@@ -240,11 +241,7 @@ export class HdfsStore implements BlobStore {
 
   async #putSide(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     const final = this.#absolute(`tmp/${name}`);
-    const there = await this.#file(`tmp/${name}`, signal);
-    if (
-      there !== undefined &&
-      (await holdsBytes(this.#web, final, there, bytes, signal)) === true
-    ) {
+    if (await storedEquals(this, `tmp/${name}`, bytes, signal)) {
       // Young again, so that no sweep takes it for a leftover now.
       await this.#web.touch(final, Date.now(), signal);
       return;

@@ -1,6 +1,7 @@
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { FileStatus } from "./hdfs-answers.ts";
 import { checksumIsOf } from "./hdfs-checksum.ts";
+import { readRange } from "./hdfs-read.ts";
 import type { CreateOptions, WebHdfs } from "./webhdfs.ts";
 
 /** How long a leftover is tried to be removed, when the caller no longer waits for anything. */
@@ -25,24 +26,43 @@ export async function writeTemp(
     const text = `${path} was acknowledged with ${bytes.length} bytes and ${found}`;
     throw new SinkError("sink-transient", text);
   }
-  if ((await holdsBytes(web, path, written, bytes, signal)) === false) {
-    const text = `${path} has another checksum than what was sent; it is written again`;
-    throw new SinkError("sink-transient", text);
-  }
-  return written;
+  if ((await byChecksum(web, path, written, bytes, signal)) !== "different") return written;
+  if (await readsBackAs(web, path, bytes, signal)) return written;
+  const text = `${path} does not hold what was sent; it is written again`;
+  throw new SinkError("sink-transient", text);
 }
 
-/** By GETFILECHECKSUM; undefined when the server's form of it cannot be computed here. */
-export async function holdsBytes(
+/**
+ * Whether a file holds these bytes by GETFILECHECKSUM, computed here as well. `unknown`: in a form
+ * that cannot be. Where it differs only reading tells: in an encryption zone it is over the
+ * encrypted bytes.
+ */
+export async function byChecksum(
   web: WebHdfs,
   path: string,
   file: FileStatus,
   bytes: Uint8Array,
   signal: AbortSignal,
-): Promise<boolean | undefined> {
-  if (file.length !== bytes.length) return false;
-  if (bytes.length === 0) return true;
-  return checksumIsOf(await web.checksum(path, signal), bytes, file.blockSize);
+): Promise<"equal" | "different" | "unknown"> {
+  if (bytes.length === 0) return file.length === 0 ? "equal" : "different";
+  if (file.encBit === true || file.ecBit === true) return "unknown";
+  const equal = checksumIsOf(await web.checksum(path, signal), bytes, file.blockSize);
+  if (equal === undefined) return "unknown";
+  return equal ? "equal" : "different";
+}
+
+async function readsBackAs(
+  web: WebHdfs,
+  path: string,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let at = 0;
+  for await (const piece of readRange(web, path, 0, bytes.length, signal)) {
+    if (Buffer.compare(piece, bytes.subarray(at, at + piece.length)) !== 0) return false;
+    at += piece.length;
+  }
+  return true;
 }
 
 /**

@@ -131,7 +131,12 @@ export class HadoopServer {
 
   /** `hdfs dfsadmin`, as the superuser; its standard output. */
   admin(...args: string[]): Promise<string> {
-    return this.#java("namenode1", "org.apache.hadoop.hdfs.tools.DFSAdmin", args);
+    return this.tool("org.apache.hadoop.hdfs.tools.DFSAdmin", args);
+  }
+
+  /** One of Hadoop's own tools, as the superuser; its standard output. */
+  tool(mainClass: string, args: readonly string[]): Promise<string> {
+    return this.#java("namenode1", mainClass, args);
   }
 
   async stop(): Promise<void> {

@@ -62,7 +62,7 @@ describe("HttpFS", () => {
     expect(answer).toMatch(/COMPOSITE-CRC32C/);
     expect(await store.holds("archive.json", bytes, never)).toBe(true);
     bytes[77] = 0;
-    expect(await store.holds("archive.json", bytes, never)).toBe(false);
+    expect(await store.holds("archive.json", bytes, never)).toBeUndefined();
     await store.close();
   });
 
