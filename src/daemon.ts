@@ -8,7 +8,7 @@ import { Archiver, FETCH } from "./daemon/archiver.ts";
 import { eventOf } from "./daemon/events.ts";
 import { judgeOf } from "./daemon/judge.ts";
 import { nodeClock, nodeRandom } from "./daemon/node-ports.ts";
-import { claimArchive, type OpenedSink, openSinks } from "./daemon/open-sinks.ts";
+import { claimArchive, type ClaimPorts, type OpenedSink, openSinks } from "./daemon/open-sinks.ts";
 import { recipes } from "./daemon/recipes.ts";
 import { statusOf } from "./daemon/status.ts";
 import { KafkaClient } from "./kafka/client/kafka-client.ts";
@@ -103,8 +103,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
   const partitionCount = (topic: string): number | undefined =>
     catalogue.get(topic)?.partitions.length;
   const sinks = await sinksOf(s, p, partitionCount, signal);
-  const { archiveId, warnings } = await claim(sinks, p, clusterId, signal);
-  for (const text of warnings) host.emit({ what: "warned", code: "another-group", text });
+  const archiveId = await claim(s, sinks, p, clusterId, signal);
   const pool = SealPool.open({ seeds, keepBytes: keptBytes(config.memoryBytes) });
   const settings = {
     archiveId,
@@ -149,6 +148,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
       }),
     onFetched: (topic, bytes) => host.emit({ what: "fetched", topic, bytes }),
     onLost: (reason) => host.emit({ what: "membership-lost", group: p.group, reason }),
+    onRetentionNear: (text) => host.emit({ what: "warned", code: "retention-near", text }),
     onBranch: (text) => host.emit({ what: "warned", code: "log-cut-short", text }),
     about: {},
   });
@@ -191,14 +191,16 @@ function sinksOf(
 }
 
 function claim(
+  s: Shared,
   sinks: readonly OpenedSink[],
   p: PipelineConfig,
   clusterId: string,
   signal: AbortSignal,
-): Promise<{ archiveId: string; warnings: string[] }> {
+): Promise<string> {
   const primary = sinks[0]?.name ?? "";
   const wanted = { version: 1, clusterId, primary, layout: 1, group: p.group } as const;
-  return claimArchive(sinks, wanted, randomUUID(), signal);
+  const warn: ClaimPorts["warn"] = (code, text) => s.host.emit({ what: "warned", code, text });
+  return claimArchive(sinks, wanted, { clock: nodeClock, freshId: randomUUID(), warn }, signal);
 }
 
 function announce(s: Shared, pipelines: readonly Pipeline[]): void {

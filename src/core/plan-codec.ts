@@ -7,7 +7,11 @@ import type { Plan } from "./plan.ts";
  * Plans as the metadata of an offset commit (design rule 1): one line of ASCII, words with one
  * space between them.
  *
- *     ba1 <number of plans> <15 words a plan> <chain offset or -> <chain link or -> <checksum>
+ *     ba1 <number of plans> <15 words a plan> <chain offset or -> <chain link or -> <marks> <checksum>
+ *
+ * A mark is one word, `<sink>@<offset>`: the group went on without this sink, which has nothing from
+ * the offset on. Mostly there is none. A version that knows no marks refuses such a text, and with it the
+ * plans, which is safe.
  *
  * The checksum is the first 16 hex digits of BLAKE3 over everything before it, the space included.
  * One set of plans has exactly one text, so equal plans are equal commits.
@@ -18,6 +22,9 @@ const MAX_PLANS = 4;
 const MAX_TEXT_CHARS = 4095;
 const MAGIC = "ba1";
 const PLAN_WORDS = 15;
+/** Fewer than a plan's words, so that a wrong number of plans shows. */
+const MAX_MARKS = 14;
+const MARK = /^([A-Za-z0-9][A-Za-z0-9._-]{0,62})@(0|[1-9]\d{0,18})$/;
 const CHECKSUM_CHARS = 16;
 const INT64_MIN = -(1n << 63n);
 const INT64_MAX = (1n << 63n) - 1n;
@@ -30,17 +37,27 @@ export interface ChainHead {
   readonly link: string;
 }
 
+/** A sink that the group went on without (rule 12). */
+export interface Behind {
+  readonly sink: string;
+  /** From here on the sink may lack batches. */
+  readonly offset: bigint;
+}
+
 export interface Plans {
   readonly plans: readonly Plan[];
   readonly chain: ChainHead | null;
+  /** In the order of the configuration. */
+  readonly behind: readonly Behind[];
 }
 
 /** @throws ArchiverError `assertion-failed` when the plans are not consecutive or do not fit. */
-export function encodePlans({ plans, chain }: Plans): string {
+export function encodePlans({ plans, chain, behind }: Plans): string {
   assert(plans.length <= MAX_PLANS, `at most ${MAX_PLANS} plans are committed at once`);
   const words = [MAGIC, String(plans.length), ...plans.flatMap(planWords)];
   if (chain === null) words.push("-", "-");
   else words.push(String(chain.offset), packHex(chain.link));
+  words.push(...behind.map((b) => `${b.sink}@${b.offset}`));
   const head = `${words.join(" ")} `;
   const text = head + checksum(head);
   assert(text.length <= MAX_TEXT_CHARS, `plans of ${text.length} characters fit in no commit`);
@@ -63,11 +80,10 @@ export function decodePlans(text: string): Plans | { readonly invalid: string } 
   const words = text.split(" ");
   const count = words[1] ?? "";
   if (!/^[0-4]$/.test(count)) return { invalid: "the number of plans is wrong" };
-  if (words.length !== 2 + Number(count) * PLAN_WORDS + 3) {
-    return { invalid: "the number of words is wrong" };
-  }
+  const marks = words.length - (2 + Number(count) * PLAN_WORDS + 3);
+  if (marks < 0 || marks > MAX_MARKS) return { invalid: "the number of words is wrong" };
   try {
-    return readPlans(new Words(words.slice(2)), Number(count));
+    return readPlans(new Words(words.slice(2)), Number(count), marks);
   } catch (error) {
     if (error instanceof BadWord) return { invalid: error.message };
     throw error;
@@ -96,7 +112,7 @@ function planWords(p: Plan): string[] {
   ];
 }
 
-function readPlans(words: Words, count: number): Plans {
+function readPlans(words: Words, count: number, marks: number): Plans {
   const plans: Plan[] = [];
   for (let i = 0; i < count; i++) {
     const plan = readPlan(words);
@@ -107,11 +123,17 @@ function readPlans(words: Words, count: number): Plans {
     plans.push(plan);
   }
   const [offset, link] = [words.next(), words.next()];
-  if (offset === "-" && link === "-") return { plans, chain: null };
-  return {
-    plans,
-    chain: { offset: int(offset, "chain offset", 0n), link: unpackHex(link, 32, "chain link") },
-  };
+  const chain =
+    offset === "-" && link === "-"
+      ? null
+      : { offset: int(offset, "chain offset", 0n), link: unpackHex(link, 32, "chain link") };
+  return { plans, chain, behind: Array.from({ length: marks }, () => readMark(words.next())) };
+}
+
+function readMark(word: string): Behind {
+  const [, sink = "", offset = ""] = MARK.exec(word) ?? [];
+  if (sink === "") throw new BadWord("mark", "expected sink@offset");
+  return { sink, offset: int(offset, "mark", 0n) };
 }
 
 function readPlan(words: Words): Plan {

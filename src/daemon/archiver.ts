@@ -14,6 +14,7 @@ import { OffsetCommits, readCommittedOffsets } from "../kafka/offset-commits.ts"
 import type { TopicCatalogue } from "../kafka/topics.ts";
 import type { HitFailpoint } from "../pipeline/failpoint.ts";
 import type { Judge, OffsetStore, Sealer, TaskEvent, TaskPorts } from "../pipeline/ports.ts";
+import { CopyTurns, detachAway, RetentionGuard } from "./away-sinks.ts";
 import { type BeginningPorts, beginPartitions, branchPartition } from "./beginnings.ts";
 import { logPort } from "./log-port.ts";
 import type { OpenedSink } from "./open-sinks.ts";
@@ -48,6 +49,7 @@ export interface ArchiverOptions {
   readonly onAssigned: (lease: Lease, added: number) => void;
   readonly onFetched: (topic: string, bytes: number) => void;
   readonly onLost: (reason: string) => void;
+  readonly onRetentionNear: (text: string) => void;
   /** A partition goes on in another branch. */
   readonly onBranch: (text: string) => void;
   readonly about: Readonly<Record<string, string>>;
@@ -70,6 +72,7 @@ export class Archiver {
   readonly #o: ArchiverOptions;
   readonly #stop = new AbortController();
   readonly #commits: OffsetCommits;
+  readonly #copyTurns = new CopyTurns();
   #lease: Lease | null = null;
 
   constructor(o: ArchiverOptions) {
@@ -139,9 +142,14 @@ export class Archiver {
   /** Runs until stopped. Rejects with what an operator has to change. */
   async run(): Promise<void> {
     const { signal } = this.#stop;
+    const { sinks, clock } = this.#o;
+    const away = { sinks, clock, partitions: this.partitions };
+    const guard = new RetentionGuard(this.fetcher, this.#o.onRetentionNear);
     const loops = [
       this.#every(TICK_MS, () => this.partitions.tick()),
       this.#every(POLL_MS, () => this.#pollEnds()),
+      this.#every(POLL_MS, () => detachAway(away)),
+      this.#every(CATALOGUE_MS, () => guard.look(away, signal)),
       this.#every(CATALOGUE_MS, () => this.#refreshTopics()),
       this.#every(RECHECK_MS, () => this.#recheck()),
     ];
@@ -216,6 +224,7 @@ export class Archiver {
       random: o.random,
       failpoint: o.failpoint,
       depth: DEPTH,
+      copyTurn: (sink, copy) => this.#copyTurns.run(sink, copy),
       recipe: o.recipe,
       records: records ? recordPort(again) : null,
       remake: remaker(again),

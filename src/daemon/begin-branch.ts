@@ -49,7 +49,7 @@ export async function beginBranch(
   if (!parted && committed <= last.end) return null;
   const branch = parted ? await nextBranch(ports.primary, old, signal) : old.branch;
   const scope = { ...old, branch };
-  const metadata = encodePlans({ plans: [], chain: null });
+  const metadata = encodePlans({ plans: [], chain: null, behind: [] });
   const { topic, partition } = old;
   await ports.offsets.commit(lease, { topic, partition, offset: from, metadata }, signal);
   return { scope, from, archivedTo: last.end };

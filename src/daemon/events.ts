@@ -28,6 +28,12 @@ export function eventOf(scope: Scope, e: TaskEvent): ArchiverEvent {
       return { what: "metadata-ignored", scope, reason: e.reason };
     case "stopped":
       return { what: "partition-stopped", scope, code: e.code as ErrorCode, text: e.text };
+    case "detached":
+      return { what: "sink-detached", scope, sink: e.sink, offset: e.offset };
+    case "caught-up":
+      return { what: "sink-filled", scope, sink: e.sink, start: e.start, end: e.end };
+    case "attached":
+      return { what: "sink-attached", scope, sink: e.sink };
     case "ended":
       return { what: "partition-ended", scope };
   }

@@ -3,6 +3,7 @@ import type { Clock, Random } from "../core/ports.ts";
 import { decorate, type DecoratedSink, type DecorateOptions } from "../deliver/decorate.ts";
 import type { HealthView } from "../deliver/health.ts";
 import type { SinkEvent } from "../deliver/instrument.ts";
+import type { Claim } from "../pipeline/ports.ts";
 import type { ArchiveIdentity, Sink, SinkPlugin } from "../sdk/sink.ts";
 
 /** One sink of the configuration, its part already checked by its plugin's schema. */
@@ -12,10 +13,15 @@ export interface SinkSettings {
   readonly plugin: SinkPlugin;
   readonly config: unknown;
   readonly limits: Pick<DecorateOptions, "limit" | "tryTimeoutMs">;
+  readonly whenAway: { readonly detachMs: number | null };
 }
 
 export interface OpenedSink extends DecoratedSink {
   readonly kind: string;
+  /** After being away for so long the others go on without it; null: they wait. Null for the primary. */
+  readonly detachMs: number | null;
+  readonly mayBeAway: boolean;
+  readonly claim: Claim & { readonly settle: (refusal: ArchiverError | null) => void };
 }
 
 export interface OpenSinksPorts {
@@ -44,7 +50,9 @@ export async function openSinks(
       { name: s.name, ...s.limits },
       { clock, random, onEvent, onHealth },
     );
-    opened.push({ ...decorated, kind: s.kind });
+    const { detachMs } = s.whenAway;
+    const mayBeAway = detachMs !== null;
+    opened.push({ ...decorated, kind: s.kind, detachMs, mayBeAway, claim: unclaimed() });
   }
   const atomic = opened.filter((o) => o.sink.capabilities.createOnly === "atomic");
   const first =
@@ -56,34 +64,100 @@ export async function openSinks(
       `none of the sinks ${opened.map((o) => o.name).join(", ")} can be the primary: that creates atomically, and elasticsearch only when it is alone`,
     );
   }
-  return [first, ...opened.filter((o) => o !== first)];
+  const primary: OpenedSink = { ...first, detachMs: null, mayBeAway: false };
+  return [primary, ...opened.filter((o) => o !== first)];
+}
+
+function unclaimed(): OpenedSink["claim"] {
+  const { promise, resolve } = Promise.withResolvers<ArchiverError | null>();
+  const claim = {
+    done: false,
+    outcome: promise,
+    settle: (refusal: ArchiverError | null): void => {
+      claim.done = refusal === null;
+      resolve(refusal);
+    },
+  };
+  return claim;
+}
+
+export interface ClaimPorts {
+  readonly clock: Clock;
+  /** An id for an archive that begins here. */
+  readonly freshId: string;
+  readonly warn: (code: "another-group" | "sink-away" | "archive-foreign", text: string) => void;
 }
 
 /**
- * Marks every sink as part of one archive, or finds that it belongs to another (rule 13).
- * Answers the archive's id and a warning per sink that another group also writes to.
+ * Marks every sink as part of one archive, or finds that it belongs to another (rule 13), and answers the
+ * archive's id. One that may be away is waited for as long as its configuration says, then claimed when
+ * it is back; the signal ends that too.
  */
 export async function claimArchive(
   sinks: readonly OpenedSink[],
   wanted: Omit<ArchiveIdentity, "archiveId">,
-  freshId: string,
+  ports: ClaimPorts,
   signal: AbortSignal,
-): Promise<{ archiveId: string; warnings: string[] }> {
-  const warnings: string[] = [];
-  let archiveId: string | null = null;
-  for (const { name, sink } of sinks) {
-    const there = await sink.claim({ ...wanted, archiveId: archiveId ?? freshId }, signal);
-    archiveId ??= there.archiveId;
-    const wrong = foreign(there, { ...wanted, archiveId });
-    if (wrong !== null) throw new ArchiverError("archive-foreign", `sink ${name}: ${wrong}`);
-    if (there.group !== wanted.group) {
-      warnings.push(
-        `sink ${name} was claimed by group ${there.group}; ${wanted.group} converges on the same batches`,
-      );
+): Promise<string> {
+  const [primary, ...others] = sinks;
+  if (primary === undefined) throw new ArchiverError("config-invalid", "no sink is configured");
+  const { archiveId } = await claimOne(primary, wanted, ports, signal);
+  for (const o of others) {
+    const claimed = claimOne(o, { ...wanted, archiveId }, ports, signal);
+    const { detachMs, name } = o;
+    if (detachMs === null) await claimed;
+    else if (!(await withinMs(claimed, detachMs, ports.clock, signal))) {
+      ports.warn("sink-away", `sink ${name} did not answer for ${detachMs} ms: begun without it`);
+      claimed.catch((error: unknown) => {
+        if (!signal.aborted) ports.warn("archive-foreign", String(error));
+      });
     }
   }
-  if (archiveId === null) throw new ArchiverError("config-invalid", "no sink is configured");
-  return { archiveId, warnings };
+  return archiveId;
+}
+
+/** Without an archive id: of whatever archive is there, or of a new one. */
+async function claimOne(
+  { name, sink, claim }: OpenedSink,
+  wanted: Omit<ArchiveIdentity, "archiveId"> & { readonly archiveId?: string },
+  { warn, freshId }: ClaimPorts,
+  signal: AbortSignal,
+): Promise<ArchiveIdentity> {
+  const there = await sink.claim({ archiveId: freshId, ...wanted }, signal);
+  const wrong = foreign(there, { archiveId: there.archiveId, ...wanted });
+  if (wrong !== null) {
+    const refusal = new ArchiverError("archive-foreign", `sink ${name}: ${wrong}`);
+    claim.settle(refusal);
+    throw refusal;
+  }
+  if (there.group !== wanted.group) {
+    const text = `sink ${name} was claimed by group ${there.group}; ${wanted.group} converges on the same batches`;
+    warn("another-group", text);
+  }
+  claim.settle(null);
+  return there;
+}
+
+/** False when the time is over first; rejects as the work does before. */
+async function withinMs(
+  work: Promise<unknown>,
+  ms: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const over = new AbortController();
+  const late = clock.sleep(ms, AbortSignal.any([signal, over.signal])).then(
+    () => false,
+    (reason: unknown) => {
+      if (over.signal.aborted) return false;
+      throw reason;
+    },
+  );
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    over.abort(new ArchiverError("interrupted", "the wait is over"));
+  }
 }
 
 function foreign(there: ArchiveIdentity, wanted: ArchiveIdentity): string | null {

@@ -10,7 +10,11 @@ export interface StatusSources {
   readonly tool: string;
   readonly version: string;
   readonly clusterId: string;
-  readonly archivers: readonly { readonly group: string; readonly archiver: Archiver }[];
+  readonly archivers: readonly {
+    readonly group: string;
+    readonly archiver: Archiver;
+    readonly sinks: readonly OpenedSink[];
+  }[];
   readonly sinks: readonly OpenedSink[];
   readonly instanceId: string | null;
   readonly budget: Budget;
@@ -32,7 +36,7 @@ export function statusOf(s: StatusSources): StatusReport {
         partitionOf(group, p, archiver.trouble(p.scope), s.clock),
       ),
     ),
-    sinks: s.sinks.map((sink, i) => sinkOf(sink, i === 0)),
+    sinks: s.sinks.map((sink, i) => sinkOf(sink, i === 0, behindOf(s, sink.name))),
     memory: { limit: s.budget.limitBytes, used: s.budget.usedBytes },
     member:
       member === undefined || member.memberId === ""
@@ -85,7 +89,26 @@ function waiting(t: Task, lag: bigint | null, trouble: string | null): string | 
   return lag === 0n ? null : "waits for records, age or its turn";
 }
 
-function sinkOf(o: OpenedSink, primary: boolean): StatusReport["sinks"][number] {
+/** Offsets that the task has settled, or has under way, and the sink has not confirmed. */
+function behindOf(s: StatusSources, name: string): bigint {
+  let behind = 0n;
+  for (const { archiver, sinks } of s.archivers) {
+    const sink = sinks.findIndex((o) => o.name === name);
+    if (sink < 0) continue;
+    for (const { task } of archiver.partitions) {
+      const t = task.state;
+      const from = t.behind[sink] ?? t.position;
+      if (t.position > from) behind += t.position - from;
+      for (const slot of t.slots) {
+        const lacks = slot.ready && slot.end !== null && slot.steps[sink] !== "whole";
+        if (lacks) behind += slot.end - slot.start;
+      }
+    }
+  }
+  return behind;
+}
+
+function sinkOf(o: OpenedSink, primary: boolean, behind: bigint): StatusReport["sinks"][number] {
   const view = o.health.view();
   return {
     name: o.name,
@@ -95,6 +118,6 @@ function sinkOf(o: OpenedSink, primary: boolean): StatusReport["sinks"][number] 
     since: new Date(view.sinceMs).toISOString(),
     lastError: view.lastError?.text ?? null,
     next: view.nextMs === undefined ? null : new Date(view.nextMs).toISOString(),
-    behind: null,
+    behind,
   };
 }

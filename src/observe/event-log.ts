@@ -24,6 +24,16 @@ export function logEvent(log: Log, event: ArchiverEvent): void {
       const { scope, start, end } = event;
       return log.info({ ...scopeFields(scope), start, end }, "batch taken over from a sink");
     }
+    case "sink-detached": {
+      const { scope, sink, offset } = event;
+      return log.warn({ ...scopeFields(scope), sink, offset }, "goes on without a sink");
+    }
+    case "sink-filled": {
+      const { scope, sink, start, end } = event;
+      return log.info({ ...scopeFields(scope), sink, start, end }, "batch copied to a sink");
+    }
+    case "sink-attached":
+      return log.info({ ...scopeFields(event.scope), sink: event.sink }, "sink caught up");
     case "batch-revised": {
       const { scope, start, revision } = event;
       return log.warn(

@@ -14,6 +14,9 @@ export type ArchiverEvent =
   | BatchConfirmed
   | BatchAdopted
   | BatchRevised
+  | SinkDetached
+  | SinkFilled
+  | SinkAttached
   | Committed
   | StepRetried
   | MetadataIgnored
@@ -75,6 +78,30 @@ export interface BatchAdopted {
   readonly scope: Scope;
   readonly start: bigint;
   readonly end: bigint;
+}
+
+/** The sink was away for too long: the others go on, and it may lack batches from the offset on. */
+export interface SinkDetached {
+  readonly what: "sink-detached";
+  readonly scope: Scope;
+  readonly sink: string;
+  readonly offset: bigint;
+}
+
+/** A batch was copied into a sink that is behind. */
+export interface SinkFilled {
+  readonly what: "sink-filled";
+  readonly scope: Scope;
+  readonly sink: string;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** The sink has everything again and is waited for. */
+export interface SinkAttached {
+  readonly what: "sink-attached";
+  readonly scope: Scope;
+  readonly sink: string;
 }
 
 /** The content could not be made again as it was planned: another candidate under a new revision. */

@@ -2,6 +2,7 @@ import { unreachable } from "../core/assert.ts";
 import type { Event } from "./effect.ts";
 import {
   type Committed,
+  isAttached,
   isConfirmed,
   type Slot,
   type Step,
@@ -24,7 +25,7 @@ export function apply(t: Task, event: Event): Task {
 function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
   switch (e.of) {
     case "read-committed":
-      return e.round === t.round ? onCommitted(t, e.committed) : t;
+      return e.round === t.round ? onCommitted(t, e.committed, e.behind ?? []) : t;
     case "head":
       return { ...t, heads: t.heads.map((h, i) => (i === e.sink ? e.head : h)) };
     case "resolve-start":
@@ -60,6 +61,10 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "lost-batch":
       // Not while a commit is unanswered: what would be read could be older than what it makes true.
       return t.sent !== null || t.slots.some((s) => s.ready) ? t : restart(t);
+    case "detach":
+      return detach(t, e.sink);
+    case "attach":
+      return attach(t, e.sink, e.head);
     case "drain":
       return drain(t);
     default:
@@ -85,9 +90,11 @@ const sameCommitted = (a: Committed, b: Committed): boolean =>
     return q !== undefined && p.start === q.start && p.end === q.end && p.mark === q.mark;
   });
 
-function onCommitted(t: Task, found: Committed): Task {
+function onCommitted(t: Task, found: Committed, marks: readonly (bigint | null)[]): Task {
   if (t.renewing !== "reading") {
-    return { ...t, committed: found, limit: found.offset ?? 0n };
+    // What an earlier owner went on without is still filled from the primary.
+    const behind = t.behind.map((b, sink) => b ?? marks[sink] ?? null);
+    return { ...t, committed: found, limit: found.offset ?? 0n, behind };
   }
   // Rule 8: exactly what this task last committed, or sent without hearing of it: go on with what is
   // at hand. Else somebody else had the partition meanwhile: begin again, as a new task would.
@@ -103,7 +110,7 @@ function onCommit(t: Task, value: Committed): Task {
   let { position, archived } = t;
   const slots: Slot[] = [];
   for (const s of t.slots) {
-    if (slots.length === 0 && s.end !== null && s.end <= offset && !s.mend && isConfirmed(s)) {
+    if (slots.length === 0 && s.end !== null && s.end <= offset && !s.mend && isConfirmed(t, s)) {
       position = s.end;
       archived = true;
       continue;
@@ -168,6 +175,26 @@ function adopt(t: Task, id: number, end: bigint, mark: string): Task {
     steps: slot.steps.map(() => "none" as const),
   };
   return { ...t, nextId: t.nextId + 1, slots: [...t.slots.slice(0, j), found] };
+}
+
+/** Rule 12: the others go on without this sink. Never without the primary. */
+function detach(t: Task, sink: number): Task {
+  if (sink === 0 || !isAttached(t, sink)) return t;
+  const lacking = t.slots.find((s) => s.steps[sink] !== "whole");
+  // Where a task does not know yet what the sink has, it has at least nothing.
+  const from = t.phase === "locating" ? 0n : (lacking?.start ?? t.position);
+  return { ...t, behind: t.behind.map((b, i) => (i === sink ? from : b)) };
+}
+
+/**
+ * The sink has all that was committed: from the first batch under way on it counts again. Not while a
+ * commit is unanswered, which was decided without it.
+ */
+function attach(t: Task, sink: number, head: bigint): Task {
+  const settled = t.phase === "running" && t.renewing === "no" && t.sent === null;
+  const due = t.slots[0]?.start ?? t.position;
+  if (!settled || isAttached(t, sink) || head !== due) return t;
+  return { ...t, behind: t.behind.map((b, i) => (i === sink ? null : b)) };
 }
 
 /** Batches may be ready out of order: what follows one that is not begun anew goes as well. */

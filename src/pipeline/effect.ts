@@ -32,7 +32,13 @@ export type Effect =
   | { readonly do: "describe"; readonly slot: number; readonly sink: number };
 
 export type Result =
-  | { readonly of: "read-committed"; readonly round: number; readonly committed: Committed }
+  | {
+      readonly of: "read-committed";
+      readonly round: number;
+      readonly committed: Committed;
+      /** Sinks that the group went on without, as the commit says; null and absent: none. */
+      readonly behind?: readonly (bigint | null)[];
+    }
   | { readonly of: "head"; readonly sink: number; readonly head: Head }
   | { readonly of: "resolve-start"; readonly offset: bigint }
   | { readonly of: "look"; readonly sink: number; readonly at: bigint; readonly look: Look }
@@ -71,6 +77,10 @@ export type Event =
   | { readonly of: "tail"; readonly offset: bigint }
   /** A sink no longer has the last batch: start over (rule 7). */
   | { readonly of: "lost-batch" }
+  /** The sink was away for so long that the others go on without it (rule 12). */
+  | { readonly of: "detach"; readonly sink: number }
+  /** It is back, and filled up to here: the end of its unbroken run. */
+  | { readonly of: "attach"; readonly sink: number; readonly head: bigint }
   | { readonly of: "drain" };
 
 /** Two effects with one key are the same request: it is not started twice. */

@@ -1,6 +1,6 @@
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
-import { type ChainHead, decodePlans, encodePlans } from "../core/plan-codec.ts";
+import { type Behind, type ChainHead, decodePlans, encodePlans } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import { type BatchKey, batchId, type Scope, scopeText } from "../core/scope.ts";
 import type { State } from "../sdk/sink.ts";
@@ -16,13 +16,19 @@ export interface ReadBack {
   readonly committed: Committed;
   readonly plans: readonly Plan[];
   readonly chain: ChainHead | null;
+  readonly behind: readonly Behind[];
 }
 
 /** The committed offset with the plans that are ours; foreign or broken metadata holds none (rule 1). */
 export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Promise<ReadBack> {
   const { scope, clusterId } = ports;
   const stored = await ports.offsets.read(scope.topic, scope.partition, signal);
-  const none = { committed: { offset: stored.offset, plans: [] }, plans: [], chain: null };
+  const none = {
+    committed: { offset: stored.offset, plans: [] },
+    plans: [],
+    chain: null,
+    behind: [],
+  };
   if (stored.offset === null || stored.metadata === "") return none;
   const decoded = decodePlans(stored.metadata);
   if ("invalid" in decoded) {
@@ -43,6 +49,7 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
     committed: { offset: stored.offset, plans: decoded.plans.map(planMark) },
     plans: decoded.plans,
     chain: decoded.chain,
+    behind: decoded.behind,
   };
 }
 
@@ -58,11 +65,17 @@ export function refuseEmptied(scope: Scope, chain: ChainHead | null): void {
 }
 
 /** Metadata for a commit: the plans, and the head of the chain so that a removed tail is noticed. */
-export function metadataOf(plans: readonly Plan[], head: bigint, links: Links): string {
+export function metadataOf(
+  plans: readonly Plan[],
+  head: bigint,
+  links: Links,
+  behind: readonly Behind[],
+): string {
   const link = links.at(head);
   return encodePlans({
     plans: [...plans],
     chain: link === undefined ? null : { offset: head, link },
+    behind,
   });
 }
 
@@ -86,7 +99,7 @@ export async function headOf(
   return { first, head: last.end };
 }
 
-async function firstManifest(
+export async function firstManifest(
   ports: TaskPorts,
   named: NamedSink,
   signal: AbortSignal,

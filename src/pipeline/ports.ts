@@ -1,5 +1,6 @@
 import type { Cut } from "../core/cut.ts";
 import type { Description } from "../core/description.ts";
+import type { ArchiverError } from "../core/errors.ts";
 import type { Plan } from "../core/plan.ts";
 import type { Clock, Random } from "../core/ports.ts";
 import type { ArchivedRecord } from "../core/record.ts";
@@ -15,6 +16,16 @@ import type { HitFailpoint } from "./failpoint.ts";
 export interface NamedSink {
   readonly name: string;
   readonly sink: Sink;
+  /** The others may go on without it (rule 12). Never the primary. */
+  readonly mayBeAway: boolean;
+  readonly claim: Claim;
+}
+
+/** Whether a sink was found to belong to this archive: nothing is written to it before. */
+export interface Claim {
+  readonly done: boolean;
+  /** Why it does not belong to it, or null. */
+  readonly outcome: Promise<ArchiverError | null>;
 }
 
 /** The committed offset of one partition, through the group's coordinator. */
@@ -88,6 +99,8 @@ export interface TaskPorts {
   remake(description: Description, plan: Plan | null, signal: AbortSignal): Promise<SealedBatch>;
   /** The recipe the configuration asks for, with a fresh salt; or what a plan says. */
   recipe(plan: Plan | null, revision: number): SealRecipe;
+  /** Runs a copy into a sink when it is its turn: one at a time for each sink of the process. */
+  copyTurn<T>(sink: number, copy: () => Promise<T>): Promise<T>;
   emit(event: TaskEvent): void;
 }
 
@@ -111,4 +124,13 @@ export type TaskEvent =
   | { readonly what: "metadata-ignored"; readonly reason: string }
   | { readonly what: "retry"; readonly effect: string; readonly error: string }
   | { readonly what: "stopped"; readonly code: string; readonly text: string }
+  /** The others go on without the sink, which may lack batches from the offset on. */
+  | { readonly what: "detached"; readonly sink: string; readonly offset: bigint }
+  | {
+      readonly what: "caught-up";
+      readonly sink: string;
+      readonly start: bigint;
+      readonly end: bigint;
+    }
+  | { readonly what: "attached"; readonly sink: string }
   | { readonly what: "ended" };

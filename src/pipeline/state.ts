@@ -81,6 +81,12 @@ export interface Stop {
 export interface Task {
   readonly phase: Phase;
   readonly sinkCount: number;
+  /**
+   * By sink: the offset from which batches are missing in a sink that was detached (rule 12), else null.
+   * Such a sink is neither asked nor waited for; beside the task it is filled from the primary, which
+   * itself is never detached.
+   */
+  readonly behind: readonly (bigint | null)[];
   /** Plans in flight at most, 1 to 4. */
   readonly depth: number;
   /** As last read or acknowledged under this lease. */
@@ -119,6 +125,7 @@ export interface Task {
 export const begin = (sinkCount: number, depth: number): Task => ({
   phase: "locating",
   sinkCount,
+  behind: Array<bigint | null>(sinkCount).fill(null),
   depth,
   committed: null,
   limit: 0n,
@@ -143,4 +150,8 @@ export const frontier = (t: Task): bigint | null => {
   return last === undefined ? t.position : last.end;
 };
 
-export const isConfirmed = (s: Slot): boolean => s.steps.every((x) => x === "whole");
+/** The sink is waited for. */
+export const isAttached = (t: Task, sink: number): boolean => t.behind[sink] === null;
+
+export const isConfirmed = (t: Task, s: Slot): boolean =>
+  s.steps.every((x, sink) => x === "whole" || !isAttached(t, sink));

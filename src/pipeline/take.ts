@@ -23,11 +23,23 @@ export async function take(
   if (description === undefined) {
     throw vanished(named, { description: { ...ports.scope, start } });
   }
+  const batch = await stored(ports, named, description, plan, signal);
+  const objection = await ports.judge.objection(batch, plan, signal);
+  if (objection !== null) throw invalid(named, description, objection);
+  return batch;
+}
+
+/** A batch as a sink has it, by its digest; whether it may count is not judged here. */
+export async function stored(
+  ports: TaskPorts,
+  named: NamedSink,
+  description: Description,
+  plan: Plan | null,
+  signal: AbortSignal,
+): Promise<SealedBatch> {
   const batch = holdsFiles(named)
     ? await fileFrom(named, description, signal)
     : await withoutFile(ports, named, description, plan, signal);
-  const objection = await ports.judge.objection(batch, plan, signal);
-  if (objection !== null) throw invalid(named, description, objection);
   if (ports.records === null || batch.records !== undefined) return batch;
   const { records } = ports;
   return { ...batch, records: (s) => records.ofStored(batch, s) };

@@ -1,17 +1,20 @@
 import { assert } from "../core/assert.ts";
 import { ArchiverError, isWaitedFor } from "../core/errors.ts";
+import { messageOf } from "../core/message.ts";
 import type { ChainHead } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import { scopeText } from "../core/scope.ts";
 import type { Lease } from "../kafka/lease.ts";
 import { apply, sending } from "./apply.ts";
+import { behindOf, CatchUps, marksOf } from "./away.ts";
 import { Batches, type LastBatch } from "./batches.ts";
 import { describe, publish, sinkAt, VanishedError } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
+import { KnownPlans } from "./known-plans.ts";
 import { Links } from "./links.ts";
 import { headOf, lookAt, metadataOf, readCommitted, refuseEmptied } from "./locate.ts";
 import type { TaskPorts } from "./ports.ts";
-import { begin, isConfirmed, type PlanMark, type Task } from "./state.ts";
+import { begin, isAttached, isConfirmed, type PlanMark, type Task } from "./state.ts";
 import { wanted } from "./wanted.ts";
 
 /** Pauses between tries of an effect that failed for a passing reason, milliseconds. */
@@ -26,9 +29,10 @@ export class PartitionTask {
   readonly #ports: TaskPorts;
   readonly #links: Links;
   readonly #batches: Batches;
+  readonly #catchUps: CatchUps;
   readonly #running = new Map<string, AbortController>();
   readonly #tries = new Map<string, number>();
-  #plans: readonly Plan[] = [];
+  readonly #plans = new KnownPlans();
   /** The head of the chain as it was committed: the sinks held a batch that ended there. */
   #chain: ChainHead | null = null;
   #task: Task;
@@ -42,6 +46,10 @@ export class PartitionTask {
     this.#lease = lease;
     this.#links = new Links(ports);
     this.#batches = new Batches(ports, this.#links);
+    this.#catchUps = new CatchUps({
+      ...{ task: ports, links: this.#links, state: () => this.#task },
+      dispatch: (event) => this.dispatch(event),
+    });
     this.#task = begin(ports.sinks.length, ports.depth);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -62,6 +70,10 @@ export class PartitionTask {
   }
 
   start(): void {
+    // A sink that was never reached may be another archive's.
+    for (const [sink, { claim }] of this.#ports.sinks.entries()) {
+      if (!claim.done) this.dispatch({ of: "detach", sink });
+    }
     this.#pump();
   }
 
@@ -81,17 +93,19 @@ export class PartitionTask {
     this.#batches.keepOnly(after.slots);
     for (const slot of after.slots) {
       const was = before.slots.find((s) => s.id === slot.id);
-      if (isConfirmed(slot) && was !== undefined && !isConfirmed(was))
+      if (isConfirmed(after, slot) && was !== undefined && !isConfirmed(before, was))
         this.#batches.confirmed(slot.id);
     }
     this.#pump();
+    this.#catchUps.follow(before, after);
   }
 
   /** While idle: is the newest batch still whole in every sink (rule 7)? */
   async recheck(signal: AbortSignal): Promise<void> {
     const t = this.#task;
     if (t.phase !== "running" || !t.archived || t.slots.some((s) => s.ready || s.planned)) return;
-    for (const named of this.#ports.sinks) {
+    for (const [i, named] of this.#ports.sinks.entries()) {
+      if (!isAttached(t, i)) continue;
       const head = await headOf(this.#ports, named, this.#links, signal);
       if (this.#task.position !== t.position) return;
       if (head === "empty" || head.head < t.position) {
@@ -167,7 +181,7 @@ export class PartitionTask {
     const tries = (this.#tries.get(key) ?? 0) + 1;
     this.#tries.set(key, tries);
     const most = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(tries, 20));
-    this.#ports.emit({ what: "retry", effect: key, error: textOf(error) });
+    this.#ports.emit({ what: "retry", effect: key, error: messageOf(error) });
     const ms = most * (0.5 + this.#ports.random.unit() / 2);
     await this.#ports.clock.sleep(ms, signal).catch((reason: unknown) => {
       if (!signal.aborted) throw reason;
@@ -192,31 +206,29 @@ export class PartitionTask {
       case "build":
         return this.#batches.build(
           effect,
-          this.#planFor(effect.exact),
+          this.#plans.of(effect.exact),
           (end) => this.dispatch({ of: "cut", slot: effect.slot, end }),
           signal,
         );
       case "take":
-        return this.#batches.take(effect, this.#planAt(effect.start), signal);
+        return this.#batches.take(effect, this.#plans.at(effect.start), signal);
       case "commit":
         return this.#commit(effect, lease, signal);
       case "publish":
         return publish(ports, effect.slot, effect.sink, this.#batches.batch(effect.slot), signal);
       case "describe":
-        return this.#describe(effect.slot, effect.sink, signal);
+        return this.#batches
+          .manifest(effect.slot, signal)
+          .then((manifest) => describe(ports, effect.slot, effect.sink, manifest, signal));
     }
   }
 
-  async #describe(slot: number, sink: number, signal: AbortSignal): Promise<Result> {
-    const manifest = await this.#batches.manifest(slot, signal);
-    return describe(this.#ports, slot, sink, manifest, signal);
-  }
-
   async #read(round: number, signal: AbortSignal): Promise<Result> {
-    const { committed, plans, chain } = await readCommitted(this.#ports, signal);
-    this.#plans = plans;
-    this.#chain = chain;
-    return { of: "read-committed", round, committed };
+    const found = await readCommitted(this.#ports, signal);
+    this.#plans.saw(found.plans);
+    this.#chain = found.chain;
+    const { committed, behind } = found;
+    return { of: "read-committed", round, committed, behind: behindOf(behind, this.#ports) };
   }
 
   async #resolveStart(committed: bigint | null, signal: AbortSignal): Promise<Result> {
@@ -241,13 +253,9 @@ export class PartitionTask {
     const plans = value.plans.map((p) => this.#planOf(p));
     // The chain's head: the newest batch that every sink has when this commit is taken.
     const head = why === "offset" ? value.offset : this.#task.position;
-    const metadata = metadataOf(plans, head, this.#links);
-    const entry = {
-      topic: scope.topic,
-      partition: scope.partition,
-      offset: value.offset,
-      metadata,
-    };
+    const metadata = metadataOf(plans, head, this.#links, marksOf(this.#task, this.#ports));
+    const { topic, partition } = scope;
+    const entry = { topic, partition, offset: value.offset, metadata };
     if (fresh) failpoint("before-plan");
     if (why === "offset") failpoint("before-commit");
     for (;;) {
@@ -266,7 +274,7 @@ export class PartitionTask {
     if (why === "offset") failpoint("after-commit");
     // After a renewal the offset is read back; this answer then says nothing new.
     if (this.#lease !== lease || this.#task.sent !== value) return null;
-    this.#plans = plans;
+    this.#plans.saw(plans);
     this.#ports.emit({ what: "committed", offset: value.offset, why });
     return { of: "commit", value };
   }
@@ -274,27 +282,16 @@ export class PartitionTask {
   /** The plan behind a mark: of a batch at hand, or as it was committed. */
   #planOf(mark: PlanMark): Plan {
     const slot = this.#task.slots.find((s) => s.start === mark.start && s.mark === mark.mark);
-    const plan = (slot && this.#batches.plan(slot.id)) ?? this.#planFor(mark);
+    const plan = (slot && this.#batches.plan(slot.id)) ?? this.#plans.of(mark);
     assert(
       plan !== null,
       `${scopeText(this.#ports.scope)}: a plan to commit at ${mark.start} is known`,
     );
     return plan;
   }
-
-  #planFor(mark: PlanMark | null): Plan | null {
-    const plan = mark === null ? null : this.#planAt(mark.start);
-    return plan !== null && plan.end === mark?.end ? plan : null;
-  }
-
-  #planAt(start: bigint): Plan | null {
-    return this.#plans.find((p) => p.start === start) ?? null;
-  }
 }
 
 const failure = (error: unknown): Event => {
   const code = error instanceof ArchiverError ? error.code : "assertion-failed";
-  return { of: "alarm", code, text: textOf(error) };
+  return { of: "alarm", code, text: messageOf(error) };
 };
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

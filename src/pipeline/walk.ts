@@ -1,6 +1,7 @@
 import {
   begin,
   frontier,
+  isAttached,
   isConfirmed,
   type Head,
   type Look,
@@ -41,6 +42,7 @@ function once(t: Task): Task {
 /** Start over under the same lease. */
 export const restart = (t: Task): Task => ({
   ...begin(t.sinkCount, t.depth),
+  behind: t.behind,
   round: t.round + 1,
   nextId: t.nextId,
   renewing: t.renewing,
@@ -57,8 +59,8 @@ export const walkAt = (t: Task, position: bigint): Task => ({
 
 /** Rule 7: start = min(c, all heads); no c: the lowest head; never before the archive's first batch. */
 function located(t: Task): Task {
-  const heads = t.heads.filter((h): h is Head => h !== null);
-  if (t.committed === null || heads.length < t.sinkCount) return t;
+  const heads = t.heads.filter((_, sink) => isAttached(t, sink));
+  if (t.committed === null || !heads.every((h): h is Head => h !== null)) return t;
   const c = t.committed.offset;
   const filled = heads.filter((h) => h !== "empty");
   // Nothing archived: the effect resolve-start says where the first batch begins.
@@ -75,17 +77,18 @@ function located(t: Task): Task {
 function mended(t: Task): Task | null {
   const slot = t.slots[0];
   if (slot === undefined || !slot.mend || !slot.ready || slot.end === null) return null;
-  if (!isConfirmed(slot)) return null;
+  if (!isConfirmed(t, slot)) return null;
   return slot.end >= t.limit ? restart(t) : walkAt(t, slot.end);
 }
 
 function afterLooks(t: Task): Task | null {
   if (t.slots.length > 0) return null;
-  const looks = t.looks.filter((l): l is Look => l !== null);
-  if (looks.length < t.sinkCount || t.committed?.offset === null) return null;
-  const source = looks.findIndex((l) => l !== "nothing");
-  const look = looks[source];
-  if (look === undefined || look === "nothing") return nothingThere(t);
+  // A sink that is away says nothing, and counts for nothing.
+  const looks = t.looks.filter((_, sink) => isAttached(t, sink));
+  if (!looks.every((l): l is Look => l !== null) || t.committed?.offset === null) return null;
+  const source = t.looks.findIndex((l, sink) => isAttached(t, sink) && l !== "nothing");
+  const look = t.looks[source] ?? "nothing";
+  if (look === "nothing") return nothingThere(t);
   const mend = look.start < t.limit && look.end <= t.limit;
   const whole = (l: Look): boolean =>
     l !== "nothing" && l.step === "whole" && l.link === look.link && l.start === look.start;
@@ -104,7 +107,7 @@ function afterLooks(t: Task): Task | null {
     ready: settled,
     planned: mend || settled || named === true,
     mend,
-    steps: looks.map((l) => (source === 0 && whole(l) ? "whole" : "none")),
+    steps: t.looks.map((l) => (source === 0 && l !== null && whole(l) ? "whole" : "none")),
   };
   const looked = t.looks.map(() => null);
   return {

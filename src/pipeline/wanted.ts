@@ -1,6 +1,13 @@
 import { assert } from "../core/assert.ts";
 import type { Effect } from "./effect.ts";
-import { type Committed, isConfirmed, type PlanMark, type Slot, type Task } from "./state.ts";
+import {
+  type Committed,
+  isAttached,
+  isConfirmed,
+  type PlanMark,
+  type Slot,
+  type Task,
+} from "./state.ts";
 
 /** At most this many plans fit the committed metadata. */
 const MAX_PLANS = 4;
@@ -24,7 +31,7 @@ export function wanted(t: Task): readonly Effect[] {
   if (t.phase === "locating") locate(t, effects);
   if (t.phase === "walking" && t.slots.length === 0) {
     t.looks.forEach((look, sink) => {
-      if (look === null) effects.push({ do: "look", sink, at: t.position });
+      if (look === null && isAttached(t, sink)) effects.push({ do: "look", sink, at: t.position });
     });
   }
   for (const slot of t.slots) if (!slot.ready) effects.push(obtain(t, slot));
@@ -41,9 +48,9 @@ export function wanted(t: Task): readonly Effect[] {
 function locate(t: Task, effects: Effect[]): void {
   if (t.committed === null) return;
   t.heads.forEach((head, sink) => {
-    if (head === null) effects.push({ do: "head", sink });
+    if (head === null && isAttached(t, sink)) effects.push({ do: "head", sink });
   });
-  const nothingAnywhere = t.heads.every((h) => h === "empty");
+  const nothingAnywhere = t.heads.every((h, sink) => h === "empty" || !isAttached(t, sink));
   if (nothingAnywhere) effects.push({ do: "resolve-start", committed: t.committed.offset });
 }
 
@@ -66,7 +73,7 @@ function deliver(t: Task, effects: Effect[]): void {
     if (!slot.ready || !(slot.planned || slot.mend)) return;
     const before = j === 0 ? undefined : t.slots[j - 1];
     slot.steps.forEach((step, sink) => {
-      if (step === "whole") return;
+      if (step === "whole" || !isAttached(t, sink)) return;
       if (before !== undefined && before.steps[sink] !== "whole") return;
       const primary = slot.steps[0];
       if (step === "none") {
@@ -103,7 +110,7 @@ function nextCommit(t: Task): Effect | null {
   let confirmed = 0;
   while (confirmed < t.slots.length) {
     const slot = t.slots[confirmed];
-    if (slot === undefined || slot.mend || !slot.planned || !isConfirmed(slot)) break;
+    if (slot === undefined || slot.mend || !slot.planned || !isConfirmed(t, slot)) break;
     confirmed += 1;
   }
   const last = t.slots[confirmed - 1];

@@ -49,6 +49,13 @@ const plans: fc.Arbitrary<Plans> = fc.record({
     });
   }),
   chain: fc.option(fc.record({ offset: fc.bigInt({ min: 0n, max: INT64_MAX }), link: hex(32) })),
+  behind: fc.array(
+    fc.record({
+      sink: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$/),
+      offset: fc.bigInt({ min: 0n, max: INT64_MAX }),
+    }),
+    { maxLength: 3 },
+  ),
 });
 
 const usual: Plan = {
@@ -86,10 +93,10 @@ test("plans come back as they were, from one line of ASCII below the broker's li
 });
 
 test("a usual plan takes less than 300 characters, four with the chain less than 1,100", () => {
-  expect(encodePlans({ plans: [usual], chain: null }).length).toBeLessThan(300);
+  expect(encodePlans({ plans: [usual], chain: null, behind: [] }).length).toBeLessThan(300);
   const four = [usual, next, { ...next, start: next.end, end: next.end + 5n }];
   const last = { ...next, start: next.end + 5n, end: next.end + 9n, records: 4n };
-  expect(encodePlans({ plans: [...four, last], chain }).length).toBeLessThan(1100);
+  expect(encodePlans({ plans: [...four, last], chain, behind: [] }).length).toBeLessThan(1100);
 });
 
 test("a mutated text is never taken for plans", () => {
@@ -165,7 +172,8 @@ test("any text at all is answered, never thrown at", () => {
 
 /** A text with a right checksum, but with one word of the plan replaced. */
 function forged(index: number, value: string): string {
-  const words = encodePlans({ plans: [usual, next], chain })
+  const behind = index === 34 ? [{ sink: "site-b", offset: 1n }] : [];
+  const words = encodePlans({ plans: [usual, next], chain, behind })
     .split(" ")
     .slice(0, -1);
   words[index] = value;
@@ -198,6 +206,9 @@ test("a right checksum does not make a wrong plan right", () => {
     ["revision", 16, ""],
     ["chain", 32, "-"],
     ["chain", 33, "zz"],
+    ["mark", 34, "site-b"],
+    ["mark", 34, "site-b@-1"],
+    ["mark", 34, "site-b@9223372036854775808"],
   ];
   expect(decodePlans(forged(2, "other"))).toHaveProperty("plans");
   for (const [what, index, value] of forgeries) {
@@ -210,13 +221,15 @@ test("what cannot be read back is not committed", () => {
   const refused = expect.objectContaining({ code: "assertion-failed" }) as Error;
   const five = [usual, usual, usual, usual, usual];
   const bad: Plans[] = [
-    { plans: five, chain: null },
-    { plans: [usual, usual], chain: null },
-    { plans: [{ ...usual, clusterId: "two words" }], chain: null },
-    { plans: [{ ...usual, clusterId: "" }], chain: null },
-    { plans: [{ ...usual, salt: "abcd" }], chain: null },
-    { plans: [{ ...usual, end: usual.start }], chain: null },
-    { plans: [], chain: { offset: 1n, link: "abcd" } },
+    { plans: five, chain: null, behind: [] },
+    { plans: [usual, usual], chain: null, behind: [] },
+    { plans: [{ ...usual, clusterId: "two words" }], chain: null, behind: [] },
+    { plans: [{ ...usual, clusterId: "" }], chain: null, behind: [] },
+    { plans: [{ ...usual, salt: "abcd" }], chain: null, behind: [] },
+    { plans: [{ ...usual, end: usual.start }], chain: null, behind: [] },
+    { plans: [], chain: null, behind: [{ sink: "two words", offset: 1n }] },
+    { plans: [], chain: null, behind: Array(15).fill({ sink: "a", offset: 1n }) },
+    { plans: [], chain: { offset: 1n, link: "abcd" }, behind: [] },
   ];
   for (const value of bad) expect(() => encodePlans(value)).toThrowError(refused);
 });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
+import "./patience.ts";
 import { parse } from "../../src/core/json.ts";
 import type { StatusReport } from "../../src/observe/status-report.ts";
 import type { VerifyReport } from "../../src/operate/verify/report.ts";
@@ -37,6 +38,10 @@ export interface LanesOptions {
   readonly lanes: readonly Lane[];
   readonly memory?: string;
   readonly instanceId?: string;
+  /** Each sink in a folder that can be taken away like a mount, not directly beside the configuration. */
+  readonly mounted?: boolean;
+  /** More of a sink's settings, as YAML, by its name. */
+  readonly sinkSettings?: Readonly<Record<string, string>>;
   readonly sessionTimeout?: string;
 }
 
@@ -65,6 +70,8 @@ export class Lanes {
     execFileSync("age-keygen", ["-o", lanes.identity], { stdio: "pipe" });
     writeFileSync(join(lanes.dir, "seed"), `${randomBytes(32).toString("hex")}\n`);
     writeFileSync(lanes.config, lanes.#yaml());
+    const sinks = o.lanes.flatMap((l) => l.sinks ?? [l.name]);
+    if (o.mounted === true) for (const s of sinks) mkdirSync(join(lanes.dir, s));
     return lanes;
   }
 
@@ -83,7 +90,7 @@ export class Lanes {
   }
 
   archive(sink: string): string {
-    return join(this.dir, sink);
+    return this.#o.mounted === true ? join(this.dir, sink, "archive") : join(this.dir, sink);
   }
 
   async status(): Promise<StatusReport> {
@@ -135,11 +142,11 @@ export class Lanes {
     return cli([...argv, "--config", this.config]);
   }
 
-  /** By the product's own command, for every sink of one lane; every problem is shown. */
-  async verified(lane: string, ...argv: readonly string[]): Promise<VerifyReport> {
-    const found = this.#o.lanes.find((l) => l.name === lane);
-    const names = found?.sinks ?? [lane];
-    const together = names.length > 1 ? ["--across-sinks"] : [];
+  /** By the product's own command, for every sink of one lane or of all; every problem is shown. */
+  async verified(lane?: string, ...argv: readonly string[]): Promise<VerifyReport> {
+    const lanes = this.#o.lanes.filter((l) => lane === undefined || l.name === lane);
+    const names = lanes.flatMap((l) => l.sinks ?? [l.name]);
+    const together = names.length > lanes.length ? ["--across-sinks"] : [];
     const report = await this.verify(...names.flatMap((s) => ["--sink", s]), ...together, ...argv);
     const { sinks, againstKafka, across } = report;
     const problems = [
@@ -165,7 +172,7 @@ export class Lanes {
   }
 
   #yaml(): string {
-    const { bootstrap, lanes, memory, instanceId, sessionTimeout } = this.#o;
+    const { bootstrap, lanes, memory, instanceId, sessionTimeout, sinkSettings } = this.#o;
     const kafka = [
       `brokers: [${JSON.stringify(bootstrap)}]`,
       `sessionTimeout: ${sessionTimeout ?? "6s"}`,
@@ -191,7 +198,11 @@ export class Lanes {
       `memory: ${memory ?? "64MiB"}`,
       `http: { listen: "${this.url.slice("http://".length)}" }`,
       "sinks:",
-      ...sinks.map((s) => `  - { name: ${s}, kind: fs, path: ./${s} }`),
+      ...sinks.map((s) => {
+        const more = sinkSettings?.[s];
+        const rest = more === undefined ? "" : `, ${more}`;
+        return `  - { name: ${s}, kind: fs, path: ${this.archive(s)}${rest} }`;
+      }),
       "pipelines:",
       ...pipelines.flat(),
     ];

@@ -1,0 +1,132 @@
+import { ArchiverError, isWaitedFor } from "../core/errors.ts";
+import { descriptionOf, macOk } from "../core/manifest.ts";
+import { batchId } from "../core/scope.ts";
+import type { Published } from "../sdk/sink.ts";
+import { sinkAt } from "./deliver-batch.ts";
+import type { Event } from "./effect.ts";
+import type { Links } from "./links.ts";
+import { firstManifest, headOf } from "./locate.ts";
+import type { NamedSink, TaskPorts } from "./ports.ts";
+import { isAttached, type Task } from "./state.ts";
+import { stored } from "./take.ts";
+
+/** Between looks at what the task has reached meanwhile. */
+const LOOK_MS = 100;
+const BACKOFF_MS = { first: 200, most: 15_000 };
+
+export interface CatchUpPorts {
+  readonly task: TaskPorts;
+  readonly links: Links;
+  readonly state: () => Task;
+  readonly dispatch: (event: Event) => void;
+}
+
+/**
+ * Fills a detached sink from the primary, in order, until it has all that the task has settled, and
+ * attaches it there (rule 12). Creates only what the primary has whole, so it is safe beside the task,
+ * beside another owner and after any crash. Ends when the sink is attached or the signal aborts; never
+ * rejects: what contradicts the primary stops the partition.
+ */
+export async function catchUp(p: CatchUpPorts, sink: number, signal: AbortSignal): Promise<void> {
+  const { clock, random } = p.task;
+  const named = sinkAt(p.task, sink);
+  for (let tries = 1; !signal.aborted; tries += 1) {
+    try {
+      const refusal = await named.claim.outcome;
+      if (refusal !== null) throw refusal;
+      await fill(p, named, sink, signal);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isWaitedFor(error)) {
+        const code = error instanceof ArchiverError ? error.code : "assertion-failed";
+        const text = error instanceof Error ? error.message : String(error);
+        p.dispatch({ of: "alarm", code, text });
+        return;
+      }
+      const most = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(tries, 16));
+      await rest(clock, most * (0.5 + random.unit() / 2), signal);
+    }
+  }
+}
+
+async function fill(
+  p: CatchUpPorts,
+  named: NamedSink,
+  sink: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const primary = sinkAt(p.task, 0);
+  const found = await headOf(p.task, named, p.links, signal);
+  let at = found === "empty" ? null : found.head;
+  while (!signal.aborted && !isAttached(p.state(), sink)) {
+    if (at === null && (await hasBatches(p.task, primary, signal))) {
+      at = await firstManifest(p.task, primary, signal);
+    }
+    const state = p.state();
+    const due = state.slots[0]?.start ?? state.position;
+    if (state.phase === "running" && (at ?? due) === due) {
+      p.dispatch({ of: "attach", sink, head: due });
+      if (isAttached(p.state(), sink)) return;
+    }
+    const end = at === null ? null : await copyNext(p, named, sink, at, signal);
+    if (end === null) await rest(p.task.clock, LOOK_MS, signal);
+    else at = end;
+  }
+}
+
+/** The primary's batch that begins at `at`, into the sink; its end, or null while there is none. */
+async function copyNext(
+  { task }: CatchUpPorts,
+  named: NamedSink,
+  sink: number,
+  at: bigint,
+  signal: AbortSignal,
+): Promise<bigint | null> {
+  const primary = sinkAt(task, 0);
+  const manifest = await primary.sink.floor(task.scope, at, signal);
+  if (manifest === undefined || manifest.end <= at) return null;
+  if (manifest.start !== at) {
+    const text = `sink ${named.name} ends at ${at}, inside the primary's batch ${batchId(manifest)}`;
+    throw new ArchiverError("sink-conflict", text);
+  }
+  const { macKey } = task.judge;
+  if (macKey !== null && !macOk(manifest, macKey)) {
+    const text = `sink ${primary.name}, batch ${batchId(manifest)}: its manifest is not signed by this seed`;
+    throw new ArchiverError("primary-invalid", text);
+  }
+  return task.copyTurn(sink, async () => {
+    const { size } = manifest.seal;
+    task.budget.force(size);
+    try {
+      const batch = await stored(task, primary, descriptionOf(manifest), null, signal);
+      refuseOther(named, batchId(manifest), await named.sink.publish(batch, signal));
+      refuseOther(named, batchId(manifest), await named.sink.describe(manifest, signal));
+      task.emit({ what: "caught-up", sink: named.name, start: at, end: manifest.end });
+      return manifest.end;
+    } finally {
+      task.budget.release(size);
+    }
+  });
+}
+
+async function hasBatches(
+  task: TaskPorts,
+  primary: NamedSink,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const greatest = (1n << 63n) - 1n;
+  return (await primary.sink.floor(task.scope, greatest, signal)) !== undefined;
+}
+
+function refuseOther(named: NamedSink, id: string, published: Published): void {
+  if (published.outcome !== "different") return;
+  const text = `sink ${named.name} holds another batch ${id} than the primary (${published.state.is})`;
+  throw new ArchiverError("sink-conflict", text);
+}
+
+async function rest(clock: TaskPorts["clock"], ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms, signal).catch((reason: unknown) => {
+    if (!signal.aborted) throw reason;
+  });
+}
