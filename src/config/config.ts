@@ -28,8 +28,13 @@ export interface KafkaConfig {
   readonly heartbeatMs: number;
 }
 
-/** PEM texts, already read. */
+/** PEM texts, already read, and the absolute paths of the files they come from. */
 export interface TlsConfig {
+  readonly files: {
+    readonly ca: string | null;
+    readonly cert: string | null;
+    readonly key: string | null;
+  };
   readonly ca: string | null;
   readonly cert: string | null;
   readonly key: Secret | null;

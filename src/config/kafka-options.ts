@@ -3,6 +3,7 @@ import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
 import type { KafkaOptions, SaslOptions, TlsOptions } from "../kafka/client/options.ts";
 import type { KafkaConfig, SaslConfig, TlsConfig, TokenSource } from "./config.ts";
+import { currentTls } from "./tls.ts";
 
 const TOKEN_TIMEOUT_MS = 10_000;
 const MAX_TOKEN_CHARS = 64 << 10;
@@ -14,9 +15,14 @@ export function kafkaOptions(k: KafkaConfig): KafkaOptions {
   return {
     brokers: k.brokers,
     clientId: k.clientId,
-    ...(k.ssl === null ? {} : { ssl: k.ssl === true ? true : tlsOptions(k.ssl) }),
+    ...(k.ssl === null ? {} : { ssl: k.ssl === true ? true : tlsSource(k.ssl) }),
     ...(k.sasl === null ? {} : { sasl: saslOptions(k.sasl) }),
   };
+}
+
+function tlsSource(t: TlsConfig): () => TlsOptions {
+  const current = currentTls(t);
+  return () => tlsOptions(current());
 }
 
 const tlsOptions = (t: TlsConfig): TlsOptions => ({

@@ -30,7 +30,11 @@ const secret = z.string().min(1).max(65_536);
 const tls = z
   .strictObject({
     ca: path.optional().describe("PEM file of the authorities to trust; left out: the system's"),
-    cert: path.optional().describe("PEM file of the client certificate"),
+    cert: path
+      .optional()
+      .describe(
+        "PEM file of the client certificate; the three files are read again for each connection",
+      ),
     key: path.optional().describe("PEM file of the client certificate's key"),
     passphrase: secret.optional().describe("Of the key"),
     servername: z.string().min(1).optional().describe("Name to expect in the broker's certificate"),

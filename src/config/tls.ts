@@ -11,6 +11,8 @@ import type { KafkaInput } from "./schema.ts";
 
 type TlsInput = Exclude<KafkaInput["ssl"], true | undefined>;
 
+const PEM = "-----BEGIN ";
+
 interface Context {
   readonly document: ConfigDocument;
   readonly baseDir: string;
@@ -42,7 +44,10 @@ export function tlsConfig(t: TlsInput, at: Path, context: Context): TlsConfig {
       .find(([, why]) => why !== null);
     if (bad !== undefined) document.report([...at, bad[0]], bad[1] ?? "");
   }
+  const file = (field: "ca" | "cert" | "key"): string | null =>
+    t[field] === undefined ? null : resolve(context.baseDir, t[field]);
   return {
+    files: { ca: file("ca"), cert: file("cert"), key: file("key") },
     ca,
     cert,
     key: key === null ? null : new Secret(key),
@@ -50,6 +55,37 @@ export function tlsConfig(t: TlsInput, at: Path, context: Context): TlsConfig {
     servername: t.servername ?? null,
     rejectUnauthorized: t.rejectUnauthorized,
   };
+}
+
+/**
+ * As it was read, and read again each time it is asked: who renews certificates writes new files. While
+ * they are being replaced, or do not fit each other, the last ones that did are used.
+ */
+export function currentTls(t: TlsConfig): () => TlsConfig {
+  let last = t;
+  return () => {
+    const { ca, cert, key } = t.files;
+    const now = { ca: textOf(ca), cert: textOf(cert), key: textOf(key) };
+    const options = Object.entries({ ...now, passphrase: t.passphrase?.reveal() ?? null });
+    const given = Object.fromEntries(options.filter(([, text]) => text !== null));
+    const wanted = [ca, cert, key].filter((path) => path !== null).length;
+    const read = Object.values(now).filter((text) => text !== null).length;
+    if (read === wanted && unusable(given) === null) {
+      last = { ...t, ...now, key: now.key === null ? null : new Secret(now.key) };
+    }
+    return last;
+  };
+}
+
+/** Null without a path, and when there is no certificate or key to read in it now. */
+function textOf(path: string | null): string | null {
+  try {
+    const text = path === null ? "" : (boundedFile(path, MAX_VALUE_BYTES)?.toString("utf8") ?? "");
+    return text.includes(PEM) ? text : null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return null;
+  }
 }
 
 /** Why OpenSSL cannot use it; null: it can. */
@@ -71,7 +107,7 @@ function pem(at: Path, path: string, { document, baseDir }: Context): string {
   const file = resolve(baseDir, path);
   try {
     const text = boundedFile(file, MAX_VALUE_BYTES)?.toString("utf8") ?? "";
-    if (!text.includes("-----BEGIN ")) document.report(at, `${file} is not a PEM file`);
+    if (!text.includes(PEM)) document.report(at, `${file} is not a PEM file`);
     return text;
   } catch (error) {
     document.report(at, `cannot read ${file}: ${messageOf(error)}`);

@@ -79,7 +79,7 @@ sinks:
     username: "me",
     password: "hunter2 with spaces",
   });
-  expect(options.ssl).toMatchObject({
+  expect(typeof options.ssl === "function" ? options.ssl() : null).toMatchObject({
     ca: readFileSync(ca, "utf8"),
     cert: readFileSync(cert, "utf8"),
     key: readFileSync(key, "utf8"),

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -228,6 +228,39 @@ describe("TLS", () => {
     expect(error.code).toBe("kafka-auth");
     expect(error.message).toContain("the broker refuses the client certificate");
     expect(error.message + error.said).not.toContain(readFileSync(key, "utf8").slice(30, 60));
+  });
+
+  test("certificates are read again for each connection; in the middle of a change the last good ones count", async () => {
+    const { authority, client } = server.security;
+    const [cert, key] = [join(dir, "current.pem"), join(dir, "current.key")];
+    const put = (from: { cert: string; key: string }): void => {
+      copyFileSync(from.cert, cert);
+      copyFileSync(from.key, key);
+    };
+    put(client);
+    const keys: KafkaKeys = { listener: "mutual", ssl: { ...tls, cert, key } };
+    const path = securedConfig(server, dir, "current.yaml", { keys, group: "secured", topic });
+    const config = await loadConfig(path, { env: {}, kinds: builtInSinks });
+    const options = kafkaOptions(config.kafka);
+    const connects = async (): Promise<string> => {
+      try {
+        await (await KafkaClient.open(options, new SaidLog(), never)).close();
+        return "ok";
+      } catch (error) {
+        return (error as ArchiverError).code;
+      }
+    };
+    expect(await connects()).toBe("ok");
+    put(authority.issue("gone", { expired: true }));
+    expect(await connects()).toBe("kafka-auth");
+    put(authority.issue("renewed"));
+    expect(await connects()).toBe("ok");
+    writeFileSync(cert, "");
+    expect(await connects()).toBe("ok");
+    rmSync(key);
+    expect(await connects()).toBe("ok");
+    put(authority.issue("gone again", { expired: true }));
+    expect(await connects()).toBe("kafka-auth");
   });
 
   test("TLS at a port without it, and the other way round, are hints", async () => {

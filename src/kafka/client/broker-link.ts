@@ -14,7 +14,7 @@ import {
   type RawPool,
 } from "./internals.ts";
 import { oauthBearer } from "./oauth.ts";
-import type { KafkaOptions, Log, SaslOptions } from "./options.ts";
+import type { KafkaOptions, Log, SaslOptions, TlsOptions } from "./options.ts";
 import { within } from "./within.ts";
 
 interface Live {
@@ -41,6 +41,8 @@ export class BrokerLink {
   readonly #logger: unknown;
   readonly #bulk: boolean;
   #pending = 0;
+  /** As the newest connection was made with. */
+  #tls: TlsOptions | undefined;
   #live: Live | null = null;
   #opening: Promise<Live> | null = null;
   #closed = false;
@@ -133,12 +135,13 @@ export class BrokerLink {
   }
 
   #make(connectionTimeout: number): Live {
-    const { ssl, sasl, clientId } = this.#o;
+    const { sasl, clientId } = this.#o;
+    this.#tls = tlsOf(this.#o.ssl);
     const receiver = this.#bulk ? new BulkReceiver() : null;
     const connection = new Connection({
       host: this.#host,
       port: this.#port,
-      ssl: ssl === true ? {} : ssl,
+      ssl: this.#tls,
       sasl: sasl === undefined ? undefined : kafkajsSasl(sasl),
       clientId,
       socketFactory: receiver?.socketFactory ?? createSocketFactory(),
@@ -160,9 +163,9 @@ export class BrokerLink {
   }
 
   #facts(): ConnectionFacts {
-    const { ssl, sasl } = this.#o;
-    const clientCertificate = ssl !== undefined && ssl !== true && ssl.cert !== undefined;
-    return { tls: ssl !== undefined, clientCertificate, sasl: sasl !== undefined };
+    const clientCertificate = this.#tls?.cert !== undefined;
+    const sasl = this.#o.sasl !== undefined;
+    return { tls: this.#tls !== undefined, clientCertificate, sasl };
   }
 
   #discard(live: Live, error: unknown): void {
@@ -200,6 +203,9 @@ function encoded<T>(request: KafkaRequest<T>): unknown {
   encoder.writeBufferInternal(request.encode());
   return encoder;
 }
+
+const tlsOf = (ssl: KafkaOptions["ssl"]): TlsOptions | undefined =>
+  ssl === true ? {} : typeof ssl === "function" ? ssl() : ssl;
 
 /** A copy: kafkajs writes into what it is given. */
 const kafkajsSasl = (s: SaslOptions): unknown =>

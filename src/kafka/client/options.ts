@@ -21,7 +21,8 @@ export interface KafkaOptions {
   /** `host:port`, any of the cluster. */
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly ssl?: true | TlsOptions;
+  /** A function is asked before each connection: certificates are renewed while a daemon runs. */
+  readonly ssl?: true | TlsOptions | (() => TlsOptions);
   readonly sasl?: SaslOptions;
   readonly rackId?: string;
   /** @default 10000 */
