@@ -3,7 +3,7 @@ import type { Description } from "../../src/core/description.ts";
 import { encodeDescription } from "../../src/core/manifest.ts";
 import type { ArchivedRecord } from "../../src/core/record.ts";
 import type { TopicPartition } from "../../src/kafka/requests/offsets.ts";
-import { wasIn, withLineage } from "../../src/record-batch/lineage.ts";
+import { lineageOf, wasIn } from "../../src/record-batch/lineage.ts";
 import { RecordsDigest } from "../../src/record-batch/records-digest.ts";
 import type { SealedBatch } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
@@ -33,17 +33,21 @@ export async function copyBatch(
   const { description: d } = batch;
   assert(batch.records !== undefined, `${d.batchId}: a sink of records gets records`);
   const outgoing = new Outgoing(d, o, producer);
-  const [all, own] = [new RecordsDigest(), new RecordsDigest()];
+  const own = new RecordsDigest();
+  let filtered = 0n;
   for await (const records of batch.records(signal)) {
     const kept = records.filter((r) => !wasIn(r, o.targetClusterId));
-    all.add(records);
     own.add(kept);
+    filtered += BigInt(records.length - kept.length);
     for (const record of kept) await outgoing.add(record, signal);
   }
   await outgoing.flush(signal);
-  const digest = all.hex();
-  if (all.records !== d.records || (d.recordsDigest !== undefined && d.recordsDigest !== digest)) {
-    const text = `${d.batchId}: ${all.records} records that are not the ${d.records} its description says`;
+  const digest = own.hex();
+  const seen = own.records + filtered;
+  // The description's digest is over all records: those that were filtered are only counted.
+  const known = filtered === 0n ? d.recordsDigest : undefined;
+  if (seen !== d.records || (known !== undefined && known !== digest)) {
+    const text = `${d.batchId}: ${seen} records that are not the ${d.records} its description says`;
     throw new SinkError("sink-permanent", text);
   }
   const { from, to, runs, timestampType } = outgoing;
@@ -56,8 +60,8 @@ export async function copyBatch(
       producerId: producer.ref.producerId,
       producerEpoch: producer.ref.epoch,
       records: own.records,
-      filtered: all.records - own.records,
-      digest: own.hex(),
+      filtered,
+      digest,
       lineage: o.lineage,
       timestampType,
       ...(o.lineage ? {} : { runs: runs.text() }),
@@ -83,21 +87,21 @@ class Outgoing {
   /** Exclusive. */
   to = 0n;
   timestampType: ArchivedRecord["timestampType"] = "CreateTime";
-  readonly #d: Description;
+  readonly #lineage: ReturnType<typeof lineageOf>;
   readonly #o: CopyOptions;
   readonly #producer: TransactionalProducer;
   #records: ProducedRecord[] = [];
   #bytes = 0;
 
   constructor(d: Description, o: CopyOptions, producer: TransactionalProducer) {
-    this.#d = d;
     this.#o = o;
     this.#producer = producer;
     this.runs = new Runs(d.start);
+    this.#lineage = lineageOf(d);
   }
 
   async add(record: ArchivedRecord, signal: AbortSignal): Promise<void> {
-    const headers = this.#o.lineage ? withLineage(record, this.#d) : record.headers;
+    const headers = this.#o.lineage ? this.#lineage(record) : record.headers;
     const { key, value, timestamp, timestampType, offset } = record;
     const produced = { key, value, timestamp, headers };
     const bytes = sizeOf(produced);

@@ -7,22 +7,27 @@ export interface Lineage {
   readonly partition: number;
 }
 
-const CLUSTER = "bulk-archiver.cluster";
-const NAMES = [CLUSTER, "bulk-archiver.topic", "bulk-archiver.partition", "bulk-archiver.offset"];
+const CLUSTER = Buffer.from("bulk-archiver.cluster");
+const NAMES = [
+  CLUSTER,
+  ...["bulk-archiver.topic", "bulk-archiver.partition", "bulk-archiver.offset"].map((n) =>
+    Buffer.from(n),
+  ),
+];
 
 type Headed = Pick<ArchivedRecord, "headers">;
 
-export const withLineage = (
-  record: ArchivedRecord,
-  { clusterId, topic, partition }: Lineage,
-): readonly RecordHeader[] => {
-  const values = [clusterId, topic, String(partition), record.offset.toString()];
-  const added = NAMES.map((name, i) => ({
-    key: Buffer.from(name),
-    value: Buffer.from(values[i] ?? ""),
-  }));
-  return [...record.headers, ...added];
-};
+/** Headers for records of one source partition: their own, and behind them where they come from. */
+export function lineageOf(from: Lineage): (record: ArchivedRecord) => readonly RecordHeader[] {
+  const values = [from.clusterId, from.topic, String(from.partition)];
+  const shared = values.map((v, i) => ({ key: NAMES[i] ?? CLUSTER, value: Buffer.from(v) }));
+  const key = NAMES[NAMES.length - 1] ?? CLUSTER;
+  return ({ headers, offset }) => [
+    ...headers,
+    ...shared,
+    { key, value: Buffer.from(offset.toString()) },
+  ];
+}
 
 /** The record's own headers and its source offset; undefined when the newest lineage is not whole. */
 export function ownHeaders({
@@ -30,7 +35,7 @@ export function ownHeaders({
 }: Headed): { headers: readonly RecordHeader[]; offset: bigint } | undefined {
   const own = headers.length - NAMES.length;
   const added = headers.slice(Math.max(0, own));
-  if (own < 0 || !NAMES.every((name, i) => textOf(added[i]?.key) === name)) return undefined;
+  if (own < 0 || !NAMES.every((name, i) => same(added[i]?.key, name))) return undefined;
   const offset = textOf(added[NAMES.length - 1]?.value);
   if (!/^\d{1,19}$/.test(offset)) return undefined;
   return { headers: headers.slice(0, own), offset: BigInt(offset) };
@@ -38,7 +43,10 @@ export function ownHeaders({
 
 /** Whether a record was in this cluster before: a copy of it there would go round for ever. */
 export const wasIn = ({ headers }: Headed, clusterId: string): boolean =>
-  headers.some((h) => textOf(h.key) === CLUSTER && textOf(h.value) === clusterId);
+  headers.some((h) => same(h.key, CLUSTER) && textOf(h.value) === clusterId);
+
+const same = (bytes: Uint8Array | undefined, name: Buffer): boolean =>
+  bytes?.length === name.length && name.equals(bytes);
 
 const textOf = (bytes: Uint8Array | null | undefined): string =>
   bytes == null

@@ -7,7 +7,7 @@ import { kafkaPlugin } from "../../../sinks/kafka/kafka-plugin.ts";
 import type { Description } from "../../../src/core/description.ts";
 import { isTransient } from "../../../src/core/errors.ts";
 import type { ArchivedRecord } from "../../../src/core/record.ts";
-import { withLineage } from "../../../src/record-batch/lineage.ts";
+import { lineageOf } from "../../../src/record-batch/lineage.ts";
 import { RecordsDigest } from "../../../src/record-batch/records-digest.ts";
 import {
   IDENTITY,
@@ -176,7 +176,7 @@ test("records that were in the target before are filtered and counted", async ()
   const from = { clusterId: CLUSTER_ID, topic: "t", partition: 0 };
   const records = [0n, 1n, 2n, 3n].map((o) => {
     const record = recordAt(o);
-    return o % 2n === 1n ? { ...record, headers: withLineage(record, from) } : record;
+    return o % 2n === 1n ? { ...record, headers: lineageOf(from)(record) } : record;
   });
   const batch = batchOf(records, 4n);
   expect(await sink.publish(batch, never)).toEqual({ outcome: "created" });
