@@ -17,13 +17,15 @@ import { bytes, type NewRecord, RawProducer } from "./raw-producer.ts";
  */
 const topic = named("poison");
 const BATCH = 20;
+/** Records of long ago would be taken by retention at its first look. */
+const NOW = Date.now();
 const POISON = { from: BATCH, to: 2 * BATCH };
 let kafka: KafkaServer;
 let lanes: Lanes;
 
 const records = (from: number): NewRecord[] =>
   Array.from({ length: BATCH }, (_, i) => ({
-    ...{ timestamp: BigInt(1_700_000_000_000 + i), key: null, headers: [] },
+    ...{ timestamp: BigInt(NOW + i), key: null, headers: [] },
     value: bytes(`value ${from + i} ${"y".repeat(40)}`),
   }));
 

@@ -15,6 +15,8 @@ import { bytes, type NewRecord, RawProducer } from "./raw-producer.ts";
 const topic = named("cut");
 const [LOST, REGROWN, LIVE] = [0, 1, 2];
 const BATCH = 40;
+/** Records of long ago would be taken by retention at its first look. */
+const NOW = Date.now();
 const SURVIVES = 2 * BATCH;
 const ARCHIVED = 3 * BATCH;
 let kafka: KafkaServer;
@@ -24,7 +26,7 @@ const texts = (what: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${what} ${i} ${"x".repeat(i % 50)}`);
 const records = (values: readonly string[]): NewRecord[] =>
   values.map((value, i) => ({
-    ...{ timestamp: BigInt(1_700_000_000_000 + i), key: null, value: bytes(value), headers: [] },
+    ...{ timestamp: BigInt(NOW + i), key: null, value: bytes(value), headers: [] },
   }));
 
 async function put(partition: number, what: string, count: number): Promise<string[]> {
