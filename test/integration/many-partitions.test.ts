@@ -85,7 +85,7 @@ describe(`${PARTITIONS} partitions in one process of 256 MiB`, () => {
     );
     expect(most).toBeLessThanOrEqual(limit);
     expect(sizes[0]).toBeGreaterThanOrEqual(wanted);
-  }, 300_000);
+  });
 
   it("and every record of them is there", async () => {
     const manifests = manifestsOf(lanes.archive("files"), topic);
@@ -95,7 +95,7 @@ describe(`${PARTITIONS} partitions in one process of 256 MiB`, () => {
       const { records } = await lanes.audit("files", topic, { partition });
       expect(records).toBe((SECONDS + 1) * RECORDS);
     }
-  }, 60_000);
+  });
 });
 
 /** With the first record of each partition the broker creates files, which takes its time. */
@@ -109,13 +109,23 @@ async function firstRecords(): Promise<void> {
 /** Every partition is past the reading of positions. */
 async function ready(): Promise<void> {
   for (const until = Date.now() + 60_000; Date.now() < until && lanes.daemon.running;) {
-    const answer = await fetch(`${lanes.url}/metrics`).catch(() => null);
-    const text = answer?.status === 200 ? await answer.text() : "";
+    const text = await metricsText();
     const found = /^bulk_archiver_partitions\{state="running"\} (\d+)$/m.exec(text)?.[1];
     if (Number(found) === PARTITIONS) return;
     await sleep(100);
   }
   throw new Error(`the daemon is not at work; its log ends:\n${lanes.daemon.logTail()}`);
+}
+
+/** Empty while the daemon's page does not answer: it opens after the start of the process. */
+async function metricsText(): Promise<string> {
+  try {
+    const answer = await fetch(`${lanes.url}/metrics`);
+    return answer.ok ? await answer.text() : "";
+  } catch (error) {
+    if (error instanceof TypeError) return "";
+    throw error;
+  }
 }
 
 /** Sizes of the batches begun at the even rate, ascending, without the last one of each partition. */

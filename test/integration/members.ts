@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
+import "./patience.ts";
 import { parse } from "../../src/core/json.ts";
 import type { StatusReport } from "../../src/observe/status-report.ts";
 import { type ConfigOptions, Daemon, writeConfig } from "../faults/daemon.ts";

@@ -95,7 +95,7 @@ beforeAll(async () => {
   rot(spoiled, 1, rotten);
   await kafka.restart(0);
   lanes.start();
-}, 120_000);
+});
 afterAll(async () => {
   await lanes.close();
   await kafka.stop();
