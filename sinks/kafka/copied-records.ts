@@ -14,7 +14,7 @@ const FETCH_BYTES = 4 << 20;
 const WAIT_MS = 100;
 
 /** The records that a ledger entry speaks of are not there as they were. */
-export class LostRecords extends SinkError {
+class LostRecords extends SinkError {
   constructor(text: string) {
     super("sink-permanent", text);
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { KafkaOptions, SaslOptions, TlsOptions } from "../../src/kafka/client/options.ts";
@@ -13,37 +14,37 @@ export const kafkaPlugin: SinkPlugin<KafkaSinkConfig> = {
   sdk: 1,
   schema: kafkaSchema,
   readable: () => true,
-  open: async (config: KafkaSinkConfig, host: Host, signal: AbortSignal): Promise<Sink> => {
-    signal.throwIfAborted();
-    const options = await optionsOf(config, host);
-    return new KafkaSink(config, host, new TargetCluster(options));
+  open: (config: KafkaSinkConfig, host: Host, _signal: AbortSignal): Promise<Sink> => {
+    const target = new TargetCluster(optionsOf(config, host));
+    return Promise.resolve(new KafkaSink(config, host, target));
   },
 };
 
-async function optionsOf(config: KafkaSinkConfig, host: Host): Promise<KafkaOptions> {
+function optionsOf(config: KafkaSinkConfig, host: Host): KafkaOptions {
   const { brokers, clientId, ssl, sasl } = config;
   return {
     brokers,
     clientId,
-    ...(ssl === undefined ? {} : { ssl: ssl === true ? true : await tlsOptions(ssl, host) }),
+    ...(ssl === undefined ? {} : { ssl: ssl === true ? true : () => tlsOptions(ssl, host) }),
     ...(sasl === undefined ? {} : { sasl: saslOptions(sasl, host) }),
   };
 }
 
-async function tlsOptions(
-  t: Exclude<KafkaSinkConfig["ssl"], true | undefined>,
-  host: Host,
-): Promise<TlsOptions> {
+/** Read for each connection, so that renewed certificates need no restart. */
+function tlsOptions(t: Exclude<KafkaSinkConfig["ssl"], true | undefined>, host: Host): TlsOptions {
   const { passphrase, servername, rejectUnauthorized } = t;
-  const [ca, cert, key] = await Promise.all(
-    [t.ca, t.cert, t.key].map((path) =>
-      path === undefined ? Promise.resolve(undefined) : text(path, host),
-    ),
-  );
+  const read = (path: string): Buffer => {
+    const file = resolve(host.baseDir, path);
+    try {
+      return readFileSync(file);
+    } catch (cause) {
+      throw unreadable(file, cause);
+    }
+  };
   return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    ...(t.ca === undefined ? {} : { ca: read(t.ca) }),
+    ...(t.cert === undefined ? {} : { cert: read(t.cert) }),
+    ...(t.key === undefined ? {} : { key: read(t.key) }),
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(servername === undefined ? {} : { servername }),
     rejectUnauthorized,
@@ -52,16 +53,18 @@ async function tlsOptions(
 
 function saslOptions(s: NonNullable<KafkaSinkConfig["sasl"]>, host: Host): SaslOptions {
   if (s.mechanism !== "oauthbearer") return s;
-  const token = async (): Promise<string> => (await text(s.tokenFile, host)).trim();
+  const file = resolve(host.baseDir, s.tokenFile);
+  const token = async (): Promise<string> => {
+    try {
+      return (await readFile(file, "utf8")).trim();
+    } catch (cause) {
+      throw unreadable(file, cause);
+    }
+  };
   return { mechanism: s.mechanism, token };
 }
 
-async function text(path: string, host: Host): Promise<string> {
-  const file = resolve(host.baseDir, path);
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SinkError("sink-permanent", `cannot read ${file}: ${why}`, { cause });
-  }
+function unreadable(file: string, cause: unknown): SinkError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new SinkError("sink-unauthorized", `cannot read ${file}: ${why}`, { cause });
 }
