@@ -193,7 +193,8 @@ function clientOptions(o: SessionOptions): ConstructorParameters<typeof Client>[
           authProvider: new auth.PlainTextAuthProvider(credentials.username, credentials.password),
         }),
     ...(tls === undefined ? {} : { sslOptions: tls }),
-    encoding: { useBigIntAsLong: true },
+    // A chunk fills its frame, so a view of it holds nothing else in memory.
+    encoding: { useBigIntAsLong: true, copyBuffer: false },
     policies: {
       retry: new policies.retry.FallthroughRetryPolicy(),
       reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),

@@ -41,7 +41,7 @@ export async function cqlClient(address: CassandraAddress): Promise<Client> {
     authProvider: new auth.PlainTextAuthProvider(address.username, address.password),
     encoding: { useBigIntAsLong: true },
     queryOptions: { prepare: true, consistency: types.consistencies.quorum },
-    socketOptions: { readTimeout: 30_000 },
+    socketOptions: { readTimeout: 60_000 },
   });
   await client.connect();
   return client;
@@ -56,7 +56,8 @@ export interface CassandraPlace extends ConformancePlace {
 export async function newPlace(address: CassandraAddress): Promise<CassandraPlace> {
   const keyspace = freshKeyspace();
   const cql = await cqlClient(address);
-  const text = JSON.stringify(settings(address, keyspace));
+  // Nothing around the sink retries here, so a slow machine has to be waited for.
+  const text = JSON.stringify(settings(address, keyspace, { requestTimeout: "60s" }));
   return {
     keyspace,
     cql,
