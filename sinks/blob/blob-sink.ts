@@ -77,6 +77,8 @@ export class BlobSink implements Sink {
 
   async check(signal: AbortSignal): Promise<readonly Finding[]> {
     const found = (await this.#options.findings?.(signal)) ?? [];
+    // A store that could not be asked will not be written to either: one cause, one finding.
+    if (found.some((f) => f.level === "error" && f.code.startsWith("sink-"))) return found;
     return [...found, ...(await probe(this.#store, signal))];
   }
 

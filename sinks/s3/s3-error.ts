@@ -122,6 +122,8 @@ function refusalOf(error: unknown): Refusal | undefined {
 
 /** Node's error for several addresses has no text of its own. */
 function textOf(error: Error): string {
+  // The SDK's word for an answer without a body, as every answer to a HEAD is.
+  if (error.message === "UnknownError") return "the store gives no reason";
   if (error.message !== "") return error.message;
   return error instanceof AggregateError ? error.errors.map(messageOf).join(", ") : "no text";
 }

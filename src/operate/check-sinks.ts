@@ -23,18 +23,17 @@ async function checkSink(
 ): Promise<Found[]> {
   const about = `sink ${tried.config.name}`;
   if (tried.sink === null) return [raised(about, tried.error)];
+  const found: Found[] = [];
   try {
-    const findings = await tried.sink.check(signal);
-    return [
-      ...findings.map((f) => graded(about, f)),
-      ...(await checkIdentity(config, about, tried.sink, clusterId, signal)),
-      ...checkPlaintext(config, about, tried),
-    ];
+    for (const finding of await tried.sink.check(signal)) found.push(graded(about, finding));
+    found.push(...(await checkIdentity(config, about, tried.sink, clusterId, signal)));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof ArchiverError)) throw error;
-    return [raised(about, error)];
+    // What the sink found says more than what then failed for the same reason.
+    if (!found.some((f) => f.code === error.code)) found.push(raised(about, error));
   }
+  return [...found, ...checkPlaintext(config, about, tried)];
 }
 
 export const raised = (about: string, error: ArchiverError): Found =>

@@ -43,14 +43,16 @@ interface Entry {
   readonly bucket: string;
   readonly name?: string;
   readonly endpoint?: string;
+  readonly accessKeyId?: string;
   /** Further keys. */
   readonly more?: string;
 }
 
-function entry({ bucket, name = "ceph", endpoint = server.endpoint, more = "" }: Entry): string {
+function entry({ bucket, name = "ceph", more = "", ...given }: Entry): string {
+  const { endpoint, accessKeyId } = { ...server, ...given };
   return (
     `  - { name: ${name}, kind: s3, endpoint: ${JSON.stringify(endpoint)}, bucket: ${bucket}, ` +
-    `prefix: site-a, accessKeyId: ${server.accessKeyId}, timeout: 2s, ` +
+    `prefix: site-a, accessKeyId: ${accessKeyId}, timeout: 2s, ` +
     `secretAccessKey: ${server.secretAccessKey}${more} }`
   );
 }
@@ -173,3 +175,26 @@ test("a bucket with object lock beside a plain one holds the same bytes, locked"
   const verified = await cli(["verify", "--config", config, "--across-sinks", "--deep", "--json"]);
   expect(verified.code, verified.stdout + verified.stderr).toBe(0);
 }, 300_000);
+
+test("check names a closed port, wrong keys, a missing bucket and one that ignores conditions", async () => {
+  const live = await LiveTopic.create(bootstrap, `s3-check-${process.pid}`, 1);
+  const [plain, versioned] = [await newBucket(server), await newBucket(server, "versioned")];
+  const cases: readonly (readonly [Entry, number, RegExp])[] = [
+    [{ bucket: plain }, 0, /s3-create-only/],
+    [{ bucket: plain, endpoint: "http://127.0.0.1:9" }, 4, /ECONNREFUSED.*check `endpoint`/],
+    [{ bucket: plain, accessKeyId: "NOBODY" }, 4, /check `accessKeyId`/],
+    [{ bucket: "no-such-bucket" }, 1, /create the bucket/],
+    [{ bucket: versioned }, 1, /createOnly: oldest-version/],
+  ];
+  for (const [i, [given, code, text]] of cases.entries()) {
+    const config = writeConfig(join(dir, "check"), `${i}.yaml`, {
+      ...{ bootstrap, group: live.topic, topics: [live.topic], sinks: [] },
+      extra: entry(given),
+    });
+    const checked = await cli(["check", "--config", config, "--json"]);
+    expect(checked.stdout + checked.stderr).toMatch(text);
+    expect(checked.code, checked.stdout).toBe(code);
+    expect(checked.stdout + checked.stderr).not.toContain(server.secretAccessKey);
+  }
+  await live.close();
+}, 180_000);
