@@ -19,7 +19,11 @@ export async function elasticsearch(): Promise<
   const server = await ElasticsearchServer.start();
   // Writers in processes of their own look for it there.
   process.env["TEST_ELASTICSEARCH"] = JSON.stringify(server.address);
-  return { ...server.address, stop: () => server.stop() };
+  const stop = (): Promise<void> => {
+    delete process.env["TEST_ELASTICSEARCH"];
+    return server.stop();
+  };
+  return { ...server.address, stop };
 }
 
 const shared = (): string => {
