@@ -1,6 +1,6 @@
 import type { Event } from "../../src/pipeline/effect.ts";
 import type { Committed, Head, Look, Slot, Task } from "../../src/pipeline/state.ts";
-import type { Group, Misc, Sink, Table, Worker } from "./world.ts";
+import type { Group, Marks, Misc, Sink, Table, Worker } from "./world.ts";
 
 /**
  * Tasks that differ only in how they count are one state: slot ids become positions, the round
@@ -28,6 +28,7 @@ export function canonical(t: Task): Task {
 
 const blank = (t: Task): Task => ({
   ...t,
+  behind: t.behind.map(() => null),
   committed: null,
   limit: 0n,
   position: 0n,
@@ -65,6 +66,7 @@ export function withTask(
     const j = w.task.slots.findIndex((s) => s.id === slot.id);
     return slot.ready ? (w.held[j] ?? "") : "";
   });
+  const fills = w.fills.map((f, sink) => (next.behind[sink] === null ? null : f));
   const alive = next.phase !== "ended" && next.phase !== "stopped";
   const outdated = next.round !== w.task.round;
   const read = w.read !== null && outdated ? { ...w.read, fresh: false } : w.read;
@@ -74,6 +76,7 @@ export function withTask(
     held,
     flight: alive ? w.flight : null,
     read: alive ? read : null,
+    fills: alive ? fills : fills.map(() => null),
   };
 }
 
@@ -109,22 +112,42 @@ export const taskKey = (t: Task): string =>
     t.draining,
     t.stop?.code,
     t.sinkCount,
+    marksKey(t.behind),
   ].join(" ");
 
+const marksKey = (marks: Marks): string =>
+  marks.every((m) => m === null) ? "" : marks.map((m) => m ?? "-").join(",");
+
+const fillsKey = (w: Worker): string =>
+  w.fills.map((f) => (f === null ? "" : `${f.at ?? "e"}${f.put ? "d" : ""}`)).join(",");
+
 const flightKey = (w: Worker): string =>
-  w.flight === null ? "" : `${committedKey(w.flight.value)}${w.flight.accepted}`;
+  w.flight === null
+    ? ""
+    : `${committedKey(w.flight.value)}${w.flight.accepted}${marksKey(w.flight.marks)}`;
 
 const readKey = (w: Worker): string =>
-  w.read === null ? "" : `${committedKey(w.read.committed)}${w.read.fresh}`;
+  w.read === null
+    ? ""
+    : `${committedKey(w.read.committed)}${w.read.fresh}${marksKey(w.read.marks)}`;
 
 /** Null: no task. */
 export const workerKey = (w: Worker | null): string =>
   w === null
     ? ""
-    : [w.lease, w.upgraded, w.held.join("/"), flightKey(w), readKey(w), taskKey(w.task)].join(" ");
+    : [
+        ...[w.lease, w.upgraded, w.held.join("/"), flightKey(w), readKey(w), fillsKey(w)],
+        taskKey(w.task),
+      ].join(" ");
 
 export const groupsKey = (groups: readonly Group[]): string =>
-  groups.map((g) => `${g.owner} ${committedKey(g.committed)} ${committedKey(g.pending)}`).join("|");
+  groups
+    .map((g) => {
+      const { committed = null, marks = [] } = g.pending ?? {};
+      const visible = `${g.owner} ${committedKey(g.committed)} ${marksKey(g.marks)}`;
+      return `${visible} ${committedKey(committed)} ${marksKey(marks)}`;
+    })
+    .join("|");
 
 export const sinksKey = (sinks: readonly Sink[]): string =>
   sinks.map((s) => `${s.data.join(",")};${s.manifests.join(",")}`).join("|");

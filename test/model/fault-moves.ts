@@ -96,7 +96,7 @@ function ofGroup(m: Model, x: World, group: Group, g: number): WorldMove[] {
   if (group.pending !== null) {
     moves.push({
       label: "commit becomes visible",
-      to: set(x, { committed: group.pending, pending: null }),
+      to: set(x, { ...group.pending, pending: null }),
     });
   }
   const candidates = m.setting.groups === 1 ? PAIR : [g === 0 ? (0 as const) : (1 as const)];
@@ -111,7 +111,9 @@ function ofGroup(m: Model, x: World, group: Group, g: number): WorldMove[] {
   // An administrator needs the group to be empty.
   const admin = (fault: Fault, label: string, committed: Committed): void => {
     const empty = regenerate(m, { ...x, misc: use(x.misc, fault) }, g, 2);
-    moves.push({ label, to: set(empty, { committed }) });
+    // With the metadata goes what it says of the sinks that the group went on without.
+    const to = set(empty, { committed, marks: group.marks.map(() => null) });
+    moves.push({ label, to: excuse(to, (sink) => group.marks[sink] !== null) });
   };
   const { offset, plans } = group.committed;
   if (left.wipe > 0 && plans.length > 0) admin("wipe", "WIPE the plans", { offset, plans: [] });
@@ -157,6 +159,7 @@ function ofWorker(m: Model, x: World, i: 0 | 1): WorldMove[] {
     const begun = joined(m, x.misc.upgraded, sinkCount);
     moves.push({ label: `@${i} joins`, to: withWorker(x, i, begun) });
   }
+  if (w !== null) moves.push(...detaches(m, x, i, w));
   if (w === null || w.lease === "stale") return moves;
   if (left.crash > 0) {
     const to = withWorker(regenerate(m, { ...x, misc: use(x.misc, "crash") }, g, 2), i, null);
@@ -180,6 +183,18 @@ function ofWorker(m: Model, x: World, i: 0 | 1): WorldMove[] {
   return moves;
 }
 
+/** The daemon decides that the others go on without a sink (rule 12), whatever the task does. */
+function detaches(m: Model, x: World, i: 0 | 1, w: Worker): WorldMove[] {
+  const { phase, behind } = w.task;
+  if (x.misc.left.detach === 0 || phase === "stopped" || phase === "ended") return [];
+  return behind.flatMap((from, sink) => {
+    const detached = after(m.table, w, { of: "detach", sink });
+    if (from !== null || detached.task.behind[sink] === null) return [];
+    const to = withWorker({ ...x, misc: use(x.misc, "detach") }, i, detached);
+    return [{ label: `@${i} DETACHES sink${sink}`, to }];
+  });
+}
+
 function assertEnded(m: Model, w: Worker): void {
   const { task } = after(m.table, w, { of: "revoked" });
   if (task.phase !== "ended" || m.table.wanted(task).length > 0) {
@@ -190,13 +205,13 @@ function assertEnded(m: Model, w: Worker): void {
 /** A sink goes back to what it was before some batch. */
 function restores(m: Model, x: World): WorldMove[] {
   if (x.misc.late !== null) return [];
-  const { idleRestore } = m.setting;
+  const { idleRestore, restored } = m.setting;
   if (idleRestore && !idle(x)) return [];
   const moves: WorldMove[] = [];
   const owners = x.groups.map((group): Group => ({ ...group, owner: 2 }));
   x.sinks.forEach((sink, i) => {
     // The primary is never restored under a daemon that writes: it decides.
-    if (idleRestore && i === 0) return;
+    if ((idleRestore || restored === "others") && i === 0) return;
     sink.data.forEach((_, before) => {
       if (sink.data[before] === "" && sink.manifests[before] === "") return;
       const cut = (list: readonly string[]): readonly string[] =>
@@ -204,10 +219,8 @@ function restores(m: Model, x: World): WorldMove[] {
       const sinks = x.sinks.map((s, j): Sink =>
         j === i ? { data: cut(s.data), manifests: cut(s.manifests) } : s,
       );
-      const restored = excuse({ ...x, sinks, misc: use(x.misc, "restore") }, (j) => j === i);
-      const to: World = idleRestore
-        ? restored
-        : { ...restored, workers: [null, null], groups: owners };
+      const back = excuse({ ...x, sinks, misc: use(x.misc, "restore") }, (j) => j === i);
+      const to: World = idleRestore ? back : { ...back, workers: [null, null], groups: owners };
       const when = idleRestore ? "while idle" : "while all are stopped";
       moves.push({ label: `RESTORE sink${i} to before ${before}, ${when}`, to });
     });

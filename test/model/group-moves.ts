@@ -1,7 +1,7 @@
 import { begin, type Committed } from "../../src/pipeline/state.ts";
 import { after, withTask } from "./canonical.ts";
 import type { Model } from "./put-moves.ts";
-import type { Group, Worker } from "./world.ts";
+import type { Fill, Group, Marks, Read, Worker } from "./world.ts";
 
 /** One step between a worker and its group's coordinator. */
 export interface GroupMove {
@@ -15,6 +15,9 @@ export interface GroupMove {
 const textOf = (c: Committed): string =>
   `${c.offset ?? "none"}${c.plans.map((p) => ` [${p.start},${p.end})${p.mark}`).join("")}`;
 
+const marksText = (marks: Marks): string =>
+  marks.map((m, sink) => (m === null ? "" : ` sink${sink}@${m}`)).join("");
+
 /** What a worker and the coordinator may do with each other. `i`: the worker's number. */
 export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupMove[] {
   const moves: GroupMove[] = [];
@@ -24,33 +27,37 @@ export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupM
   const accepted = w.lease === "current" || m.broken.acceptStale;
   for (const e of m.table.wanted(w.task)) {
     if (e.do === "read-committed") {
-      const { committed } = group;
+      const { committed, marks } = group;
       if (m.setting.slowReads) {
         if (w.read?.fresh !== true) {
-          say(`read ${textOf(committed)}: answered`, { ...w, read: { committed, fresh: true } });
+          const read: Read = { committed, marks, fresh: true };
+          say(`read ${textOf(committed)}: answered`, { ...w, read });
         }
       } else {
-        const event = { of: "read-committed", round: e.round, committed } as const;
+        const event = { of: "read-committed", round: e.round, committed, behind: marks } as const;
         say(`read ${textOf(committed)}`, after(m.table, w, event));
       }
     }
     if (e.do === "commit" && w.flight === null) {
       const sent = withTask(w, m.table.sending(w.task, e.value));
-      const label = `commit ${e.why} ${textOf(e.value)}`;
+      const marks = m.broken.noMarks ? group.marks.map(() => null) : w.task.behind;
+      const label = `commit ${e.why} ${textOf(e.value)}${marksText(marks)}`;
       if (m.setting.commits !== "atomic") {
-        say(`${label}: sent`, { ...sent, flight: { value: e.value, accepted: false } });
+        say(`${label}: sent`, { ...sent, flight: { value: e.value, marks, accepted: false } });
       } else if (accepted) {
         const worker = after(m.table, sent, { of: "commit", value: e.value });
-        say(label, worker, { ...group, committed: e.value }, isBack(m, group.committed, e.value));
+        const taken = { ...group, committed: e.value, marks };
+        say(label, worker, taken, isBack(m, group.committed, e.value));
       } else say(`${label}: fenced`, after(m.table, sent, { of: "fenced" }));
     }
   }
   if (w.read !== null) {
-    const { committed, fresh } = w.read;
+    const { committed, marks, fresh } = w.read;
     const event = {
       of: "read-committed",
       round: w.task.round - (fresh ? 0 : 1),
       committed,
+      behind: marks,
     } as const;
     say(`read ${textOf(committed)} comes in`, after(m.table, { ...w, read: null }, event));
   }
@@ -69,21 +76,21 @@ type Say = (label: string, worker: Worker, g?: Group, back?: boolean) => void;
 function flightMoves(m: Model, w: Worker, group: Group, accepted: boolean, say: Say): void {
   const { flight } = w;
   if (flight === null) return;
-  const { value } = flight;
+  const { value, marks } = flight;
   // Accepted before, the answer lost, sent again: only the fence makes a difference then.
   if (!accepted) say("commit: fenced", after(m.table, { ...w, flight: null }, { of: "fenced" }));
   else if (!flight.accepted) {
-    const sent: Worker = { ...w, flight: { value, accepted: true } };
-    const visible = group.pending ?? group.committed;
-    const back = isBack(m, visible, value);
+    const sent: Worker = { ...w, flight: { value, marks, accepted: true } };
+    const visible = group.pending ?? { committed: group.committed, marks: group.marks };
+    const back = isBack(m, visible.committed, value);
     if (m.setting.commits === "late") {
       say(
         "commit: accepted, not visible",
         sent,
-        { ...group, committed: visible, pending: value },
+        { ...group, ...visible, pending: { committed: value, marks } },
         back,
       );
-    } else say("commit: accepted", sent, { ...group, committed: value }, back);
+    } else say("commit: accepted", sent, { ...group, committed: value, marks }, back);
   }
   if (flight.accepted && group.pending === null) {
     // Begun again meanwhile: the task no longer waits for this answer, the offset is read anyway.
@@ -115,4 +122,5 @@ export const joined = (m: Model, upgraded: boolean, sinkCount: number): Worker =
   held: [],
   flight: null,
   read: null,
+  fills: Array<Fill>(sinkCount).fill(null),
 });

@@ -35,7 +35,7 @@ export const sinkAt = (sinks: readonly Sink[], knows: readonly number[], i: numb
   return sink;
 };
 
-const put = (sinks: readonly Sink[], r: LateRequest): readonly Sink[] =>
+export const put = (sinks: readonly Sink[], r: LateRequest): readonly Sink[] =>
   sinks.map((sink, i): Sink => {
     if (i !== r.sink) return sink;
     const change = (list: readonly string[]): readonly string[] =>

@@ -1,5 +1,6 @@
 import { Worker as Thread, isMainThread, parentPort } from "node:worker_threads";
 import { type Outcome, Search } from "./explore.ts";
+import { AWAY_MUTATIONS } from "./away-mutations.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { VARIANTS } from "./variants.ts";
 import { Chain, HONEST, type Setting, TABLE } from "./world.ts";
@@ -9,11 +10,12 @@ import { Chain, HONEST, type Setting, TABLE } from "./world.ts";
  *
  *     node test/model/search.ts [letters] [--json]
  *
- * Lower-case letters and digits are variants: within the bounds printed, every reachable state
+ * Lower-case letters (Latin, Greek) and digits are variants: within the bounds printed, every reachable state
  * holds every invariant, and from each of them completeness stays reachable. Upper-case letters are
  * mutations: one rule switched off, and the invariant that has to notice. Exit code 1 when any
  * fails.
  */
+const ALL_MUTATIONS = [...MUTATIONS, ...AWAY_MUTATIONS];
 const MAX_STATES = 8_000_000;
 const THREADS = 2;
 
@@ -46,7 +48,7 @@ function runVariant(setting: Setting): Report {
 }
 
 function runMutation(letter: string): Report {
-  const mutation = MUTATIONS.find((m) => m.letter === letter);
+  const mutation = ALL_MUTATIONS.find((m) => m.letter === letter);
   if (mutation === undefined) throw new RangeError(`no mutation ${letter}`);
   const outcome = new Search({ ...mutation, chain: new Chain() }).run(MAX_STATES);
   const by = outcome.violation?.invariant;
@@ -100,7 +102,7 @@ async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const json = args.includes("--json");
   const letters = args.filter((a) => !a.startsWith("--")).join("");
-  const all = [...VARIANTS, ...MUTATIONS].map((x) => x.letter);
+  const all = [...VARIANTS, ...ALL_MUTATIONS].map((x) => x.letter);
   const chosen = letters === "" ? all : all.filter((l) => letters.includes(l));
   if (chosen.length === 0) throw new RangeError(`no such letters: ${letters}`);
   const reports = await runAll(chosen, json);

@@ -1,6 +1,7 @@
 import type { Effect, Event } from "../../src/pipeline/effect.ts";
 import type { Head, Look } from "../../src/pipeline/state.ts";
 import { after } from "./canonical.ts";
+import { fillMoves } from "./fill-moves.ts";
 import { floor, type Model, putMoves, sinkAt, type SinkMove } from "./put-moves.ts";
 import type { Log, Setting, Sink, Worker } from "./world.ts";
 import { bytesOf, endOf, linkOf, markOf, onlyControl } from "./world.ts";
@@ -125,7 +126,7 @@ export function sinkMoves(
     }
   }
   idleMoves(m, w, sinks, log, knows, say);
-  return moves;
+  return [...moves, ...fillMoves(m, w, sinks, knows)];
 }
 
 type Say = (label: string, event: Event, built?: { slot: number; bytes: string }) => void;
@@ -190,6 +191,7 @@ function isShort(m: Model, w: Worker, sinks: readonly Sink[], knows: readonly nu
   // A planned batch is about to be delivered: a sink without it has lost nothing.
   if (phase !== "running" || !archived || slots.some((s) => s.ready || s.planned)) return false;
   return knows.some((_, i) => {
+    if (w.task.behind[i] !== null) return false;
     const head = headOf(sinkAt(sinks, knows, i), m.setting.heads);
     return head === "empty" || head.head < w.task.position;
   });

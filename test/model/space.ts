@@ -54,6 +54,7 @@ const FAULTS: readonly Fault[] = [
   "retention",
   "drain",
   "late-request",
+  "detach",
 ];
 
 /** The states of one variant and the steps between them; parts of steps are computed once. */
@@ -85,6 +86,7 @@ export class Space {
     const groups = Array.from({ length: setting.groups }, (_, i): Group => ({
       owner: i === 1 ? 1 : 0,
       committed: { offset, plans: [] },
+      marks: sinks.map(() => null),
       pending: null,
     }));
     const left = Object.fromEntries(FAULTS.map((f) => [f, setting.faults[f] ?? 0])) as Record<
@@ -176,7 +178,7 @@ export class Space {
     if (worker?.lease !== "current" || worker.task.renewing !== "no") return null;
     const { start, value } = move.created;
     const group = this.groups.at(row[2])[this.#m.setting.groups === 1 ? 0 : i];
-    const plans = [...(group?.committed.plans ?? []), ...(group?.pending?.plans ?? [])];
+    const plans = [...(group?.committed.plans ?? []), ...(group?.pending?.committed.plans ?? [])];
     const named = plans.some(
       (p) =>
         Number(p.start) === start &&

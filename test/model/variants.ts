@@ -18,6 +18,7 @@ const BASE: Omit<Setting, "letter" | "title"> = {
   weak: false,
   idleRestore: false,
   heads: "newest",
+  restored: "any",
   retains: "anything",
   alarms: [],
   weight: 1,
@@ -153,4 +154,34 @@ export const VARIANTS: readonly Setting[] = [
   }),
   variant("8", "three rebalances", { faults: { rebalance: 3 } }),
   variant("9", "forward", { offsets: 3, faults: { forward: 1, rebalance: 1 }, weight: 3 }),
+  variant("α", "a sink goes away", { faults: { detach: 1, crash: 1, rebalance: 1 }, weight: 20 }),
+  variant("β", "two of three sinks go away, one after the other", {
+    sinks: 3,
+    faults: { detach: 2, crash: 1 },
+    weight: 3,
+  }),
+  variant("γ", "a sink goes away, plan and mark wiped", {
+    faults: { detach: 1, wipe: 1, crash: 1 },
+  }),
+  variant("δ", "a sink goes away, commits in steps, answers lost", {
+    commits: "steps",
+    faults: { detach: 1, rebalance: 1 },
+  }),
+  variant("ε", "a sink goes away, two in flight", { ...TWO, faults: { detach: 1, crash: 1 } }),
+  variant("ζ", "a sink goes away and is restored", {
+    offsets: 3,
+    restored: "others",
+    faults: { detach: 1, restore: 1 },
+  }),
+  variant("η", "a sink goes away, a put arrives late", {
+    faults: { detach: 1, "late-request": 1, crash: 1 },
+    weight: 3,
+  }),
+  variant("θ", "a sink goes away, rewind", { faults: { detach: 1, rewind: 1, crash: 1 } }),
+  variant("ι", "a sink goes away, markers between records, drain", {
+    offsets: 3,
+    control: [1],
+    produced: 0,
+    faults: { detach: 1, drain: 1 },
+  }),
 ];

@@ -25,7 +25,8 @@ export type Fault =
   | "vanish"
   | "retention"
   | "drain"
-  | "late-request";
+  | "late-request"
+  | "detach";
 
 /** What a variant of the search allows. */
 export interface Setting {
@@ -61,6 +62,8 @@ export interface Setting {
   /** A sink is restored while its daemon idles, instead of while all are stopped. */
   readonly idleRestore: boolean;
   readonly heads: "newest" | "unbroken";
+  /** Which sinks may be restored: the primary as well, or only the others. */
+  readonly restored: "any" | "others";
   /** What retention may remove: only what the primary has whole, or anything. */
   readonly retains: "archived" | "anything";
   /** How long the search takes, compared to others. */
@@ -69,8 +72,12 @@ export interface Setting {
   readonly alarms: readonly string[];
 }
 
+/** What a commit's metadata says beside its plans: by sink, from where it may lack batches (rule 12). */
+export type Marks = readonly (bigint | null)[];
+
 export interface Flight {
   readonly value: Committed;
+  readonly marks: Marks;
   readonly accepted: boolean;
 }
 
@@ -84,14 +91,29 @@ export interface Worker {
   readonly held: readonly string[];
   readonly flight: Flight | null;
   /** A read under way, as the coordinator answered it. `fresh`: the task still waits for it. */
-  readonly read: { readonly committed: Committed; readonly fresh: boolean } | null;
+  readonly read: Read | null;
+  /** By sink: how far the copy into a detached sink has come. */
+  readonly fills: readonly Fill[];
 }
+
+export interface Read {
+  readonly committed: Committed;
+  readonly marks: Marks;
+  readonly fresh: boolean;
+}
+
+/**
+ * The copy that runs beside a task for a detached sink. Null: it has not asked yet where the sink ends.
+ * `at` null: the sink was empty. `put`: the data at `at` is copied, the manifest not yet.
+ */
+export type Fill = { readonly at: number | null; readonly put: boolean } | null;
 
 /** The group's coordinator. `owner` 2: nobody. `pending`: accepted, not visible yet. */
 export interface Group {
   readonly owner: 0 | 1 | 2;
   readonly committed: Committed;
-  readonly pending: Committed | null;
+  readonly marks: Marks;
+  readonly pending: { readonly committed: Committed; readonly marks: Marks } | null;
 }
 
 export interface Sink {
@@ -145,6 +167,10 @@ export interface Broken {
   readonly noLimit: boolean;
   /** A manifest's predecessor is looked up in the sink it is written to. */
   readonly ownChain: boolean;
+  /** A commit does not say which sinks it went on without. */
+  readonly noMarks: boolean;
+  /** A detached sink is filled from the primary's newest batch on. */
+  readonly fillNewest: boolean;
 }
 
 export const HONEST: Broken = {
@@ -154,6 +180,8 @@ export const HONEST: Broken = {
   anyEnd: false,
   noLimit: false,
   ownChain: false,
+  noMarks: false,
+  fillNewest: false,
 };
 
 export const markOf = (bytes: string): string => bytes.toLowerCase();
