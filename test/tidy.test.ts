@@ -32,11 +32,15 @@ function area(path: string): string {
   if (top !== "src")
     return top === "sinks" && path.split("/").length > 2 ? `sinks/${second}` : (top ?? "");
   if (KAFKA_DRIVER.test(path)) return "kafka-driver";
+  if (path === SDK_ENTRY) return "sdk-entry";
   return second.replace(/\.ts$/, "");
 }
 
 /** Connections, requests and errors: what a driver from npm would be; a sink may import it as one. */
 const KAFKA_DRIVER = /^src\/kafka\/(?:client\/|requests\/|wire\.ts$|kafka-error\.ts$)/;
+
+/** What packages outside the tree import as `bulk-archiver/sdk`, the layout of blob stores included. */
+const SDK_ENTRY = "src/sdk/index.ts";
 
 const BELOW_STAGES = ["core", "record-batch", "sdk"];
 const STAGES = ["kafka", "kafka-driver", "batch", "seal", "deliver"];
@@ -47,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   "record-batch": ["core"],
   sdk: ["core", "record-batch"],
+  "sdk-entry": ["core", "sdk", "sinks/blob"],
   "kafka-driver": BELOW_STAGES,
   kafka: [...BELOW_STAGES, "kafka-driver"],
   batch: BELOW_STAGES,

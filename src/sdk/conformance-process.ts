@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { asInstalled } from "../core/installed.ts";
 
-const WRITER = fileURLToPath(new URL("./conformance-writer.ts", import.meta.url));
+const WRITER = fileURLToPath(asInstalled(new URL("./conformance-writer.ts", import.meta.url)));
 
 export interface Writer {
   /** The next line it printed; undefined when it ended. */

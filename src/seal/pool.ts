@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Cut } from "../core/cut.ts";
 import { ArchiverError, type ErrorCode } from "../core/errors.ts";
+import { asInstalled } from "../core/installed.ts";
 import type { Seed } from "./keys.ts";
 import type { SealRecipe } from "./recipe.ts";
 import { seal, type SealedFile } from "./seal.ts";
@@ -113,7 +114,7 @@ export class SealPool implements CutSealer {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    const worker = new Worker(asInstalled(new URL("./worker.ts", import.meta.url)), {
       workerData: { seeds: this.#seeds },
       // A worker makes few objects of its own; its garbage is the ciphers' output, which must not pile up.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
