@@ -147,6 +147,8 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
         added,
       }),
     onFetched: (topic, bytes) => host.emit({ what: "fetched", topic, bytes }),
+    onFetchFailed: (broker, { code, message }) =>
+      host.emit({ what: "fetch-failed", broker, code, text: message }),
     onLost: (reason) => host.emit({ what: "membership-lost", group: p.group, reason }),
     onRetentionNear: (text) => host.emit({ what: "warned", code: "retention-near", text }),
     onBranch: (text) => host.emit({ what: "warned", code: "log-cut-short", text }),

@@ -1,4 +1,5 @@
 import type { Budget } from "../core/budget.ts";
+import type { Skip } from "../core/description.ts";
 import type { Scope } from "../core/scope.ts";
 import type { AbortedTransaction } from "../record-batch/aborted.ts";
 import type { BlockPool } from "./block-buffer.ts";
@@ -22,6 +23,8 @@ export interface FeedOptions {
   readonly turns: Turns;
   readonly pool: BlockPool;
   readonly now: () => number;
+  /** Up to where an operator gives up what cannot be had. */
+  readonly skip: () => Skip | null;
   /** Bytes of one fetch of this partition at most. */
   readonly maxFetchBytes: number;
   /** How many batches of this partition hold memory. */

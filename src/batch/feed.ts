@@ -1,35 +1,21 @@
 import { assert } from "../core/assert.ts";
 import type { Cut } from "../core/cut.ts";
-import { ArchiverError } from "../core/errors.ts";
+import { ArchiverError, type ErrorCode } from "../core/errors.ts";
 import { AbortedFilter } from "../record-batch/aborted.ts";
 import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
 import { CrcTries } from "./crc-tries.ts";
+import type { BuildJob, BuildRequest } from "./build-job.ts";
 import type { FeedOptions, Fetched } from "./feed-options.ts";
 import { OpenBatch } from "./open-batch.ts";
 import { costBytes, TURN_AT_AGE, whyCut } from "./policy.ts";
 import type { Applicant } from "./turns.ts";
 
-/** What the task asks for. */
-export interface BuildRequest {
-  readonly start: bigint;
-  /** Cut exactly here, as the plan says. */
-  readonly exactEnd: bigint | null;
-  /** Cut here when records lie below it. */
-  readonly limit: bigint | null;
-  /** Leader epoch of the record batch that ends at `start`; -1 when it is not known. */
-  readonly epoch: number;
-}
-
-interface Job {
-  readonly request: BuildRequest;
-  readonly batch: OpenBatch;
-  turn: "asked" | "held";
-  byTurns: boolean;
-  /** End of the log when the turn's first answer came. */
-  target: bigint | null;
-  readonly resolve: (cut: Cut) => void;
-  readonly reject: (error: unknown) => void;
-}
+/** With these codes a range cannot be had, however often it is asked for. */
+const LOST: ReadonlySet<ErrorCode> = new Set([
+  "corrupt-record-batch",
+  "offset-out-of-range",
+  "message-format-old",
+]);
 /** Requests that wait for the one being filled, at most. */
 const MAX_WAITING = 8;
 
@@ -40,9 +26,9 @@ const MAX_WAITING = 8;
 export class Feed implements Applicant {
   readonly costBytes: number;
   readonly #o: FeedOptions;
-  #job: Job | null = null;
+  #job: BuildJob | null = null;
   /** Batches that are planned already wait here for the one before them; as many as plans at most. */
-  readonly #next: Job[] = [];
+  readonly #next: BuildJob[] = [];
   #end: bigint | null = null;
   #waitingSince: number | null = null;
   #bytesPerOffset = 500;
@@ -66,7 +52,7 @@ export class Feed implements Applicant {
     signal.throwIfAborted();
     return new Promise<Cut>((resolve, reject) => {
       const batch = new OpenBatch(this.#o.scope, request, this.#o.pool);
-      const job: Job = {
+      const job: BuildJob = {
         request,
         batch,
         turn: "asked",
@@ -82,7 +68,7 @@ export class Feed implements Applicant {
     });
   }
 
-  #abort(job: Job, reason: unknown): void {
+  #abort(job: BuildJob, reason: unknown): void {
     const at = this.#next.indexOf(job);
     if (this.#job === job) this.#fail(reason);
     else if (at >= 0) {
@@ -167,7 +153,8 @@ export class Feed implements Applicant {
     try {
       this.#take(job, f, now);
     } catch (error) {
-      this.#fail(error);
+      this.#account(job, held);
+      this.#stuck(job, error);
       return;
     }
     this.#account(job, held);
@@ -177,7 +164,7 @@ export class Feed implements Applicant {
   /** Kafka refused the fetch for good: the batch cannot be built from there. */
   refuse(offset: bigint, error: ArchiverError): void {
     const job = this.#job;
-    if (job !== null && job.turn === "held" && offset === job.batch.next) this.#fail(error);
+    if (job !== null && job.turn === "held" && offset === job.batch.next) this.#stuck(job, error);
   }
 
   /** Looks at the clock: age and idle rules. */
@@ -192,7 +179,7 @@ export class Feed implements Applicant {
     this.#settle(job, now);
   }
 
-  #take(job: Job, f: Fetched, now: number): void {
+  #take(job: BuildJob, f: Fetched, now: number): void {
     const filter = new AbortedFilter(f.aborted);
     const { batch, request } = job;
     const before = batch.next;
@@ -219,7 +206,7 @@ export class Feed implements Applicant {
       this.#bytesPerOffset += (f.records.length / offsets - this.#bytesPerOffset) / 4;
   }
 
-  #wouldCross(job: Job, h: RecordBatchHeader): boolean {
+  #wouldCross(job: BuildJob, h: RecordBatchHeader): boolean {
     const { limit } = job.request;
     return limit !== null && job.batch.records > 0n && h.nextOffset > limit;
   }
@@ -235,16 +222,16 @@ export class Feed implements Applicant {
   }
 
   /** A record batch larger than foreseen may take more memory than the turn reserved. */
-  #account(job: Job, heldBefore: number): void {
+  #account(job: BuildJob, heldBefore: number): void {
     const excess = (held: number): number => Math.max(0, held - this.costBytes);
     const more = excess(job.batch.heldBytes) - excess(heldBefore);
     if (more > 0) this.#o.budget.force(more);
   }
 
-  #settle(job: Job, now: number): void {
+  #settle(job: BuildJob, now: number): void {
     const { batch, request } = job;
     const caughtUp = this.#end !== null && batch.next >= (job.target ?? this.#end);
-    if (request.exactEnd !== null && batch.next >= request.exactEnd && batch.records > 0n) {
+    if (request.exactEnd !== null && batch.next >= request.exactEnd && batch.hasContent) {
       this.#cut(job, "plan");
     } else if (request.limit !== null && batch.next >= request.limit && batch.records > 0n) {
       this.#cut(job, "limit");
@@ -259,7 +246,7 @@ export class Feed implements Applicant {
   }
 
   /** Markers only, or nothing at all: say how far, and let others have the turn. */
-  #nothingYet(job: Job): void {
+  #nothingYet(job: BuildJob): void {
     if (job.batch.next > job.batch.start) this.#o.onTail(job.batch.next);
     if (!job.byTurns || this.#job !== job) return;
     job.turn = "asked";
@@ -268,7 +255,7 @@ export class Feed implements Applicant {
     this.#o.budget.release(Math.max(this.costBytes, job.batch.heldBytes));
   }
 
-  #cut(job: Job, reason: Cut["reason"]): void {
+  #cut(job: BuildJob, reason: Cut["reason"]): void {
     this.#job = null;
     this.#waitingSince = null;
     this.#cutAt = { offset: job.batch.next, epoch: job.batch.epoch };
@@ -276,6 +263,26 @@ export class Feed implements Applicant {
     const reserved = Math.max(this.costBytes, job.batch.heldBytes);
     job.resolve(job.batch.cut(reason, reserved));
     this.#proceed();
+  }
+
+  /** What lies at `next` cannot be had. What was read before is archived before anything is given up. */
+  #stuck(job: BuildJob, error: unknown): void {
+    const { batch, request } = job;
+    const skip = error instanceof ArchiverError && LOST.has(error.code) ? this.#o.skip() : null;
+    if (skip === null || skip.to <= batch.next) {
+      this.#fail(error);
+      return;
+    }
+    const { exactEnd, limit } = request;
+    if (exactEnd === null && batch.records > 0n) {
+      this.#cut(job, "skip");
+      return;
+    }
+    // What was planned is made as long as it was planned; below the committed offset it ends there.
+    const most = exactEnd ?? (limit !== null && limit > batch.next ? limit : skip.to);
+    batch.giveUp(skip.to < most ? skip.to : most, skip.text);
+    if (exactEnd === null || batch.next >= exactEnd) this.#cut(job, "skip");
+    else this.#o.onWant();
   }
 
   #fail(error: unknown): void {

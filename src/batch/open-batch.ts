@@ -20,8 +20,8 @@ export class OpenBatch {
   lastAt = 0;
   readonly #scope: Scope;
   readonly #buffer: BlockBuffer;
-  readonly #holes: { from: bigint; to: bigint; reason: HoleReason }[] = [];
-  readonly #lost = { aborted: 0n, control: 0n, compacted: 0n };
+  readonly #holes: { from: bigint; to: bigint; reason: HoleReason; text?: string }[] = [];
+  readonly #lost = { aborted: 0n, control: 0n, compacted: 0n, skipped: 0n };
   #first: bigint | null = null;
   #min: bigint | null = null;
   #max: bigint | null = null;
@@ -42,6 +42,11 @@ export class OpenBatch {
 
   get bytes(): number {
     return this.#buffer.length;
+  }
+
+  /** Something to cut: records, or what an operator gave up. */
+  get hasContent(): boolean {
+    return this.records > 0n || this.#lost.skipped > 0n;
   }
 
   get heldBytes(): number {
@@ -95,6 +100,14 @@ export class OpenBatch {
     }
   }
 
+  /** Offsets up to `to`, which is after `next`, are left out because an operator says so. */
+  giveUp(to: bigint, text: string): void {
+    this.#lost.skipped += to - this.next;
+    this.#holes.push({ from: this.next, to, reason: "skipped", text });
+    this.next = to;
+    this.epoch = -1;
+  }
+
   #hole(from: bigint, to: bigint, reason: "aborted" | "control" | "compacted"): void {
     this.#lost[reason] += to - from;
     const last = this.#holes.at(-1);
@@ -104,7 +117,7 @@ export class OpenBatch {
 
   /** Hands the bytes over; the cut's owner frees them by `release`. */
   cut(reason: Cut["reason"], reservedBytes: number): Cut {
-    assert(this.records > 0n, "a cut has at least one record");
+    assert(this.hasContent, "a cut has at least one record, or an operator gave up what it had");
     const key: BatchKey = { ...this.#scope, start: this.start };
     const holes: readonly Hole[] = this.#holes;
     return {

@@ -1,4 +1,4 @@
-import type { Description } from "./description.ts";
+import type { Description, Hole } from "./description.ts";
 import { blake3Hex } from "./digest.ts";
 import { holeOffsets } from "./manifest-check.ts";
 import type { Scope } from "./scope.ts";
@@ -66,9 +66,13 @@ export function nextLink(prevLink: string, d: Description): string {
   }
   fields.int(BigInt(d.holes.length));
   for (const hole of d.holes) {
-    fields.int(hole.from).int(hole.to).text(hole.reason).int(holeOffsets(hole));
+    fields.int(hole.from).int(hole.to).text(reasonText(hole)).int(holeOffsets(hole));
   }
   if ("digest" in d.content) fields.text("digest").text(d.content.algorithm).hex(d.content.digest);
   else fields.text("tag").text(d.content.algorithm).hex(d.content.tag);
   return fields.hash();
 }
+
+/** No reason has a colon, so no two holes share a text. */
+const reasonText = ({ reason, text }: Hole): string =>
+  text === undefined ? reason : `${reason}: ${text}`;

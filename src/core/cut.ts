@@ -14,6 +14,8 @@ export interface Cut extends BatchKey {
   readonly aborted: bigint;
   readonly control: bigint;
   readonly compacted: bigint;
+  /** Given up by an operator. */
+  readonly skipped: bigint;
   /** Known from headers alone; offsets missing inside a record batch are found by the sealer when `sparse`. */
   readonly holes: readonly Hole[];
   /** Some record batch holds fewer records than its offset range. */
@@ -29,6 +31,6 @@ export interface Cut extends BatchKey {
   /** Reserved in the budget for raw and sealed bytes; whoever holds the cut releases it. */
   readonly reservedBytes: number;
   /** Which rule cut it, for metrics. */
-  readonly reason: "bytes" | "age" | "idle" | "pressure" | "plan" | "limit" | "drain";
+  readonly reason: "bytes" | "age" | "idle" | "pressure" | "plan" | "limit" | "drain" | "skip";
   readonly release: () => void;
 }

@@ -16,6 +16,14 @@ export interface Hole {
   readonly to: bigint;
   readonly reason: HoleReason;
   readonly offsets?: bigint;
+  /** Of `skipped`: why, in the operator's words. */
+  readonly text?: string;
+}
+
+/** What an operator gives up: offsets below `to` that Kafka cannot give, or gives damaged. */
+export interface Skip {
+  readonly to: bigint;
+  readonly text: string;
 }
 
 export type Format = "segment" | "ndjson";

@@ -64,6 +64,8 @@ function holesInconsistency(d: Description): Inconsistency | undefined {
     if (hole.offsets !== undefined && (hole.offsets < 1n || hole.offsets >= all)) {
       return { field: `${field}.offsets`, text: `expected 1 to ${all - 1n}, or no such field` };
     }
+    if (hole.text !== undefined && hole.reason !== "skipped")
+      return { field: `${field}.text`, text: `stands at a hole that is ${hole.reason}` };
     sums[COUNT_OF[hole.reason]] += holeOffsets(hole);
     position = hole.to;
   }

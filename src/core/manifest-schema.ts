@@ -40,6 +40,11 @@ export const topicIdText = z
   .string()
   .regex(/^(_|[A-Za-z0-9_-]{22})$/, "expected a topic id in base64url, or _");
 
+/** Bounded, because it stands in every manifest that is read. */
+const skipText = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,200}$/, "expected 1 to 200 printable ASCII characters");
+
 const hole = z.strictObject({
   from: offset,
   to: offset,
@@ -53,6 +58,7 @@ const hole = z.strictObject({
     "skipped",
   ]),
   offsets: offset.exactOptional(),
+  text: skipText.exactOptional(),
 });
 
 const content = z.union(

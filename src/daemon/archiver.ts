@@ -21,6 +21,7 @@ import type { OpenedSink } from "./open-sinks.ts";
 import { refuseOutOfRange } from "./out-of-range.ts";
 import { Partitions } from "./partitions.ts";
 import { recordPort, remaker } from "./record-port.ts";
+import { repeat } from "./repeat.ts";
 
 /** Everything one pipeline needs, resolved and opened. */
 export interface ArchiverOptions {
@@ -48,6 +49,7 @@ export interface ArchiverOptions {
   /** `added`: partitions that were not here before. */
   readonly onAssigned: (lease: Lease, added: number) => void;
   readonly onFetched: (topic: string, bytes: number) => void;
+  readonly onFetchFailed: (broker: number, error: ArchiverError) => void;
   readonly onLost: (reason: string) => void;
   readonly onRetentionNear: (text: string) => void;
   /** A partition goes on in another branch. */
@@ -89,6 +91,7 @@ export class Archiver {
       maxFetchBytes: FETCH.maxPartitionBytes,
       wakeFetcher: () => this.fetcher.wake(),
       onFetched: o.onFetched,
+      onFetchFailed: o.onFetchFailed,
       onOutOfRange: (scope, offset) =>
         void refuseOutOfRange(this, scope, offset, { log, signal: this.#stop.signal }),
       portsOf: (scope) => this.#portsOf(scope),
@@ -145,13 +148,15 @@ export class Archiver {
     const { sinks, clock } = this.#o;
     const away = { sinks, clock, partitions: this.partitions };
     const guard = new RetentionGuard(this.fetcher, this.#o.onRetentionNear);
+    const every = (ms: number, work: () => void | Promise<void>): Promise<void> =>
+      repeat(ms, work, this.#o, signal);
     const loops = [
-      this.#every(TICK_MS, () => this.partitions.tick()),
-      this.#every(POLL_MS, () => this.#pollEnds()),
-      this.#every(POLL_MS, () => detachAway(away)),
-      this.#every(CATALOGUE_MS, () => guard.look(away, signal)),
-      this.#every(CATALOGUE_MS, () => this.#refreshTopics()),
-      this.#every(RECHECK_MS, () => this.#recheck()),
+      every(TICK_MS, () => this.partitions.tick()),
+      every(POLL_MS, () => this.#pollEnds()),
+      every(POLL_MS, () => detachAway(away)),
+      every(CATALOGUE_MS, () => guard.look(away, signal)),
+      every(CATALOGUE_MS, () => this.#refreshTopics()),
+      every(RECHECK_MS, () => this.#recheck()),
     ];
     try {
       await this.member.run();
@@ -279,20 +284,5 @@ export class Archiver {
 
   async #recheck(): Promise<void> {
     for (const { task } of [...this.partitions]) await task.recheck(this.#stop.signal);
-  }
-
-  async #every(ms: number, work: () => void | Promise<void>): Promise<void> {
-    const { signal } = this.#stop;
-    const { clock, log } = this.#o;
-    while (!signal.aborted) {
-      try {
-        await clock.sleep(ms, signal);
-        await work();
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof ArchiverError)) throw error;
-        log.warn({ error: error.message, code: error.code }, "it is tried again");
-      }
-    }
   }
 }

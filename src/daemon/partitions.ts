@@ -3,6 +3,7 @@ import type { BlockPool } from "../batch/block-buffer.ts";
 import type { BatchPolicy } from "../batch/policy.ts";
 import type { Turns } from "../batch/turns.ts";
 import type { Budget } from "../core/budget.ts";
+import type { Skip } from "../core/description.ts";
 import type { ArchiverError } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Scope } from "../core/scope.ts";
@@ -30,6 +31,7 @@ export interface PartitionsOptions {
   readonly maxFetchBytes: number;
   readonly wakeFetcher: () => void;
   readonly onFetched: (topic: string, bytes: number) => void;
+  readonly onFetchFailed: (broker: number, error: ArchiverError) => void;
   /** Kafka does not have the offset that was asked for; `refuse` is the answer to that. */
   readonly onOutOfRange: (scope: Scope, offset: bigint) => void;
   /** Everything a task needs but its stream. */
@@ -42,6 +44,7 @@ const keyOf = (topic: string, partition: number): string => `${topic}/${partitio
 export class Partitions implements Demand {
   readonly #o: PartitionsOptions;
   readonly #owned = new Map<string, Partition>();
+  readonly #skips = new Map<string, Skip>();
 
   constructor(options: PartitionsOptions) {
     this.#o = options;
@@ -53,6 +56,10 @@ export class Partitions implements Demand {
 
   has(topic: string, partition: number): boolean {
     return this.#owned.has(keyOf(topic, partition));
+  }
+
+  at(topic: string, partition: number): Partition | undefined {
+    return this.#owned.get(keyOf(topic, partition));
   }
 
   get size(): number {
@@ -69,6 +76,7 @@ export class Partitions implements Demand {
       pool,
       maxFetchBytes,
       now: () => clock.now(),
+      skip: () => this.#skips.get(keyOf(scope.topic, scope.partition)) ?? null,
       inFlight: () => task.inFlight(),
       onTail: (offset) => task.dispatch({ of: "tail", offset }),
       onWant: wakeFetcher,
@@ -127,9 +135,18 @@ export class Partitions implements Demand {
     p.feed.offer(f);
   }
 
+  failed(broker: number, error: ArchiverError): void {
+    this.#o.onFetchFailed(broker, error);
+  }
+
   /** The batch that is being filled cannot go on from this offset. */
   refuse({ topic, partition }: Scope, offset: bigint, error: ArchiverError): void {
     this.#owned.get(keyOf(topic, partition))?.feed.refuse(offset, error);
+  }
+
+  /** What cannot be had of this partition below `to` is given up from now on. */
+  skip({ topic, partition }: Scope, skip: Skip): void {
+    this.#skips.set(keyOf(topic, partition), skip);
   }
 
   /** The committed offset as the partition's task knows it. */

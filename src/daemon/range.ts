@@ -30,6 +30,7 @@ export async function readRange(
     pool: new BlockPool(0),
     now: () => clock.now(),
     maxFetchBytes: FETCH_BYTES,
+    skip: () => null,
     inFlight: () => 0,
     onTail: () => undefined,
     onWant: () => undefined,

@@ -13,6 +13,8 @@ export type { FetchedPartition, FetchWant };
 export interface Demand {
   wants(): Iterable<FetchWant>;
   deliver(fetched: FetchedPartition): void;
+  /** A broker gave no answer that can be used; it is asked again after a pause. */
+  failed?(broker: number, error: ArchiverError): void;
 }
 
 export interface FetcherOptions {
@@ -154,11 +156,11 @@ export class Fetcher {
         loop.lastError = null;
       } catch (error) {
         if (signal.aborted) break;
+        if (!(error instanceof ArchiverError)) throw error;
         loop.tries += 1;
-        loop.lastError = error instanceof Error ? error.message : String(error);
-        const { broker, lastError, tries } = loop;
-        this.#ports.log.warn({ broker, error: lastError, tries }, "fetch failed");
-        await this.#pause(tries, signal);
+        loop.lastError = error.message;
+        this.#demand.failed?.(loop.broker, error);
+        await this.#pause(loop.tries, signal);
       }
     }
   }

@@ -6,7 +6,7 @@ import type { Clock, Random } from "../core/ports.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import type { Scope } from "../core/scope.ts";
 import type { Budget } from "../core/budget.ts";
-import type { BuildRequest } from "../batch/feed.ts";
+import type { BuildRequest } from "../batch/build-job.ts";
 import type { Lease } from "../kafka/lease.ts";
 import type { SealRecipe } from "../seal/recipe.ts";
 import type { SealedBatch, Sink } from "../sdk/sink.ts";

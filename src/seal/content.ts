@@ -140,9 +140,9 @@ function merged(holes: readonly Hole[]): Hole[] {
   const out: Hole[] = [];
   for (const h of [...holes].sort((a, b) => (a.from < b.from ? -1 : 1))) {
     const last = out.at(-1);
-    const joins = last?.to === h.from && last.reason === h.reason;
+    const joins = last?.to === h.from && last.reason === h.reason && last.text === h.text;
     if (joins && last.offsets === undefined && h.offsets === undefined) {
-      out[out.length - 1] = { from: last.from, to: h.to, reason: h.reason };
+      out[out.length - 1] = { ...last, to: h.to };
     } else out.push(h);
   }
   return out;
@@ -162,7 +162,9 @@ function summedUp(holes: readonly Hole[]): Hole[] {
 function joinedHole(a: Hole, b: Hole): Hole {
   const offsets = (a.offsets ?? a.to - a.from) + (b.offsets ?? b.to - b.from);
   const all = offsets === b.to - a.from;
-  return { from: a.from, to: b.to, reason: a.reason, ...(all ? {} : { offsets }) };
+  // Holes with different texts keep the first one's: an operator skips a few times at most.
+  const text = a.text === undefined ? {} : { text: a.text };
+  return { from: a.from, to: b.to, reason: a.reason, ...(all ? {} : { offsets }), ...text };
 }
 
 /** Record batches cross block borders: to decode them they have to be in one piece. */

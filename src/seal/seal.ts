@@ -128,11 +128,11 @@ function describe(
   mark: ContentMark,
   sealInfo: SealInfo,
 ): Description {
-  const { end, aborted, control, minTimestamp, maxTimestamp, leaderEpoch } = cut;
+  const { end, aborted, control, skipped, minTimestamp, maxTimestamp, leaderEpoch } = cut;
   const key = keyOf(cut);
   const { records, compacted, deadLettered, holes, recordsDigest } = content;
   assert(
-    records + aborted + control + compacted + deadLettered === end - key.start,
+    records + aborted + control + compacted + skipped + deadLettered === end - key.start,
     `${batchId(key)}: every offset up to ${end} is accounted for`,
   );
   return {
@@ -148,7 +148,7 @@ function describe(
     aborted,
     control,
     compacted,
-    filtered: 0n,
+    filtered: skipped,
     deadLettered,
     holes,
     minTimestamp,

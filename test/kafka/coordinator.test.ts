@@ -1,11 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { ArchiverError } from "../../src/core/errors.ts";
+import { type FetchedPartition, Fetcher } from "../../src/kafka/fetcher.ts";
+import { TopicCatalogue } from "../../src/kafka/topics.ts";
 import { KafkaServer } from "../servers/kafka.ts";
 import { settled, TestMember, type TestMemberOptions } from "./group-member.ts";
-import { createTopic, groupsAreReady, named, until } from "./live-kafka.ts";
+import {
+  connected,
+  createTopic,
+  groupsAreReady,
+  named,
+  never,
+  ports,
+  until,
+} from "./live-kafka.ts";
 
-/** A group through the death and the silence of its coordinator: needs a broker of its own. */
+/** Members and a fetcher through the death and the silence of their broker: one of its own. */
 let server: KafkaServer;
 let bootstrap: string;
 let topic: string;
@@ -46,6 +57,37 @@ test("a coordinator that restarts costs neither a rebalance nor a partition", as
   const described = await admin.describeGroups([group]);
   expect(described.groups[0]?.state).toBe("Stable");
   await admin.disconnect();
+});
+
+test("a fetcher says which broker gives no answer, and goes on when it is back", async () => {
+  const client = await connected(bootstrap);
+  const catalogue = new TopicCatalogue(client, [topic]);
+  await catalogue.refresh(never);
+  const [failures, came]: [ArchiverError[], FetchedPartition[]] = [[], []];
+  const fetcher = new Fetcher(
+    client,
+    catalogue,
+    {
+      wants: () => [{ topic, partition: 0, offset: 0n, maxBytes: 1_000 }],
+      deliver: (f) => void came.push(f),
+      failed: (broker, error) => {
+        expect(broker).toBe(1);
+        failures.push(error);
+      },
+    },
+    { maxResponseBytes: 1 << 20, maxWaitMs: 100 },
+    ports(),
+  );
+  fetcher.wake();
+  await until("it fetches", 10_000, () => came.length > 0);
+  await server.restart(0);
+  await until("it was told", 10_000, () => failures.length > 0);
+  expect(failures[0]).toMatchObject({ code: "kafka-unreachable" });
+  const before = came.length;
+  await until("it fetches again", 20_000, () => came.length > before);
+  expect(fetcher.state()).toMatchObject([{ broker: 1, lastError: null }]);
+  fetcher.stop();
+  await client.close();
 });
 
 test("a frozen coordinator: after a session time-out the partitions count as gone, and come back", async () => {

@@ -148,6 +148,7 @@ export function sealed(
     },
     ...{
       leaderEpoch: 3,
+      skipped: 0n,
       uncompressed: true,
       reason: "bytes" as const,
       reservedBytes: 0,

@@ -73,6 +73,7 @@ function cutOf(values: readonly string[], codec: "none" | "lz4" = "none"): Cut {
     minTimestamp: 1_000n,
     maxTimestamp: 1_000n + BigInt(values.length - 1),
     leaderEpoch: 0,
+    skipped: 0n,
     uncompressed: codec === "none",
     reservedBytes: 0,
     reason: "bytes",

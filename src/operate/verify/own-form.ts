@@ -86,6 +86,7 @@ const hole = object({
   to: offset,
   reason: oneOf(...REASONS),
   offsets: optional(offset),
+  text: optional(text(/^[\x20-\x7e]{1,200}$/)),
 });
 const digest = object({ algorithm: oneOf("blake3"), digest: hex32 });
 const tag = object({ algorithm: oneOf("blake3"), tag: hex32 });

@@ -106,6 +106,12 @@ function countComplaints(m: Manifest): Complaint[] {
     if (hole.offsets !== undefined && (offsets < 1n || offsets >= width)) {
       say("holes", `hole [${hole.from}, ${hole.to}) counts ${offsets} offsets`);
     }
+    if (hole.text !== undefined && hole.reason !== "skipped") {
+      say(
+        "holes",
+        `hole [${hole.from}, ${hole.to}) is ${hole.reason}, and says why it was skipped`,
+      );
+    }
     named[COUNTED[hole.reason]] += offsets;
     at = hole.to;
   }
@@ -168,7 +174,10 @@ function ownLink(prevLink: string, d: Description): string {
     ...[BigInt(d.partition), BigInt(d.branch), d.start, d.end],
     ...[d.records, d.aborted, d.control, d.compacted, d.filtered, d.deadLettered],
     BigInt(d.holes.length),
-    ...d.holes.flatMap((h) => [h.from, h.to, h.reason, h.offsets ?? h.to - h.from]),
+    ...d.holes.flatMap((h) => {
+      const why = h.text === undefined ? h.reason : `${h.reason}: ${h.text}`;
+      return [h.from, h.to, why, h.offsets ?? h.to - h.from];
+    }),
     ...[mark[0] as string, d.content.algorithm, Buffer.from(mark[1] as string, "hex")],
   ];
   return blake3(packed(fields)).toString("hex");

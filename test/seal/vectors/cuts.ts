@@ -62,6 +62,7 @@ export function cutOf(start: bigint, m: Made): CutData {
     minTimestamp: times.length === 0 ? null : times.reduce((a, b) => (a < b ? a : b)),
     maxTimestamp: times.length === 0 ? null : times.reduce((a, b) => (a > b ? a : b)),
     leaderEpoch: 7,
+    skipped: 0n,
     uncompressed: m.producerCodec === "none",
     reservedBytes: 0,
     reason: "bytes",

@@ -1,0 +1,25 @@
+import type { Cut } from "../core/cut.ts";
+import type { OpenBatch } from "./open-batch.ts";
+
+/** What the task asks for. */
+export interface BuildRequest {
+  readonly start: bigint;
+  /** Cut exactly here, as the plan says. */
+  readonly exactEnd: bigint | null;
+  /** Cut here when records lie below it. */
+  readonly limit: bigint | null;
+  /** Leader epoch of the record batch that ends at `start`; -1 when it is not known. */
+  readonly epoch: number;
+}
+
+/** A batch that is being filled, or waits for the one before it. */
+export interface BuildJob {
+  readonly request: BuildRequest;
+  readonly batch: OpenBatch;
+  turn: "asked" | "held";
+  byTurns: boolean;
+  /** End of the log when the turn's first answer came. */
+  target: bigint | null;
+  readonly resolve: (cut: Cut) => void;
+  readonly reject: (error: unknown) => void;
+}
