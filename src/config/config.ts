@@ -11,6 +11,7 @@ export interface Config {
   readonly kafka: KafkaConfig;
   readonly memoryBytes: number;
   readonly http: HttpConfig | null;
+  readonly telemetry: TelemetryConfig;
   readonly drainTimeoutMs: number;
   readonly sinks: readonly SinkConfig[];
   readonly pipelines: readonly PipelineConfig[];
@@ -65,6 +66,27 @@ export interface HttpConfig {
   readonly port: number;
   /** Names by which it may be asked, beside localhost and IP addresses. */
   readonly hosts: readonly string[];
+  /** Null: none is configured. Asked at each request; throws when its file cannot be read. */
+  readonly token: (() => Secret) | null;
+  /** Paths that need no token. */
+  readonly publicPaths: readonly string[];
+}
+
+export interface TelemetryConfig {
+  /** Lag and age of each partition as series of their own. */
+  readonly perPartition: boolean;
+  /** Null: no export. */
+  readonly otlp: OtlpConfig | null;
+}
+
+export interface OtlpConfig {
+  /** Base URL; `/v1/metrics` and `/v1/traces` are added. */
+  readonly endpoint: string;
+  readonly headers: Readonly<Record<string, Secret>>;
+  readonly metrics: boolean;
+  readonly traces: boolean;
+  readonly intervalMs: number;
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 export type TopicSelector = string | { readonly regex: string };
@@ -90,6 +112,10 @@ export interface PipelineConfig {
   };
   readonly onPoison: "keep" | "stop";
   readonly encryption: EncryptionConfig | null;
+  readonly signing: SigningConfig | null;
+  readonly heads: HeadsConfig | null;
+  /** Older data may be gone; null: never. */
+  readonly retentionMs: number | null;
   /** In the order of the configuration. */
   readonly sinks: readonly SinkConfig[];
 }
@@ -98,6 +124,21 @@ export interface EncryptionConfig {
   readonly recipients: readonly string[];
   /** Absolute path. */
   readonly seedFile: string;
+}
+
+export interface SigningConfig {
+  /** Absolute path. */
+  readonly keyFile: string;
+  /** Null: named after the public key. */
+  readonly keyId: string | null;
+}
+
+export interface HeadsConfig {
+  readonly place:
+    | { readonly topic: string }
+    | { readonly file: string }
+    | { readonly sink: string };
+  readonly everyMs: number;
 }
 
 export interface SinkConfig {

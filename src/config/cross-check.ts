@@ -14,6 +14,7 @@ export function crossCheck(config: Config, general: boolean, document: ConfigDoc
   );
   memory(config, general, document);
   readableSinks(config, document);
+  headPlaces(config, general, document);
   if (config.sinks.length === 1 && config.sinks[0]?.whenAway.detachMs !== null) {
     document.report(
       ["sinks", 0, "whenAway"],
@@ -75,6 +76,23 @@ function readableSinks(config: Config, document: ConfigDocument): void {
     if (!encrypted) return;
     const text = `a sink of kind ${sink.kind} stores readable records although encryption is on; if that is meant, say plaintext: allow`;
     document.report(["sinks", i, "kind"], text);
+  });
+}
+
+/** A head that is not signed proves nothing, and one in a place that does not exist helps nobody. */
+function headPlaces(config: Config, general: boolean, document: ConfigDocument): void {
+  config.pipelines.forEach((p, i) => {
+    const at: Path = [...(general ? ["pipelines", i] : []), "heads"];
+    if (p.heads === null) return;
+    if (p.signing === null) document.report(at, "heads are signed: `signing` has to be there too");
+    const { place } = p.heads;
+    const names = config.sinks.map((s) => s.name);
+    if ("sink" in place && !names.includes(place.sink)) {
+      const hint = didYouMean(place.sink, names) || `; there are ${names.join(", ")}`;
+      document.report([...at, "sink"], `no sink is named ${JSON.stringify(place.sink)}${hint}`);
+    }
+    if ("topic" in place && p.topics.includes(place.topic))
+      document.report([...at, "topic"], "is a topic that this pipeline archives");
   });
 }
 

@@ -4,7 +4,7 @@ import { messageOf } from "../core/message.ts";
 import { Secret } from "../core/secret.ts";
 import type {
   Config,
-  HttpConfig,
+  HeadsConfig,
   KafkaConfig,
   PipelineConfig,
   SaslConfig,
@@ -12,6 +12,8 @@ import type {
 } from "./config.ts";
 import { crossCheck } from "./cross-check.ts";
 import type { ConfigDocument } from "./document.ts";
+import { httpConfig } from "./http.ts";
+import { telemetryConfig } from "./telemetry.ts";
 import type { Path } from "./problems.ts";
 import type { GeneralInput, KafkaInput, PipelineInput, SingleInput, SinkInput } from "./schema.ts";
 import type { ParsedSink } from "./sinks.ts";
@@ -46,7 +48,8 @@ export function normalise(
     baseDir: context.baseDir,
     kafka,
     memoryBytes: input.memory,
-    http: input.http === undefined ? null : httpConfig(input.http),
+    http: input.http === undefined ? null : httpConfig(input.http, context),
+    telemetry: telemetryConfig(input.telemetry),
     drainTimeoutMs: input.drainTimeout,
     sinks,
     pipelines,
@@ -72,7 +75,7 @@ function pipelineConfig(
   context: NormaliseContext,
 ): PipelineConfig {
   const { codec, level, recompress } = p.compression;
-  const { encryption } = p;
+  const { encryption, signing, heads } = p;
   return {
     name: p.name,
     group: p.group,
@@ -89,8 +92,26 @@ function pipelineConfig(
             recipients: encryption.recipients,
             seedFile: readable([...at, "encryption", "seedFile"], encryption.seedFile, context),
           },
+    signing:
+      signing === undefined
+        ? null
+        : {
+            keyFile: readable([...at, "signing", "keyFile"], signing.keyFile, context),
+            keyId: signing.keyId ?? null,
+          },
+    heads: heads === undefined ? null : headsConfig(heads, context),
+    retentionMs: p.retention ?? null,
     sinks: p.sinks.flatMap((name) => sinks.filter((s) => s.name === name)),
   };
+}
+
+function headsConfig(
+  { topic, file, sink, every }: NonNullable<PipelineInput["heads"]>,
+  { baseDir }: NormaliseContext,
+): HeadsConfig {
+  if (topic !== undefined) return { place: { topic }, everyMs: every };
+  if (file !== undefined) return { place: { file: resolve(baseDir, file) }, everyMs: every };
+  return { place: { sink: sink ?? "" }, everyMs: every };
 }
 
 function sinkConfig(s: SinkInput, { plugin, config }: ParsedSink): SinkConfig {
@@ -142,12 +163,6 @@ function saslConfig(s: NonNullable<KafkaInput["sasl"]>, context: NormaliseContex
     scope: s.scope ?? null,
   };
   return { mechanism: "oauthbearer", source };
-}
-
-function httpConfig(h: NonNullable<SingleInput["http"]>): HttpConfig {
-  const colon = h.listen.lastIndexOf(":");
-  const host = h.listen.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  return { host, port: Number(h.listen.slice(colon + 1)), hosts: h.hosts };
 }
 
 /** The absolute path of a file that has to be readable now. */

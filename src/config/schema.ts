@@ -1,5 +1,8 @@
 import { bech32 } from "@scure/base";
 import { z } from "zod";
+import { proofFields } from "./proof-fields.ts";
+import { http, telemetry } from "./observe-schema.ts";
+import { address, path, secret } from "./schema-parts.ts";
 import { duration, rate, size } from "./units.ts";
 
 const KiB = 1024;
@@ -14,18 +17,6 @@ const name = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     "a name has 1 to 63 letters, digits, dots, dashes or underscores",
   );
-
-const address = z.string().refine(isHostPort, {
-  error: ({ input }) => `${JSON.stringify(input)}: expected host:port, such as 127.0.0.1:9092`,
-});
-
-function isHostPort(text: string): boolean {
-  const port = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)?.[1];
-  return port !== undefined && Number(port) <= 65_535;
-}
-
-const path = z.string().min(1).max(4096);
-const secret = z.string().min(1).max(65_536);
 
 const tls = z
   .strictObject({
@@ -212,6 +203,7 @@ const pipelineFields = {
       "A record batch that cannot be decoded, with `ndjson`: kept raw in a line of its own, or its partition stops",
     ),
   encryption: encryption.optional().describe("Left out: files are stored in the clear"),
+  ...proofFields,
 };
 
 const pipelineSchema = z.strictObject({
@@ -246,22 +238,13 @@ export const sinkFields = {
     .describe("Whether readable records may go to this sink although encryption is on"),
 };
 
-const http = z.strictObject({
-  listen: address.describe(
-    "Address and port; keep it on loopback unless a proxy or network policy guards it",
-  ),
-  hosts: z
-    .array(z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, "expected a host name without port"))
-    .default([])
-    .describe("Names by which it may be asked, beside localhost and IP addresses"),
-});
-
 const rest = {
   kafka,
   memory: size(MiB, 1024 * GiB)
     .prefault("256MiB")
     .describe("For everything buffered; at least twice batch.bytes"),
   http: http.optional().describe("Left out: no HTTP"),
+  telemetry: telemetry.prefault({}),
   drainTimeout: duration(0, 3_600_000)
     .prefault("25s")
     .describe("How long SIGTERM waits for batches under way"),

@@ -1,4 +1,5 @@
 import type { BatchKey } from "./scope.ts";
+import type { Signature } from "./signature.ts";
 
 /** Why an offset of a batch's range holds no archived record. */
 export type HoleReason =
@@ -91,6 +92,8 @@ export interface Manifest extends Description {
   /** Lower-case hex; of the batch that ends where this one starts, or the branch's genesis link. */
   readonly prevLink: string;
   readonly link: string;
+  /** Ed25519 over the canonical text without this field and `mac`; absent without a signing key. */
+  readonly signature?: Signature;
   /** HMAC-SHA-256 under the seed over the canonical text without this field; absent without a seed. */
   readonly mac?: string;
 }

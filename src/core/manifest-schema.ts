@@ -110,8 +110,15 @@ export const descriptionSchema = z.strictObject({
   seal,
 });
 
+export const signatureSchema = z.strictObject({
+  algorithm: z.literal("ed25519"),
+  keyId: printable(64),
+  value: z.string().regex(/^[0-9a-f]{128}$/, "expected 128 lower-case hex digits"),
+});
+
 export const manifestSchema = descriptionSchema.extend({
   prevLink: hex32,
   link: hex32,
+  signature: signatureSchema.exactOptional(),
   mac: hex32.exactOptional(),
 });

@@ -7,6 +7,7 @@ import { ArchiverError } from "./errors.ts";
 import { parse, stringify } from "./json.ts";
 import { inconsistency } from "./manifest-check.ts";
 import { descriptionSchema, manifestSchema, MAX_MANIFEST_BYTES } from "./manifest-schema.ts";
+import type { Signer } from "./signature.ts";
 
 const HEAD = [
   ...(["version", "archiveId", "clusterId", "topic", "topicId", "partition", "branch"] as const),
@@ -56,14 +57,23 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   return m;
 }
 
-/** The description's place in the chain, signed when there is a key. */
-export function makeManifest(d: Description, prevLink: string, macKey?: Uint8Array): Manifest {
-  const manifest: Manifest = { ...d, prevLink, link: nextLink(prevLink, d) };
-  return macKey === undefined ? manifest : sign(manifest, macKey);
+/** The description's place in the chain, signed and with a MAC where there are keys for it. */
+export function makeManifest(
+  d: Description,
+  prevLink: string,
+  macKey?: Uint8Array,
+  signer?: Signer,
+): Manifest {
+  const plain: Manifest = { ...d, prevLink, link: nextLink(prevLink, d) };
+  const signed =
+    signer === undefined
+      ? plain
+      : { ...plain, signature: signer.sign("manifest", manifestText(plain)) };
+  return macKey === undefined ? signed : withMac(signed, macKey);
 }
 
 /** HMAC-SHA-256 over the canonical text without `mac`. */
-const sign = (manifest: Manifest, macKey: Uint8Array): Manifest => ({
+const withMac = (manifest: Manifest, macKey: Uint8Array): Manifest => ({
   ...manifest,
   mac: macOf(manifest, macKey).toString("hex"),
 });
@@ -78,7 +88,8 @@ export function macOk(manifest: Manifest, macKey: Uint8Array): boolean {
 
 /** The description inside a manifest, without its place in the chain. */
 export function descriptionOf(manifest: Manifest): Description {
-  const { prevLink: _prevLink, link: _link, mac: _mac, ...description } = manifest;
+  const { prevLink: _prevLink, link: _link, signature: _signature, ...rest } = manifest;
+  const { mac: _mac, ...description } = rest;
   return description;
 }
 
@@ -89,7 +100,9 @@ function macOf(manifest: Manifest, macKey: Uint8Array): Buffer {
 
 function manifestText(m: Manifest): string {
   const { prevLink, link, mac } = m;
-  return `${stringify({ ...descriptionFields(m), prevLink, link, mac })}\n`;
+  const signature =
+    m.signature === undefined ? undefined : ordered(m.signature, ["algorithm", "keyId", "value"]);
+  return `${stringify({ ...descriptionFields(m), prevLink, link, signature, mac })}\n`;
 }
 
 /** In the order of the format; what is undefined is left out by JSON itself. */

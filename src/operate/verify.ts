@@ -1,35 +1,35 @@
-import { readFile } from "node:fs/promises";
 import { kafkaOptions } from "../config/kafka-options.ts";
 import type { Config, PipelineConfig } from "../config/config.ts";
 import { ArchiverError } from "../core/errors.ts";
-import { messageOf } from "../core/message.ts";
 import { KafkaClient } from "../kafka/client/kafka-client.ts";
 import { type Arguments, SCOPE_OPTIONS } from "./arguments.ts";
 import { scopeFilter } from "./choose-scopes.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
-import { chooseSinks, withSinks } from "./open-sinks.ts";
+import { type CommandSink, chooseSinks, withSinks } from "./open-sinks.ts";
 import { quietLog } from "./quiet-log.ts";
 import { type Archive, archivesOf, joined } from "./verify/archives.ts";
-import { type Identity, parseIdentities } from "./verify/foreign-age.ts";
-import { type SeedKeys, seedKeys } from "./verify/foreign-keys.ts";
 import { foreignOpener } from "./verify/foreign-opener.ts";
+import { headsOfFile } from "./verify/heads.ts";
+import { expiryOf, readIdentities, readPublicKeys, readSeeds, selects } from "./verify/inputs.ts";
 import { LiveTopics } from "./verify/live-topic.ts";
 import { VerifyBar } from "./verify/progress-bar.ts";
 import type { VerifyReport } from "./verify/report.ts";
-import { runVerify } from "./verify/run-verify.ts";
+import { runVerify, type VerifyRequest } from "./verify/run-verify.ts";
+import type { Sampling } from "./verify/sampling.ts";
 import { summary } from "./verify/summary.ts";
 
 export const verifyCommand: Command = {
   name: "verify",
   summary: "prove that the sinks hold every record once, or name what is wrong",
   details:
-    "Trusts nothing: recomputes links, MACs and digests with code of its own. Without --deep no " +
-    "file is opened, so no identity is needed. Safe beside a running daemon. docs/verify.md " +
-    "lists the problem codes.",
+    "Trusts nothing: recomputes links, MACs, signatures and digests with code of its own. Without " +
+    "--deep no file is opened, so no identity is needed. Safe beside a running daemon. " +
+    "docs/verify.md lists the grades, the evidence and the problem codes.",
   options: [
     { flags: "--sink <name>", text: "which sink; default: all", repeat: true },
     ...SCOPE_OPTIONS,
+    { flags: "--quick", text: "manifests and listings only: no file is read" },
     { flags: "--deep", text: "open every file: CRC, counts, digests, every offset accounted for" },
     { flags: "--across-sinks", text: "prove that the sinks hold the same bytes" },
     { flags: "--against-kafka", text: "compare record by record with the live topic" },
@@ -39,9 +39,21 @@ export const verifyCommand: Command = {
       text: "read only this share of the files, such as 5%",
       parse: percent,
     },
+    {
+      flags: "--sample-seed <text>",
+      text: "with --sample: the files of an earlier run again, by the seed that it printed",
+    },
+    {
+      flags: "--public-key <file>",
+      text: "every manifest is signed by one of these keys (PEM); default: the configured key",
+      repeat: true,
+    },
+    { flags: "--head <file>", text: "published heads: nothing was removed from the end" },
   ],
   examples: [
     "bulk-archiver verify",
+    "bulk-archiver verify --quick --public-key ./keys/signing.pub --head ./heads",
+    "bulk-archiver verify --sample 5% --deep --identity ./keys/identity",
     "bulk-archiver verify --deep --against-kafka --identity ./keys/identity",
     "bulk-archiver verify --across-sinks --topic logs --json",
   ],
@@ -51,33 +63,20 @@ export const verifyCommand: Command = {
     const named = args.texts("sink");
     const chosen = named.length === 0 ? config.sinks : chooseSinks(config, named);
     const archives = archivesOf(config, chosen);
-    const across = args.flag("acrossSinks");
-    if (across && archives.every(({ sinks }) => sinks.length < 2)) {
+    if (args.flag("acrossSinks") && archives.every(({ sinks }) => sinks.length < 2)) {
       throw new ArchiverError("usage", "--across-sinks needs at least two sinks of one archive");
     }
-    const identities = await identitiesOf(args);
-    const { out, signal, tool } = context;
+    const { out, signal } = context;
+    const asked = await askedFor(args, context);
     const bar = new VerifyBar(out.stderr);
     const kafka = args.flag("againstKafka") ? await openKafka(config, context) : undefined;
     try {
       const report = await withSinks(config, chosen, context, (sinks) =>
-        eachArchive(archives, async (archive) =>
-          runVerify(
-            {
-              tool,
-              sinks: sinks.filter(({ name }) => archive.sinks.includes(name)),
-              seeds: await seedsOf(archive.pipelines),
-              across: across && archive.sinks.length > 1,
-              progress: bar,
-              filter: scopeFilter(args),
-              open: foreignOpener(identities),
-              deep: args.flag("deep"),
-              topics: kafka?.topicsOf(archive.pipelines),
-              samplePercent: args.number("sample") ?? 100,
-            },
-            signal,
-          ),
-        ),
+        eachArchive(archives, async (archive) => {
+          const own = await ofArchive(archive, sinks, args, context);
+          const topics = kafka?.topicsOf(archive.pipelines);
+          return runVerify({ ...asked, ...own, topics, progress: bar }, signal);
+        }),
       );
       bar.stop();
       await (out.json ? out.document(report) : out.stream([summary(report)]));
@@ -88,6 +87,59 @@ export const verifyCommand: Command = {
     }
   },
 };
+
+type Asked = Pick<
+  VerifyRequest,
+  "tool" | "filter" | "open" | "quick" | "deep" | "sampling" | "wall"
+>;
+
+async function askedFor(args: Arguments, context: CommandContext): Promise<Asked> {
+  const { tool, clock } = context;
+  const [quick, deep] = [args.flag("quick"), args.flag("deep")];
+  const share = args.number("sample");
+  if (quick && (deep || share !== undefined)) {
+    throw new ArchiverError("usage", "--quick reads no file: --deep and --sample do");
+  }
+  const open = foreignOpener(await readIdentities(args.text("identity")));
+  const sampling = samplingOf(share, args.text("sampleSeed"), context);
+  const wall = (): number => clock.wall();
+  return { tool, filter: scopeFilter(args), open, quick, deep, sampling, wall };
+}
+
+function samplingOf(
+  percent: number | undefined,
+  seed: string | undefined,
+  { random }: CommandContext,
+): Sampling {
+  if (percent === undefined && seed !== undefined)
+    throw new ArchiverError("usage", "--sample-seed needs --sample");
+  const fresh = Buffer.from(random.bytes(8)).toString("hex");
+  return { percent: percent ?? 100, seed: seed ?? fresh };
+}
+
+type OfArchive = Pick<
+  VerifyRequest,
+  "sinks" | "seeds" | "publicKeys" | "heads" | "across" | "expiry"
+>;
+
+async function ofArchive(
+  archive: Archive,
+  sinks: readonly CommandSink[],
+  args: Arguments,
+  { clock }: CommandContext,
+): Promise<OfArchive> {
+  const { pipelines } = archive;
+  const publicKeys = await readPublicKeys(args.texts("publicKey"), pipelines);
+  const headFile = args.text("head");
+  return {
+    sinks: sinks.filter(({ name }) => archive.sinks.includes(name)),
+    seeds: await readSeeds(pipelines),
+    publicKeys,
+    heads: headFile === undefined ? undefined : headsOfFile(headFile, publicKeys),
+    across: args.flag("acrossSinks") && archive.sinks.length > 1,
+    expiry: expiryOf(pipelines, clock.wall()),
+  };
+}
 
 /** The scope that was named has to be in one of them. @throws ArchiverError nothing-in-scope */
 async function eachArchive(
@@ -116,36 +168,6 @@ function percent(text: string): number {
   throw new ArchiverError("usage", `${JSON.stringify(text)} is no share such as 5%`);
 }
 
-/** @throws ArchiverError `key-invalid` */
-async function identitiesOf(args: Arguments): Promise<readonly Identity[]> {
-  const file = args.text("identity");
-  if (file === undefined) return [];
-  return parseIdentities(await readKeyFile(file, "identity file"));
-}
-
-async function seedsOf(
-  pipelines: readonly PipelineConfig[],
-): Promise<ReadonlyMap<string, SeedKeys>> {
-  const files = pipelines.flatMap((p) => (p.encryption === null ? [] : [p.encryption.seedFile]));
-  const seeds = new Map<string, SeedKeys>();
-  for (const file of new Set(files)) {
-    for (const [id, keys] of seedKeys(await readKeyFile(file, "seed file"))) seeds.set(id, keys);
-  }
-  return seeds;
-}
-
-async function readKeyFile(file: string, what: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ArchiverError(
-      "key-invalid",
-      `the ${what} ${file} cannot be read: ${messageOf(cause)}`,
-      { cause },
-    );
-  }
-}
-
 interface OpenKafka {
   readonly topicsOf: (
     pipelines: readonly PipelineConfig[],
@@ -171,8 +193,3 @@ async function openKafka(config: Config, context: CommandContext): Promise<OpenK
     },
   };
 }
-
-const selects = (pipeline: PipelineConfig, topic: string): boolean =>
-  pipeline.topics.some((t) =>
-    typeof t === "string" ? t === topic : new RegExp(t.regex, "u").test(topic),
-  );

@@ -7,6 +7,7 @@ import { genesisLink } from "../../src/core/chain.ts";
 import type { Format } from "../../src/core/description.ts";
 import { makeManifest } from "../../src/core/manifest.ts";
 import type { Scope } from "../../src/core/scope.ts";
+import type { Signer } from "../../src/core/signature.ts";
 import { type Identity, parseIdentities } from "../../src/operate/verify/foreign-age.ts";
 import type { NamedSink } from "../../src/operate/verify/verify-archive.ts";
 import type { ArchiveIdentity, SealedBatch, Sink } from "../../src/sdk/sink.ts";
@@ -178,14 +179,16 @@ export class SampleChain {
   link = genesisLink(IDENTITY.archiveId, SCOPE);
   readonly #sinks: readonly Sink[];
   readonly #macKey: Uint8Array | undefined;
+  readonly #signer: Signer | undefined;
 
-  constructor(sinks: readonly NamedSink[], macKey?: Uint8Array) {
+  constructor(sinks: readonly NamedSink[], macKey?: Uint8Array, signer?: Signer) {
     this.#sinks = sinks.map(({ sink }) => sink);
     this.#macKey = macKey;
+    this.#signer = signer;
   }
 
   async publish({ description, bytes }: SealedBatch): Promise<void> {
-    const manifest = makeManifest(description, this.link, this.#macKey);
+    const manifest = makeManifest(description, this.link, this.#macKey, this.#signer);
     for (const sink of this.#sinks) {
       await sink.publish({ description, bytes }, never);
       await sink.describe(manifest, never);

@@ -5,7 +5,9 @@ import { dataPath, manifestPath } from "../../src/core/layout.ts";
 import { encodeManifest, makeManifest, parseManifest } from "../../src/core/manifest.ts";
 import { deepCheck } from "../../src/operate/verify/deep-check.ts";
 import { seedKeys } from "../../src/operate/verify/foreign-keys.ts";
+import { NEVER } from "../../src/operate/verify/expiry.ts";
 import { foreignOpener } from "../../src/operate/verify/foreign-opener.ts";
+import { EVERY_FILE } from "../../src/operate/verify/sampling.ts";
 import {
   verifyArchive,
   type ArchiveOptions,
@@ -44,8 +46,11 @@ const verify = (
       sinks,
       filter: {},
       seeds: SEEDS,
+      publicKeys: new Map(),
+      heads: undefined,
       deep: deepCheck(foreignOpener([IDENTITY_KEY]), SEEDS),
-      samplePercent: 100,
+      sampling: EVERY_FILE,
+      expiry: NEVER,
       across: sinks.length > 1,
       tailWaitMs: 0,
       progress: { total: () => undefined, done: () => undefined },

@@ -3,8 +3,11 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { manifestPath } from "../../src/core/layout.ts";
 import { stringify } from "../../src/core/json.ts";
+import { NEVER } from "../../src/operate/verify/expiry.ts";
 import { foreignOpener } from "../../src/operate/verify/foreign-opener.ts";
+import type { VerifyReport } from "../../src/operate/verify/report.ts";
 import { runVerify, type VerifyRequest } from "../../src/operate/verify/run-verify.ts";
+import { EVERY_FILE } from "../../src/operate/verify/sampling.ts";
 import { summary } from "../../src/operate/verify/summary.ts";
 import type { TopicReader } from "../../src/operate/verify/topic-items.ts";
 import { mismatches, type Schema } from "./json-schema.ts";
@@ -54,7 +57,12 @@ describe("the report of verify", () => {
     deep: true,
     across: true,
     topics: () => topic,
-    samplePercent: 100,
+    publicKeys: new Map(),
+    heads: undefined,
+    quick: false,
+    sampling: EVERY_FILE,
+    expiry: NEVER,
+    wall: () => 1_700_000_000_000,
     tailWaitMs: 0,
     progress: { total: () => undefined, done: () => undefined, compared: () => undefined },
     ...over,
@@ -89,6 +97,11 @@ describe("the report of verify", () => {
         "ok       against Kafka (files): 27 records compared, 0 lost, 0 duplicated, 0 different; " +
           "0 aborted, 0 control, 3 compacted offsets explained",
         "",
+        "evidence chain: 6 manifests, each held against the one before it",
+        "evidence sinks: 3 batches compared between files, copy",
+        "evidence kafka: 27 records compared with the topics, 0 heads of chains with the group's commits",
+        "evidence not used: mac, signature, head",
+        "",
         "No problem found: every file was read and opened; " +
           "no seed configured, so no MAC was checked.",
         "",
@@ -106,15 +119,54 @@ describe("the report of verify", () => {
 
   it("reads only a share of the files with a sample, the same in every sink", async () => {
     const read: string[] = [];
-    const counted = request({ samplePercent: 40, topics: undefined });
-    const open = counted.open;
-    const report = await runVerify(
-      { ...counted, open: (m, ...rest) => (read.push(String(m.start)), open(m, ...rest)) },
-      never,
-    );
-    expect(report.ok).toBe(true);
-    expect(read.length).toBeLessThan(6);
-    expect(read.filter((s, i) => read.indexOf(s) === i).length * 2).toBe(read.length);
+    const reads = async (seed: string): Promise<string> => {
+      const counted = request({ sampling: { percent: 40, seed }, topics: undefined });
+      const { open } = counted;
+      read.length = 0;
+      const report = await runVerify(
+        { ...counted, open: (m, ...rest) => (read.push(String(m.start)), open(m, ...rest)) },
+        never,
+      );
+      expect(report).toMatchObject({ ok: true, scope: { samplePercent: 40, sampleSeed: seed } });
+      expect(report.totals).toMatchObject({ filesRead: read.length, opened: read.length });
+      expect(summary(report)).toContain(`40% of the files were read (--sample-seed ${seed})`);
+      expect(read.filter((s, i) => read.indexOf(s) === i).length * 2).toBe(read.length);
+      return read.join();
+    };
+    const runs: string[] = [];
+    for (let i = 0; i < 20; i++) runs.push(await reads(`s${i}`));
+    // Another seed, other files; the same seed, the same ones.
+    expect(new Set(runs).size).toBeGreaterThan(1);
+    expect(await reads("s3")).toBe(runs[3]);
+  });
+
+  it("reads no file at all when it has to be quick, and still finds what is gone", async () => {
+    const quick = request({ quick: true, deep: false, topics: undefined });
+    const report = await runVerify(quick, never);
+    expect(report).toMatchObject({
+      ok: true,
+      scope: { quick: true, deep: false, samplePercent: 0 },
+      totals: { sinks: 2, batches: 6, records: 54n, filesRead: 0, bytesRead: 0, problems: 0 },
+    });
+    expect(summary(report)).toContain("No problem found: no file was read");
+    await rm(path.join(a.dir, "data"), { recursive: true });
+    const gone = await runVerify(quick, never);
+    expect(gone.totals.problems).toBe(3);
+    expect(gone.sinks[0]?.partitions[0]?.problems[0]?.code).toBe("manifest-without-data");
+  });
+
+  it("says which evidence was used, and what the rest would take", async () => {
+    const used = (report: VerifyReport): string[] =>
+      report.evidence.flatMap(({ of, used: yes }) => (yes ? [of] : []));
+    const full = await runVerify(request(), never);
+    expect(used(full)).toEqual(["chain", "sinks", "kafka"]);
+    const little = await runVerify(request({ across: false, topics: undefined }), never);
+    expect(used(little)).toEqual(["chain"]);
+    expect(little.evidence.map(({ of }) => of)).toEqual(full.evidence.map(({ of }) => of));
+    expect(little).toMatchObject({
+      startedAt: "2023-11-14T22:13:20.000Z",
+      finishedAt: "2023-11-14T22:13:20.000Z",
+    });
   });
 
   it("has an exit of its own when nothing is in scope", async () => {

@@ -91,7 +91,12 @@ describe.each(["segment", "ndjson"] as const)("verify and cat of %s files", (for
     expect(mismatches(schema, document)).toEqual([]);
     expect(document.ok).toBe(true);
     expect(document.sinks.map((s) => s.name)).toEqual(["files", "copy"]);
-    expect(document.scope).toEqual({ deep: true, samplePercent: 100, macsChecked: true });
+    expect(document.scope).toEqual({
+      quick: false,
+      deep: true,
+      samplePercent: 100,
+      macsChecked: true,
+    });
     await rm(path.join(b.dir, manifestPath({ ...SCOPE, start: 10n })));
     const bad = await run("verify", "--sink", "copy", "--json");
     expect(bad.code).toBe(3);

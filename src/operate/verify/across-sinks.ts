@@ -4,7 +4,16 @@ import type { Walked } from "./walk-scope.ts";
 
 const MAX_PROBLEMS = 1_000;
 
-/** Compares the batches of all sinks in step: same starts, same manifests, same stored bytes. */
+const COMPARED = [
+  ["manifestDigest", "across-manifest", "its manifest differs from another sink's"],
+  ["stored", "across-bytes", "its stored bytes differ from another sink's"],
+  ["records", "across-records", "its records differ from another sink's"],
+] as const;
+
+/**
+ * Compares the batches of all sinks in step: same starts, same manifests, same stored bytes, and the
+ * same records where one keeps files and another records.
+ */
 export class AcrossSinks {
   readonly #names: readonly string[];
   readonly #problems: (Problem & { sink: string } & Scope)[] = [];
@@ -18,13 +27,18 @@ export class AcrossSinks {
   /** `found[i]` is what sink i has at this start. */
   compare(scope: Scope, start: bigint, found: readonly (Walked | undefined)[]): void {
     this.#batches++;
-    const model = found.find((walked) => walked !== undefined);
     for (const [i, walked] of found.entries()) {
-      const sink = this.#names[i] ?? "";
-      if (walked === undefined) {
-        this.problem(scope, sink, start, "across-missing", "is not in this sink, but in another");
-      } else if (walked !== model) {
-        this.#pair(scope, sink, start, model, walked);
+      if (walked !== undefined) continue;
+      const text = "is not in this sink, but in another";
+      this.problem(scope, this.#names[i] ?? "", start, "across-missing", text);
+    }
+    for (const [of, code, text] of COMPARED) {
+      // What was not read says nothing; the first sink that shows it is what others are held against.
+      const model = found.find((walked) => walked?.[of] !== undefined)?.[of];
+      for (const [i, walked] of found.entries()) {
+        const seen = walked?.[of];
+        if (seen === undefined || seen === model) continue;
+        this.problem(scope, this.#names[i] ?? "", start, code, text);
       }
     }
   }
@@ -46,37 +60,6 @@ export class AcrossSinks {
       problems: this.#problems,
       ...(this.#omitted > 0 ? { problemsOmitted: this.#omitted } : {}),
     };
-  }
-
-  #pair(
-    scope: Scope,
-    sink: string,
-    start: bigint,
-    model: Walked | undefined,
-    walked: Walked,
-  ): void {
-    if (model?.manifestDigest !== walked.manifestDigest) {
-      this.problem(
-        scope,
-        sink,
-        start,
-        "across-manifest",
-        "its manifest differs from another sink's",
-      );
-    }
-    if (
-      model?.stored !== undefined &&
-      walked.stored !== undefined &&
-      model.stored !== walked.stored
-    ) {
-      this.problem(
-        scope,
-        sink,
-        start,
-        "across-bytes",
-        "its stored bytes differ from another sink's",
-      );
-    }
   }
 }
 

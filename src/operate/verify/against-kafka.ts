@@ -5,12 +5,13 @@ import { contentRecords } from "./content-records.ts";
 import type { Opener } from "./deep-check.ts";
 import { isDamage } from "./deep-check.ts";
 import { entries } from "./entries.ts";
+import type { CommittedHead } from "./committed-head.ts";
 import type { ArchiveItem } from "./kafka-compare.ts";
 import { KafkaCompare } from "./kafka-compare.ts";
 import { readManifest } from "./own-manifest.ts";
 import type { KafkaPartitionReport, KafkaReport, OffsetRange, Problem } from "./report.ts";
 import { readStored } from "./stored-file.ts";
-import type { TopicReader } from "./topic-items.ts";
+import type { LiveRange, TopicReader } from "./topic-items.ts";
 import { topicItems } from "./topic-items.ts";
 
 export interface KafkaOptions {
@@ -33,6 +34,7 @@ export async function againstKafka(
     lost: 0n,
     duplicated: 0n,
     different: 0n,
+    heads: 0,
     unexpected: 0n,
     explained: {
       aborted: 0n,
@@ -47,9 +49,14 @@ export async function againstKafka(
   };
   const partitions: KafkaPartitionReport[] = [];
   for (const scope of options.scopes) {
-    const { report, compare, goneByRetention } = await comparePartition(options, scope, signal);
+    const { report, compare, goneByRetention, headFound } = await comparePartition(
+      options,
+      scope,
+      signal,
+    );
     partitions.push(report);
     sum.goneByRetention += goneByRetention;
+    if (headFound) sum.heads++;
     if (compare === undefined) continue;
     for (const count of [
       "compared",
@@ -73,6 +80,7 @@ interface Compared {
   readonly report: KafkaPartitionReport;
   readonly compare: KafkaCompare | undefined;
   readonly goneByRetention: bigint;
+  readonly headFound: boolean;
 }
 
 async function comparePartition(
@@ -84,7 +92,7 @@ async function comparePartition(
   const about = { topic, topicId, partition, branch };
   const none = (note: string): Compared => {
     const report = { ...about, from: 0n, to: 0n, notArchived: 0n, note, problems: [] };
-    return { report, compare: undefined, goneByRetention: 0n };
+    return { report, compare: undefined, goneByRetention: 0n, headFound: false };
   };
   const newer = options.scopes.some(
     (s) =>
@@ -95,7 +103,7 @@ async function comparePartition(
   let live = await options.reader.range(topic, topicId, partition, signal);
   if (live === undefined)
     return none("the topic is not in Kafka any more, or has another id: nothing to compare with");
-  const extent = await extentOf(options.sink, scope, live.start, signal);
+  const extent = await extentOf(options, scope, live, signal);
   if (extent === undefined) return none("this sink has no batch of it");
   // A live daemon may have gone on since the topic was asked for its end.
   if (extent.end > live.end)
@@ -110,6 +118,8 @@ async function comparePartition(
     const text = `the archive reaches ${extent.end}, the topic's records end at ${live.end}`;
     problems.push({ code: "beyond-kafka", start: live.end, text });
   }
+  const wrongHead = headProblem(live.head ?? null, extent);
+  if (wrongHead !== undefined) problems.push(wrongHead);
   const archive = new ArchiveItems(options, scope, { from, to: extent.end }, problems, signal);
   const compare = new KafkaCompare(archive.items(), live.compacted);
   let since = 0n;
@@ -133,42 +143,67 @@ async function comparePartition(
     ...(note === undefined ? {} : { note }),
     problems,
   };
-  return { report, compare, goneByRetention };
+  const headFound = extent.link !== undefined && wrongHead === undefined;
+  return { report, compare, goneByRetention, headFound };
 }
 
-/** Where the sink's batches begin and end, and how many records Kafka's log start has passed. */
+interface Extent {
+  readonly start: bigint;
+  readonly end: bigint;
+  /** Records that Kafka's log start has passed. */
+  readonly gone: bigint;
+  /** Of the batch that ends where the committed head says; undefined: none does. */
+  readonly link: string | undefined;
+}
+
+/** Where the sink's batches begin and end. */
 async function extentOf(
-  sink: Sink,
+  options: KafkaOptions,
   scope: Scope,
-  logStart: bigint,
+  { start: logStart, head }: LiveRange,
   signal: AbortSignal,
-): Promise<{ start: bigint; end: bigint; gone: bigint } | undefined> {
-  let extent: { start: bigint; end: bigint; gone: bigint } | undefined;
-  for await (const { start, end, records } of manifestsOf(sink, scope, signal)) {
-    const gone = (extent?.gone ?? 0n) + (end <= logStart ? records : 0n);
-    const furthest = extent === undefined || end > extent.end ? end : extent.end;
-    extent = { start: extent?.start ?? start, end: furthest, gone };
+): Promise<Extent | undefined> {
+  let extent: Omit<Extent, "link"> | undefined;
+  let link: string | undefined;
+  for await (const { manifest: m, there } of manifestsOf(options.sink, scope, signal)) {
+    // Its data may have expired; that it was archived counts here.
+    if (head?.end === m.end) ({ link } = m);
+    if (!there) continue;
+    const gone = (extent?.gone ?? 0n) + (m.end <= logStart ? m.records : 0n);
+    const end = extent === undefined || m.end > extent.end ? m.end : extent.end;
+    extent = { start: extent?.start ?? m.start, end, gone };
   }
-  return extent;
+  return extent === undefined ? undefined : { ...extent, link };
+}
+
+/** The group committed a head of the chain, and this is not how the chain goes here. */
+function headProblem(head: CommittedHead | null, { link, end }: Extent): Problem | undefined {
+  if (head === null || link === head.link) return undefined;
+  if (link === undefined) {
+    const text = `the group committed that a batch ends at ${head.end}; none does here, the chain reaches ${end}`;
+    return { code: "head-missing", text };
+  }
+  const text = `the batch that ends at ${head.end} has link ${link}, the group committed ${head.link}`;
+  return { code: "head-differs", text };
 }
 
 /**
- * Batches whose manifest can be read and whose file is there; what is wrong with others the walk
- * says.
+ * Batches whose manifest can be read, and whether their file is there; what is wrong with others the
+ * walk says.
  */
 async function* manifestsOf(
   sink: Sink,
   scope: Scope,
   signal: AbortSignal,
-): AsyncGenerator<Manifest> {
-  for await (const { start, manifest, data } of entries(sink, scope, 0n, signal)) {
-    if (manifest === undefined) continue;
+): AsyncGenerator<{ readonly manifest: Manifest; readonly there: boolean }> {
+  for await (const { start, manifest: listed, data } of entries(sink, scope, 0n, signal)) {
+    if (listed === undefined) continue;
     const bytes = await sink.manifest({ ...scope, start }, signal);
-    const read =
-      bytes === undefined ? undefined : readManifest(bytes, { ...scope, start }).manifest;
-    if (read === undefined) continue;
-    if (data.some(({ path, size }) => path === read.seal.path && size === read.seal.size))
-      yield read;
+    if (bytes === undefined) continue;
+    const { manifest } = readManifest(bytes, { ...scope, start });
+    if (manifest === undefined) continue;
+    const { path, size } = manifest.seal;
+    yield { manifest, there: data.some((file) => file.path === path && file.size === size) };
   }
 }
 
@@ -198,7 +233,8 @@ class ArchiveItems {
 
   async *items(): AsyncGenerator<ArchiveItem> {
     const { sink, open } = this.#options;
-    for await (const manifest of manifestsOf(sink, this.#scope, this.#signal)) {
+    for await (const { manifest, there } of manifestsOf(sink, this.#scope, this.#signal)) {
+      if (!there) continue;
       if (manifest.start >= this.#range.to) return;
       if (manifest.end <= this.#range.from) continue;
       yield { kind: "batch", manifest };

@@ -1,5 +1,5 @@
 import type { Config, PipelineConfig, SinkConfig } from "../../config/config.ts";
-import type { AcrossReport, KafkaReport, VerifyReport } from "./report.ts";
+import type { AcrossReport, Evidence, KafkaReport, VerifyReport, VerifyTotals } from "./report.ts";
 
 /** Sinks that belong together, and the pipelines that write to them: their seeds and groups count. */
 export interface Archive {
@@ -43,10 +43,39 @@ export function joined(first: VerifyReport, others: readonly VerifyReport[]): Ve
   return {
     ...first,
     ok: all.every(({ ok }) => ok),
+    finishedAt: all.at(-1)?.finishedAt ?? first.finishedAt,
+    totals: all.map(({ totals }) => totals).reduce(joinedTotals),
+    evidence: all.map(({ evidence }) => evidence).reduce(joinedEvidence),
     scope: { ...first.scope, macsChecked: all.every(({ scope }) => scope.macsChecked) },
     sinks: all.flatMap(({ sinks }) => sinks),
     ...(across.length === 0 ? {} : { across: across.reduce(joinedAcross) }),
     ...(kafka.length === 0 ? {} : { againstKafka: kafka.reduce(joinedKafka) }),
+  };
+}
+
+/** Of several archives what was used for each stands side by side. */
+const joinedEvidence = (a: readonly Evidence[], b: readonly Evidence[]): readonly Evidence[] =>
+  a.map((one, i) => {
+    const other = b[i] ?? one;
+    const text = one.text === other.text ? one.text : `${one.text}; ${other.text}`;
+    return { ...one, used: one.used && other.used, text };
+  });
+
+function joinedTotals(a: VerifyTotals, b: VerifyTotals): VerifyTotals {
+  const sum = (of: Exclude<keyof VerifyTotals, "records">): number => a[of] + b[of];
+  return {
+    sinks: sum("sinks"),
+    partitions: sum("partitions"),
+    batches: sum("batches"),
+    records: a.records + b.records,
+    filesRead: sum("filesRead"),
+    bytesRead: sum("bytesRead"),
+    opened: sum("opened"),
+    macs: sum("macs"),
+    signatures: sum("signatures"),
+    heads: sum("heads"),
+    expired: sum("expired"),
+    problems: sum("problems"),
   };
 }
 
@@ -68,6 +97,7 @@ const joinedKafka = (a: KafkaReport, b: KafkaReport): KafkaReport => ({
   lost: a.lost + b.lost,
   duplicated: a.duplicated + b.duplicated,
   different: a.different + b.different,
+  heads: a.heads + b.heads,
   unexpected: a.unexpected + b.unexpected,
   explained: {
     aborted: a.explained.aborted + b.explained.aborted,

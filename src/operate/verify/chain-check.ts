@@ -1,28 +1,44 @@
 import type { Manifest } from "../../core/description.ts";
 import type { ArchiveIdentity } from "../../sdk/sink.ts";
 import type { SeedKeys } from "./foreign-keys.ts";
+import { type PublicKeys, signedByOne, unsignedText } from "./foreign-signatures.ts";
 import { macMatches, ownGenesis } from "./own-manifest.ts";
+import type { Problem } from "./report.ts";
 import type { Tally } from "./tally.ts";
 
 /** By the id of the seed's line; empty without a seed. */
 export type Seeds = ReadonlyMap<string, SeedKeys>;
 
-/** Follows the batches of one scope in order: gaps, overlaps, links and MACs. */
+/** What a chain is held against, besides itself. */
+export interface Vouchers {
+  readonly identity: ArchiveIdentity | undefined;
+  readonly seeds: Seeds;
+  /** Empty: signatures are not looked at. */
+  readonly publicKeys: PublicKeys;
+  /** Published heads of this chain: where it ended, and its link there. */
+  readonly heads: ReadonlyMap<bigint, string>;
+}
+
+/** Follows the batches of one scope in order: gaps, overlaps, links, MACs, signatures and heads. */
 export class ChainCheck {
   readonly #tally: Tally;
   readonly #identity: ArchiveIdentity | undefined;
   readonly #keys: Seeds;
+  readonly #publicKeys: PublicKeys;
+  readonly #heads: Map<bigint, string>;
   /** Undefined at the beginning and after a manifest that could not be read. */
   #end: bigint | undefined;
   #link: string | undefined;
   #began = false;
-  #signed = false;
-  #unsigned: { start: bigint; count: number } | undefined;
+  readonly #macs = new Marks("mac-missing", "MAC", "a seed is configured");
+  readonly #signatures = new Marks("signature-missing", "signature", "a public key was given");
 
-  constructor(tally: Tally, identity: ArchiveIdentity | undefined, keys: Seeds) {
+  constructor(tally: Tally, vouchers: Vouchers) {
     this.#tally = tally;
-    this.#identity = identity;
-    this.#keys = keys;
+    this.#identity = vouchers.identity;
+    this.#keys = vouchers.seeds;
+    this.#publicKeys = vouchers.publicKeys;
+    this.#heads = new Map(vouchers.heads);
   }
 
   /** The manifest of `start` is unreadable or missing: the next one cannot be held against it. */
@@ -38,10 +54,12 @@ export class ChainCheck {
       this.#tally.problem({ code, path, start: m.start, text });
     this.#belongs(m, say);
     this.#mac(m, bytes, say);
+    this.#signature(m, bytes, say);
     const overlaps = this.#end !== undefined && m.start < this.#end;
     this.#range(m, say);
     this.#chain(m, say);
     this.#began = true;
+    this.#head(m, say);
     // A stray batch inside another's range must not make the rightful successor look wrong.
     if (overlaps && m.prevLink !== this.#link) return;
     this.#link = m.link;
@@ -50,10 +68,24 @@ export class ChainCheck {
 
   /** After the last batch. */
   finish(): void {
-    if (this.#unsigned === undefined || this.#signed) return;
-    const { start, count } = this.#unsigned;
-    const text = `${count} manifests carry no MAC, although a seed is configured`;
-    this.#tally.problem({ code: "mac-missing", start, text });
+    for (const marks of [this.#macs, this.#signatures]) {
+      const problem = marks.finish();
+      if (problem !== undefined) this.#tally.problem(problem);
+    }
+    for (const [end, link] of [...this.#heads].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const reach = this.#end === undefined ? "nothing" : `offset ${this.#end}`;
+      const text = `a batch ended at ${end} with link ${link} when its head was published; none does here, the chain reaches ${reach}: batches were removed or exchanged`;
+      this.#tally.problem({ code: "head-missing", text });
+    }
+  }
+
+  /** A head's batch is met once; one that ends there with another link is not it. */
+  #head(m: Manifest, say: (code: string, text: string) => void): void {
+    const link = this.#heads.get(m.end);
+    if (link === undefined) return;
+    this.#heads.delete(m.end);
+    if (m.link === link) this.#tally.looked.heads++;
+    else say("head-differs", `its link is ${m.link}, the head published for ${m.end} has ${link}`);
   }
 
   #belongs(m: Manifest, say: (code: string, text: string) => void): void {
@@ -70,23 +102,28 @@ export class ChainCheck {
   /** A manifest without MAC may only come before all that have one: the chain vouches for those. */
   #mac(m: Manifest, bytes: Uint8Array, say: (code: string, text: string) => void): void {
     if (this.#keys.size === 0) return;
-    if (m.mac === undefined) {
-      if (this.#signed) say("mac-missing", "carries no MAC, although batches before it do");
-      this.#unsigned = {
-        start: this.#unsigned?.start ?? m.start,
-        count: (this.#unsigned?.count ?? 0) + 1,
-      };
-      return;
-    }
-    this.#signed = true;
+    if (this.#macs.lacks(m, m.mac !== undefined, say)) return;
     const named = m.seal.keyId === undefined ? undefined : this.#keys.get(m.seal.keyId);
     const keys = named === undefined ? [...this.#keys.values()] : [named];
-    if (!keys.some((key) => macMatches(bytes, m, key.mac))) {
+    if (keys.some((key) => macMatches(bytes, m, key.mac))) this.#tally.looked.macs++;
+    else
       say(
         "mac-wrong",
         "its MAC is not that of any configured seed: forged, altered, or another seed",
       );
-    }
+  }
+
+  #signature(m: Manifest, bytes: Uint8Array, say: (code: string, text: string) => void): void {
+    const { signature } = m;
+    if (this.#publicKeys.size === 0) return;
+    if (this.#signatures.lacks(m, signature !== undefined, say) || signature === undefined) return;
+    const text = unsignedText(bytes) ?? "";
+    if (signedByOne("manifest", text, signature, this.#publicKeys)) this.#tally.looked.signatures++;
+    else
+      say(
+        "signature-wrong",
+        `its signature (key ${signature.keyId}) is not by any of the public keys: forged, altered, or another key`,
+      );
   }
 
   #range(m: Manifest, say: (code: string, text: string) => void): void {
@@ -116,5 +153,39 @@ export class ChainCheck {
     if (this.#link !== undefined && m.prevLink !== this.#link) {
       say("chain-broken", `follows the link ${m.prevLink}, the batch before it has ${this.#link}`);
     }
+  }
+}
+
+/** What manifests carry from some batch on: the chain vouches for those before, and none may lack it after. */
+class Marks {
+  readonly #code: string;
+  readonly #what: string;
+  readonly #although: string;
+  #met = false;
+  #start: bigint | undefined;
+  #count = 0;
+
+  constructor(code: string, what: string, although: string) {
+    this.#code = code;
+    this.#what = what;
+    this.#although = although;
+  }
+
+  lacks(m: Manifest, there: boolean, say: (code: string, text: string) => void): boolean {
+    if (there) {
+      this.#met = true;
+      return false;
+    }
+    if (this.#met) say(this.#code, `carries no ${this.#what}, although batches before it do`);
+    this.#start ??= m.start;
+    this.#count++;
+    return true;
+  }
+
+  /** When none carried it at all. */
+  finish(): Problem | undefined {
+    if (this.#met || this.#start === undefined) return undefined;
+    const text = `${this.#count} manifests carry no ${this.#what}, although ${this.#although}`;
+    return { code: this.#code, start: this.#start, text };
   }
 }

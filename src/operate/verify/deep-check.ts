@@ -6,7 +6,7 @@ import type { ForeignRecord } from "./foreign-decoder.ts";
 import { checkOf, type SeedKeys } from "./foreign-keys.ts";
 import { ForeignRecordsDigest } from "./foreign-records-digest.ts";
 import { OffsetAccount } from "./offset-account.ts";
-import type { DeepCheck } from "./walk-scope.ts";
+import type { DeepCheck } from "./stored-data.ts";
 
 /** A stored file without its encryption and compression. */
 export interface Opened {
@@ -25,9 +25,10 @@ export type Opener = (
 /**
  * Opens the file, decodes every record, and accounts for every byte and every offset.
  * `seeds` by key id: with them the keyed content check of a manifest is checked too.
+ * `digests`: the records' digest is made even where the manifest has none, to compare sinks.
  */
 export const deepCheck =
-  (open: Opener, seeds: ReadonlyMap<string, SeedKeys>): DeepCheck =>
+  (open: Opener, seeds: ReadonlyMap<string, SeedKeys>, digests = false): DeepCheck =>
   async (manifest, stored, tally, signal) => {
     const say = (code: string, text: string): void =>
       tally.problem({ code, path: manifest.seal.path, start: manifest.start, text });
@@ -35,18 +36,23 @@ export const deepCheck =
     try {
       const opened = await open(manifest, stored, signal);
       const seen = new ContentSeen(opened.content);
-      const digest = manifest.recordsDigest === undefined ? null : new ForeignRecordsDigest();
+      const needed = digests || manifest.recordsDigest !== undefined;
+      const digest = needed ? new ForeignRecordsDigest() : null;
       for await (const record of contentRecords(manifest.format, seen.pieces(), manifest)) {
         account.record(record.offset);
         checkTime(record, manifest, say);
         digest?.record(record);
       }
       account.finish();
-      compareRecords(digest?.hex(), manifest, say);
+      tally.looked.opened++;
+      const records = digest?.hex();
+      compareRecords(records, manifest, say);
       seen.compare(manifest, opened.tagOf, seeds, say);
+      return records;
     } catch (error) {
       if (!isDamage(error)) throw error;
       say(error.code === "sealed-invalid" ? "file-damaged" : "records-damaged", error.message);
+      return undefined;
     }
   };
 
@@ -75,7 +81,7 @@ function compareRecords(
   { recordsDigest }: Manifest,
   say: (code: string, text: string) => void,
 ): void {
-  if (seen === recordsDigest) return;
+  if (recordsDigest === undefined || seen === recordsDigest) return;
   say("records-digest", `the records have ${seen}, the manifest says ${recordsDigest}`);
 }
 

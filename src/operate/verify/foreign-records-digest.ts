@@ -1,4 +1,5 @@
 import { Blake3Hasher } from "@napi-rs/blake-hash";
+import type { ArchivedRecord } from "../../core/record.ts";
 import type { ForeignRecord } from "./foreign-decoder.ts";
 
 /**
@@ -13,16 +14,36 @@ export class ForeignRecordsDigest {
   }
 
   record({ offset, timestamp, key, value, headers }: ForeignRecord): void {
-    const numbers = Buffer.alloc(16);
-    numbers.writeBigInt64BE(offset, 0);
-    numbers.writeBigInt64BE(timestamp, 8);
     const count = int32(headers.length / 2);
-    const parts = [numbers, ...field(key), ...field(value), count, ...headers.flatMap(field)];
-    this.#hasher.update(Buffer.concat(parts));
+    this.#add(offset, timestamp, [
+      ...field(key),
+      ...field(value),
+      count,
+      ...headers.flatMap(field),
+    ]);
+  }
+
+  /** As a sink of records gives it back. */
+  archived({ offset, timestamp, key, value, headers }: ArchivedRecord): void {
+    const bytes = (field: Uint8Array | null): Buffer | null =>
+      field === null ? null : Buffer.from(field.buffer, field.byteOffset, field.length);
+    this.#add(offset, timestamp, [
+      ...field(bytes(key)),
+      ...field(bytes(value)),
+      int32(headers.length),
+      ...headers.flatMap((h) => [...field(bytes(h.key)), ...field(bytes(h.value))]),
+    ]);
   }
 
   hex(): string {
     return this.#hasher.digest("hex");
+  }
+
+  #add(offset: bigint, timestamp: bigint, parts: readonly Buffer[]): void {
+    const numbers = Buffer.alloc(16);
+    numbers.writeBigInt64BE(offset, 0);
+    numbers.writeBigInt64BE(timestamp, 8);
+    this.#hasher.update(Buffer.concat([numbers, ...parts]));
   }
 }
 

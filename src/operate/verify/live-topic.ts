@@ -6,6 +6,7 @@ import { Fetcher } from "../../kafka/fetcher.ts";
 import { KafkaError } from "../../kafka/kafka-error.ts";
 import { readCommittedOffsets } from "../../kafka/offset-commits.ts";
 import { TopicCatalogue } from "../../kafka/topics.ts";
+import { committedHead } from "./committed-head.ts";
 import { cleanupPolicies } from "./topic-config.ts";
 import type { Fetched, LiveRange, TopicReader } from "./topic-items.ts";
 
@@ -76,6 +77,7 @@ export class LiveTopics implements TopicReader {
       end: end.offset,
       compacted: this.#policies.get(topic)?.includes("compact") ?? false,
       committed: committed[0]?.offset ?? null,
+      head: committedHead(committed[0]?.metadata ?? ""),
     };
   }
 

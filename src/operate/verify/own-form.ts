@@ -104,6 +104,12 @@ const seal = object({
   recipients: list(printable(4096), 64),
 });
 
+const signature = object({
+  algorithm: oneOf("ed25519"),
+  keyId: printable(64),
+  value: text(/^[0-9a-f]{128}$/),
+});
+
 const manifest = object({
   version: integer(1n, 1n),
   archiveId: printable(64),
@@ -133,6 +139,7 @@ const manifest = object({
   seal,
   prevLink: hex32,
   link: hex32,
+  signature: optional(signature),
   mac: optional(hex32),
 });
 

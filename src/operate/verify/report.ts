@@ -6,8 +6,14 @@ export interface VerifyReport {
   readonly ok: boolean;
   /** Name and version of the program that looked. */
   readonly tool: string;
+  /** RFC 3339, by this machine's clock. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
   /** What was looked at and how closely. */
   readonly scope: VerifyScope;
+  readonly totals: VerifyTotals;
+  /** Each kind once: whether it was used, and what it showed or what it needs. */
+  readonly evidence: readonly Evidence[];
   readonly sinks: readonly SinkReport[];
   readonly across?: AcrossReport;
   readonly againstKafka?: KafkaReport;
@@ -18,11 +24,42 @@ export interface VerifyScope {
   readonly topicId?: string;
   readonly partition?: number;
   readonly branch?: number;
+  /** Manifests and listings only: no file was read. */
+  readonly quick: boolean;
   readonly deep: boolean;
-  /** Percent of the files that were read; 100 without `--sample`. */
+  /** Percent of the files that were read; 100 without `--sample`, 0 with `--quick`. */
   readonly samplePercent: number;
+  /** Chose the files, with the share; `--sample-seed` repeats it. Left out where all were read. */
+  readonly sampleSeed?: string;
   /** False when no seed is configured: then no manifest's MAC could be checked. */
   readonly macsChecked: boolean;
+}
+
+/** Over all sinks. */
+export interface VerifyTotals {
+  readonly sinks: number;
+  /** Of each sink, added up. */
+  readonly partitions: number;
+  readonly batches: number;
+  readonly records: bigint;
+  /** Stored files that were read whole and hashed. */
+  readonly filesRead: number;
+  readonly bytesRead: number;
+  /** Files, or batches of a sink of records, whose every record was looked at. */
+  readonly opened: number;
+  /** Manifests whose MAC, and whose signature, was right. */
+  readonly macs: number;
+  readonly signatures: number;
+  /** Heads that were found in the chain. */
+  readonly heads: number;
+  readonly expired: number;
+  readonly problems: number;
+}
+
+export interface Evidence {
+  readonly of: "chain" | "mac" | "signature" | "head" | "sinks" | "kafka";
+  readonly used: boolean;
+  readonly text: string;
 }
 
 export interface SinkReport {
@@ -60,6 +97,8 @@ export interface PartitionReport {
   readonly records: bigint;
   /** Batches at the tip whose manifest is not there yet: in progress. */
   readonly pending: number;
+  /** Batches older than the configured retention whose data is gone, as it may be. */
+  readonly expired: number;
   /** Offsets this sink lacks at the tip, compared with the sink that has most. */
   readonly behind: bigint;
   /** Neighbours of one reason joined; at most 10,000, then `holesOmitted` counts the rest. */
@@ -89,6 +128,8 @@ export interface KafkaReport {
   readonly lost: bigint;
   readonly duplicated: bigint;
   readonly different: bigint;
+  /** Partitions whose newest committed batch has the link that the group committed with it. */
+  readonly heads: number;
   /** Archived, but neither visible in the topic nor explained. */
   readonly unexpected: bigint;
   /** Offsets that hold no record, by what the topic shows there. */

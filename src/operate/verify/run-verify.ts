@@ -1,12 +1,17 @@
 import type { Scope } from "../../core/scope.ts";
 import type { ScopeFilter } from "./scope-filter.ts";
 import type { NamedSink, VerifyProgress } from "./verify-archive.ts";
-import { verifyArchive } from "./verify-archive.ts";
+import { type ArchiveVerdict, verifyArchive } from "./verify-archive.ts";
 import { againstKafka } from "./against-kafka.ts";
 import type { Seeds } from "./chain-check.ts";
 import type { Opener } from "./deep-check.ts";
 import { deepCheck } from "./deep-check.ts";
-import type { VerifyReport } from "./report.ts";
+import { evidenceOf } from "./evidence.ts";
+import type { Expiry } from "./expiry.ts";
+import type { PublicKeys } from "./foreign-signatures.ts";
+import type { Heads } from "./heads.ts";
+import type { KafkaReport, PartitionReport, VerifyReport, VerifyTotals } from "./report.ts";
+import { NO_FILE, type Sampling } from "./sampling.ts";
 import type { TopicReader } from "./topic-items.ts";
 
 /**
@@ -20,13 +25,20 @@ export interface VerifyRequest {
   readonly sinks: readonly NamedSink[];
   readonly filter: ScopeFilter;
   readonly seeds: Seeds;
+  readonly publicKeys: PublicKeys;
+  readonly heads: Heads | undefined;
   readonly open: Opener;
+  /** Manifests and listings only. */
+  readonly quick: boolean;
   readonly deep: boolean;
   readonly across: boolean;
   /** How to read the live topics of the scopes found; undefined: Kafka is not asked. */
   readonly topics: ((names: readonly string[]) => TopicReader) | undefined;
-  readonly samplePercent: number;
+  readonly sampling: Sampling;
+  readonly expiry: Expiry;
   readonly tailWaitMs?: number;
+  /** Milliseconds since the epoch; for the report alone. */
+  readonly wall: () => number;
   readonly progress: VerifyProgress & { compared(records: bigint): void };
 }
 
@@ -38,16 +50,22 @@ export async function runVerify(
   request: VerifyRequest,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const { tool, sinks, filter, seeds, open, deep, across, samplePercent, progress } = request;
+  const { tool, sinks, filter, seeds, publicKeys, heads, open, across, progress, wall } = request;
+  const { quick, deep, expiry } = request;
+  const startedAt = new Date(wall()).toISOString();
+  const sampling = quick ? NO_FILE : request.sampling;
   const verdict = await verifyArchive(
     {
       sinks,
       filter,
       seeds,
+      publicKeys,
+      heads,
       across,
-      samplePercent,
+      sampling,
+      expiry,
       progress,
-      deep: deep ? deepCheck(open, seeds) : undefined,
+      deep: deep ? deepCheck(open, seeds, across) : undefined,
       tailWaitMs: request.tailWaitMs ?? TAIL_WAIT_MS,
     },
     signal,
@@ -71,13 +89,46 @@ export async function runVerify(
         );
   const ok =
     verdict.sinks.every((sink) => sink.ok) && verdict.across?.ok !== false && kafka?.ok !== false;
-  return {
+  const { percent, seed } = sampling;
+  const part = percent > 0 && percent < 100;
+  const report = {
     ok,
     tool,
-    scope: { ...named(filter), deep, samplePercent, macsChecked: seeds.size > 0 },
+    startedAt,
+    finishedAt: new Date(wall()).toISOString(),
+    scope: {
+      ...named(filter),
+      quick,
+      deep,
+      samplePercent: percent,
+      ...(part ? { sampleSeed: seed } : {}),
+      macsChecked: seeds.size > 0,
+    },
+    totals: totalsOf(verdict, kafka),
     sinks: verdict.sinks,
     ...(verdict.across === undefined ? {} : { across: verdict.across }),
     ...(kafka === undefined ? {} : { againstKafka: kafka }),
+  };
+  const used = { seeds: seeds.size > 0, publicKeys: publicKeys.size > 0, heads };
+  return { ...report, evidence: evidenceOf(report, used) };
+}
+
+function totalsOf(verdict: ArchiveVerdict, kafka: KafkaReport | undefined): VerifyTotals {
+  const partitions = verdict.sinks.flatMap((sink) => sink.partitions);
+  const own = verdict.sinks.reduce((sum, sink) => sum + (sink.problems?.length ?? 0), 0);
+  const across = verdict.across;
+  const beside = (across?.problems.length ?? 0) + (across?.problemsOmitted ?? 0);
+  const inKafka = kafka?.partitions.reduce((sum, p) => sum + p.problems.length, 0) ?? 0;
+  const sum = (of: (p: PartitionReport) => number): number =>
+    partitions.reduce((total, p) => total + of(p), 0);
+  return {
+    sinks: verdict.sinks.length,
+    partitions: partitions.length,
+    batches: sum((p) => p.batches),
+    records: partitions.reduce((total, p) => total + p.records, 0n),
+    ...verdict.looked,
+    expired: sum((p) => p.expired),
+    problems: sum((p) => p.problems.length + (p.problemsOmitted ?? 0)) + own + beside + inKafka,
   };
 }
 

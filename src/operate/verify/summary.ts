@@ -18,14 +18,26 @@ export function summary(report: VerifyReport): string {
     lines.push(`across   ${sinks.join(", ")}: ${batches} batches, ${what}`);
   }
   if (report.againstKafka !== undefined) lines.push(...kafkaLines(report.againstKafka));
+  lines.push(...evidenceLines(report));
   lines.push("", report.ok ? verdict(report) : `${problems.length} problems found.`);
   return `${lines.join("\n")}\n`;
 }
 
+function evidenceLines({ evidence }: VerifyReport): string[] {
+  const lines = evidence.filter(({ used }) => used).map(({ of, text }) => `${of}: ${text}`);
+  const unused = evidence.filter(({ used }) => !used).map(({ of }) => of);
+  const not = unused.length === 0 ? [] : [`not used: ${unused.join(", ")}`];
+  return ["", ...[...lines, ...not].map((line) => `evidence ${line}`)];
+}
+
 function verdict(report: VerifyReport): string {
-  const { deep, samplePercent, macsChecked } = report.scope;
-  const read =
-    samplePercent < 100 ? `${samplePercent}% of the files were read` : "every file was read";
+  const { quick, deep, samplePercent, sampleSeed, macsChecked } = report.scope;
+  const seed = sampleSeed === undefined ? "" : ` (--sample-seed ${sampleSeed})`;
+  const read = quick
+    ? "no file was read"
+    : samplePercent < 100
+      ? `${samplePercent}% of the files were read${seed}`
+      : "every file was read";
   const depth = deep ? `${read} and opened` : `${read}; --deep opens them as well`;
   const macs = macsChecked
     ? "manifests carry the right MAC"
@@ -45,6 +57,7 @@ function partitionLine(p: PartitionReport): string {
   const range = p.firstOffset === null ? "nothing" : `offsets [${p.firstOffset}, ${p.nextOffset})`;
   const parts = [`${p.topic}/${p.partition}${p.branch > 0 ? ` branch ${p.branch}` : ""}`, range];
   parts.push(`${p.batches} batches`, `${p.records} records`);
+  if (p.expired > 0) parts.push(`${p.expired} expired`);
   if (p.pending > 0) parts.push(`${p.pending} in progress`);
   if (p.behind > 0n) parts.push(`${p.behind} offsets behind`);
   if (p.gaps.length > 0) parts.push(`${p.gaps.length} gaps`);

@@ -5,12 +5,33 @@ import type { OffsetRange, PartitionReport, Problem } from "./report.ts";
 const MAX_HOLES = 10_000;
 const MAX_PROBLEMS = 1_000;
 
+/** What was looked at: the sums of a report. */
+export interface Looked {
+  filesRead: number;
+  bytesRead: number;
+  opened: number;
+  macs: number;
+  signatures: number;
+  heads: number;
+}
+
+export const nothingLooked = (): Looked => ({
+  filesRead: 0,
+  bytesRead: 0,
+  opened: 0,
+  macs: 0,
+  signatures: 0,
+  heads: 0,
+});
+
 /**
  * Collects what is found about one scope of one sink; its lists are bounded, its counts are not.
  */
 export class Tally {
   readonly scope: Scope;
+  readonly looked: Looked = nothingLooked();
   pending = 0;
+  expired = 0;
   behind = 0n;
   #first: bigint | null = null;
   #next: bigint | null = null;
@@ -69,6 +90,7 @@ export class Tally {
       batches: this.#batches,
       records: this.#records,
       pending: this.pending,
+      expired: this.expired,
       behind: this.behind,
       holes: this.#holes,
       ...(this.#holesOmitted > 0 ? { holesOmitted: this.#holesOmitted } : {}),

@@ -1,4 +1,5 @@
 import { ArchiverError } from "../../core/errors.ts";
+import type { CommittedHead } from "./committed-head.ts";
 import type { ForeignBatch, ForeignRecord } from "./foreign-decoder.ts";
 import { batchLength, markerOf, readHeader, readRecords } from "./foreign-decoder.ts";
 
@@ -25,6 +26,8 @@ export interface LiveRange {
   readonly compacted: boolean;
   /** What the archiver's group committed: the archive holds every record before it. */
   readonly committed: bigint | null;
+  /** The head of the chain that was committed with it. */
+  readonly head?: CommittedHead | null;
 }
 
 export interface Fetched {

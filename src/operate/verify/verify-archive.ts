@@ -1,4 +1,3 @@
-import { blake3 } from "@napi-rs/blake-hash";
 import { ArchiverError } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import { scopeText } from "../../core/scope.ts";
@@ -7,9 +6,13 @@ import { byScope, inFilter, type ScopeFilter } from "./scope-filter.ts";
 import { AcrossSinks, inStep } from "./across-sinks.ts";
 import type { Seeds } from "./chain-check.ts";
 import { survey } from "./entries.ts";
+import type { Expiry } from "./expiry.ts";
+import type { PublicKeys } from "./foreign-signatures.ts";
+import { type Heads, headsOf } from "./heads.ts";
 import type { AcrossReport, PartitionReport, Problem, SinkReport } from "./report.ts";
-import { Tally } from "./tally.ts";
-import type { DeepCheck } from "./walk-scope.ts";
+import { sampled, type Sampling } from "./sampling.ts";
+import type { DeepCheck } from "./stored-data.ts";
+import { type Looked, nothingLooked, Tally } from "./tally.ts";
 import { walkScope } from "./walk-scope.ts";
 
 export interface NamedSink {
@@ -21,9 +24,12 @@ export interface ArchiveOptions {
   readonly sinks: readonly NamedSink[];
   readonly filter: ScopeFilter;
   readonly seeds: Seeds;
+  /** Empty: signatures are not looked at. */
+  readonly publicKeys: PublicKeys;
+  readonly heads: Heads | undefined;
   readonly deep: DeepCheck | undefined;
-  /** 100: every file is read. */
-  readonly samplePercent: number;
+  readonly sampling: Sampling;
+  readonly expiry: Expiry;
   readonly across: boolean;
   /** How long a sink that lags at the tip may take to catch up beside a live daemon. */
   readonly tailWaitMs: number;
@@ -38,6 +44,7 @@ export interface VerifyProgress {
 export interface ArchiveVerdict {
   readonly sinks: readonly SinkReport[];
   readonly across: AcrossReport | undefined;
+  readonly looked: Looked;
   /** Everything that was in scope, ascending. */
   readonly scopes: readonly Scope[];
 }
@@ -69,10 +76,33 @@ export async function verifyArchive(
   compareIdentities(audited);
   const across = options.across ? new AcrossSinks(audited.map(({ name }) => name)) : undefined;
   const limits = await surveyAll(options, audited, scopes, signal);
+  missingChains(options, audited);
+  const looked = nothingLooked();
   for (const scope of scopes) {
-    await verifyScope(options, audited, scope, limits.get(scopeText(scope)), across, signal);
+    const limit = limits.get(scopeText(scope));
+    for (const tally of await verifyScope(options, audited, scope, limit, across, signal))
+      for (const count of COUNTS) looked[count] += tally.looked[count];
   }
-  return { sinks: audited.map(toReport), across: across?.report(), scopes };
+  return { sinks: audited.map(toReport), across: across?.report(), looked, scopes };
+}
+
+const COUNTS = ["filesRead", "bytesRead", "opened", "macs", "signatures", "heads"] as const;
+
+/** A chain whose head was published and of which a sink holds nothing at all. */
+function missingChains({ heads, filter }: ArchiveOptions, audited: readonly Audited[]): void {
+  for (const { scopes, problems, identity } of audited) {
+    const lost = (heads?.heads ?? []).filter(
+      ({ scope, archiveId }) =>
+        identity?.archiveId === archiveId &&
+        inFilter(scope, filter) &&
+        !scopes.has(scopeText(scope)),
+    );
+    for (const text of new Set(lost.map(({ scope }) => scopeText(scope))))
+      problems.push({
+        code: "head-missing",
+        text: `the head of ${text} was published, and there is no batch of it`,
+      });
+  }
 }
 
 async function begin(
@@ -145,15 +175,17 @@ async function verifyScope(
   upTo: bigint | undefined,
   across: AcrossSinks | undefined,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly Tally[]> {
   const tallies = audited.map(() => new Tally(scope));
   const walks = audited.map(({ sink, identity }, i) => {
-    const { seeds, deep } = options;
+    const { seeds, publicKeys, deep, expiry } = options;
+    const heads = headsOf(options.heads, scope, identity?.archiveId);
+    const vouchers = { identity, seeds, publicKeys, heads };
     const tailWaitMs = across === undefined ? 0 : options.tailWaitMs;
-    const reads = sampled(scope, options.samplePercent);
+    const reads = sampled(scope, options.sampling);
     const progress = (batches: number, bytes: number): void =>
       options.progress.done(batches, bytes);
-    const all = { sink, scope, identity, seeds, upTo, reads, deep, tailWaitMs, progress };
+    const all = { sink, scope, vouchers, upTo, reads, deep, expiry, tailWaitMs, progress };
     return walkScope(all, tallies[i] as Tally, signal);
   });
   if (across === undefined) {
@@ -170,14 +202,8 @@ async function verifyScope(
     if (furthest >= 0n) tally.behind = furthest - (tally.next ?? first);
     audited[i]?.partitions.push(tally.report());
   }
+  return tallies;
 }
-
-/** The same files in every sink and on every run: chosen by their name. */
-const sampled =
-  (scope: Scope, percent: number) =>
-  (start: bigint): boolean =>
-    percent >= 100 ||
-    blake3(Buffer.from(`${scopeText(scope)}/${start}`)).readUInt32BE(0) % 10_000 < percent * 100;
 
 function toReport({ name, problems, partitions }: Audited): SinkReport {
   const ok = problems.length === 0 && partitions.every((p) => p.problems.length === 0);

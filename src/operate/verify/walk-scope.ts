@@ -3,44 +3,29 @@ import { blake3 } from "@napi-rs/blake-hash";
 import type { Manifest } from "../../core/description.ts";
 import { manifestPath } from "../../core/layout.ts";
 import type { Scope } from "../../core/scope.ts";
-import { holdsOf } from "../../sdk/holds.ts";
-import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
-import type { Seeds } from "./chain-check.ts";
-import { ChainCheck } from "./chain-check.ts";
+import type { Sink } from "../../sdk/sink.ts";
+import { ChainCheck, type Vouchers } from "./chain-check.ts";
 import type { Entry } from "./entries.ts";
 import { entries, lookAgain } from "./entries.ts";
 import { readManifest } from "./own-manifest.ts";
-import { hashStored, readStored } from "./stored-file.ts";
+import { checkData, type DataOptions, type DataSeen, NOTHING_SEEN } from "./stored-data.ts";
 import type { Tally } from "./tally.ts";
 
-/** One batch as walked; `stored` is the BLAKE3 of the stored bytes, when they were read. */
-export interface Walked {
+/** One batch as walked, and what of its data was seen. */
+export interface Walked extends DataSeen {
   readonly start: bigint;
   readonly manifest: Manifest | undefined;
   readonly manifestDigest: string | undefined;
-  readonly stored: string | undefined;
 }
 
-/** Looks into a file whose stored bytes are given; every problem goes to the tally. */
-export type DeepCheck = (
-  manifest: Manifest,
-  stored: Uint8Array,
-  tally: Tally,
-  signal: AbortSignal,
-) => Promise<void>;
-
-export interface WalkOptions {
+export interface WalkOptions extends DataOptions {
   readonly sink: Sink;
   readonly scope: Scope;
-  readonly identity: ArchiveIdentity | undefined;
-  readonly seeds: Seeds;
+  readonly vouchers: Vouchers;
   /** Batches after this start are newer than the beginning of the run. */
   readonly upTo: bigint | undefined;
-  /** Whether a batch's file is read (`--sample`). */
-  readonly reads: (start: bigint) => boolean;
   /** How long to wait for batches up to `upTo` that are not here yet. */
   readonly tailWaitMs: number;
-  readonly deep: DeepCheck | undefined;
   readonly progress: (batches: number, bytes: number) => void;
 }
 
@@ -51,7 +36,7 @@ export async function* walkScope(
   signal: AbortSignal,
 ): AsyncGenerator<Walked> {
   const { sink, scope, upTo } = options;
-  const chain = new ChainCheck(tally, options.identity, options.seeds);
+  const chain = new ChainCheck(tally, options.vouchers);
   const deadline = performance.now() + options.tailWaitMs;
   let from = 0n;
   for (;;) {
@@ -88,7 +73,7 @@ function orphaned(entry: Entry, chain: ChainCheck, tally: Tally): Walked {
   const text = "has no manifest, though later batches have";
   tally.problem({ code: "data-without-manifest", ...at, text });
   chain.lose(entry.start);
-  return { start: entry.start, manifest: undefined, manifestDigest: undefined, stored: undefined };
+  return { ...NOTHING_SEEN, start: entry.start, manifest: undefined, manifestDigest: undefined };
 }
 
 /** Data whose manifest is still to come; its own description must at least hold together. */
@@ -125,10 +110,10 @@ async function walkOne(
   const say = (code: string, text: string): void =>
     tally.problem({ code, path, start: entry.start, text });
   const nothing = {
+    ...NOTHING_SEEN,
     start: entry.start,
     manifest: undefined,
     manifestDigest: undefined,
-    stored: undefined,
   };
   const bytes = entry.manifest === undefined ? undefined : await options.sink.manifest(key, signal);
   if (bytes === undefined) {
@@ -145,52 +130,6 @@ async function walkOne(
   }
   chain.follow(manifest, bytes, path);
   tally.batch(manifest);
-  const stored = await checkData(options, entry, manifest, tally, signal);
-  return { start: entry.start, manifest, manifestDigest, stored };
-}
-
-async function checkData(
-  options: WalkOptions,
-  entry: Entry,
-  manifest: Manifest,
-  tally: Tally,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const { seal } = manifest;
-  const say = (code: string, text: string, path = seal.path): void =>
-    tally.problem({ code, path, start: entry.start, text });
-  for (const { path } of entry.data) {
-    if (path !== seal.path)
-      say("stray-data", `is not the file its manifest names, ${seal.path}`, path);
-  }
-  const file = entry.data.find(({ path }) => path === seal.path);
-  if (file === undefined) {
-    say("manifest-without-data", "is not there, though its manifest is");
-    return undefined;
-  }
-  if (file.size !== seal.size) {
-    say("size", `${file.size} bytes are stored, the manifest says ${seal.size}`);
-    return undefined;
-  }
-  if (!options.reads(entry.start)) return undefined;
-  if (holdsOf(options.sink.capabilities) !== "files") {
-    // No file: the sink reads its records back and holds them against what it was given.
-    const state = await options.sink.stat(manifest, "bytes", signal);
-    if (state.is !== "whole")
-      say("records-damaged", state.is === "damaged" ? state.reason : `is ${state.is} now`);
-    return undefined;
-  }
-  const { digest, bytes } =
-    options.deep === undefined
-      ? await hashStored(options.sink, manifest, signal)
-      : await readStored(options.sink, manifest, signal);
-  if (digest !== seal.digest) {
-    say(
-      "sealed-digest",
-      `the stored bytes have BLAKE3 ${digest}, the manifest says ${seal.digest}`,
-    );
-  }
-  // A damaged file is opened all the same: what is wrong inside is worth knowing.
-  if (bytes !== undefined) await options.deep?.(manifest, bytes, tally, signal);
-  return digest;
+  const seen = await checkData(options, entry, manifest, tally, signal);
+  return { ...seen, start: entry.start, manifest, manifestDigest };
 }

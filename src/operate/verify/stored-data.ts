@@ -1,0 +1,117 @@
+import type { Manifest } from "../../core/description.ts";
+import { holdsOf } from "../../sdk/holds.ts";
+import type { Sink } from "../../sdk/sink.ts";
+import type { Entry } from "./entries.ts";
+import type { Expiry } from "./expiry.ts";
+import { ForeignRecordsDigest } from "./foreign-records-digest.ts";
+import { hashStored, readStored } from "./stored-file.ts";
+import type { Tally } from "./tally.ts";
+
+/** Of one batch's data, as far as it was read; BLAKE3, lower-case hex. */
+export interface DataSeen {
+  /** Of the stored bytes. */
+  readonly stored: string | undefined;
+  /** Of the records, in the form in which all kinds of sinks can be compared. */
+  readonly records: string | undefined;
+  /** The data is gone by age, as it may be. */
+  readonly expired: boolean;
+}
+
+export const NOTHING_SEEN: DataSeen = { stored: undefined, records: undefined, expired: false };
+
+/** Looks into a file whose stored bytes are given; answers the digest of its records. */
+export type DeepCheck = (
+  manifest: Manifest,
+  stored: Uint8Array,
+  tally: Tally,
+  signal: AbortSignal,
+) => Promise<string | undefined>;
+
+export interface DataOptions {
+  readonly sink: Sink;
+  /** Whether a batch's file is read (`--quick`, `--sample`). */
+  readonly reads: (start: bigint) => boolean;
+  readonly deep: DeepCheck | undefined;
+  readonly expiry: Expiry;
+}
+
+/** A batch's data against its manifest: there, of its size, and with its bytes; every record if `deep`. */
+export async function checkData(
+  options: DataOptions,
+  entry: Entry,
+  manifest: Manifest,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<DataSeen> {
+  const { seal } = manifest;
+  const say = (code: string, text: string, path = seal.path): void =>
+    tally.problem({ code, path, start: entry.start, text });
+  for (const { path } of entry.data) {
+    if (path !== seal.path)
+      say("stray-data", `is not the file its manifest names, ${seal.path}`, path);
+  }
+  const file = entry.data.find(({ path }) => path === seal.path);
+  if (file === undefined) {
+    const expired = options.expiry(manifest);
+    if (expired) tally.expired++;
+    else say("manifest-without-data", "is not there, though its manifest is");
+    return { ...NOTHING_SEEN, expired };
+  }
+  if (file.size !== seal.size) {
+    say("size", `${file.size} bytes are stored, the manifest says ${seal.size}`);
+    return NOTHING_SEEN;
+  }
+  if (!options.reads(entry.start)) return NOTHING_SEEN;
+  if (holdsOf(options.sink.capabilities) !== "files")
+    return checkRecords(options, manifest, tally, signal);
+  const { digest, bytes } =
+    options.deep === undefined
+      ? await hashStored(options.sink, manifest, signal)
+      : await readStored(options.sink, manifest, signal);
+  tally.looked.filesRead++;
+  tally.looked.bytesRead += seal.size;
+  if (digest !== seal.digest) {
+    say(
+      "sealed-digest",
+      `the stored bytes have BLAKE3 ${digest}, the manifest says ${seal.digest}`,
+    );
+  }
+  if (bytes === undefined) return { ...NOTHING_SEEN, stored: digest };
+  // A damaged file is opened all the same: what is wrong inside is worth knowing.
+  const records = await options.deep?.(manifest, bytes, tally, signal);
+  return { ...NOTHING_SEEN, stored: digest, records };
+}
+
+/**
+ * No file: the sink reads its records back and holds them against what it was given. With `--deep`
+ * they are read once more and their digest is made here, by none of the sink's code.
+ */
+async function checkRecords(
+  { sink, deep }: DataOptions,
+  manifest: Manifest,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<DataSeen> {
+  const say = (code: string, text: string): void =>
+    tally.problem({ code, path: manifest.seal.path, start: manifest.start, text });
+  const state = await sink.stat(manifest, "bytes", signal);
+  if (state.is !== "whole")
+    say("records-damaged", state.is === "damaged" ? state.reason : `is ${state.is} now`);
+  if (deep === undefined || sink.readRecords === undefined) return NOTHING_SEEN;
+  const digest = new ForeignRecordsDigest();
+  let count = 0n;
+  for await (const records of sink.readRecords(manifest, signal)) {
+    for (const record of records) digest.archived(record);
+    count += BigInt(records.length);
+  }
+  tally.looked.opened++;
+  // A sink that leaves records out on purpose (a copy that would go round in circles) says so itself.
+  if (count !== manifest.records) return NOTHING_SEEN;
+  const records = digest.hex();
+  if (manifest.recordsDigest !== undefined && records !== manifest.recordsDigest)
+    say(
+      "records-digest",
+      `the records have ${records}, the manifest says ${manifest.recordsDigest}`,
+    );
+  return { ...NOTHING_SEEN, records };
+}
