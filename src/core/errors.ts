@@ -141,6 +141,16 @@ export const ERRORS = {
     3,
     "Read the problems listed; `reconcile` mends what another sink holds.",
   ),
+  "operator-busy": e(
+    "operator",
+    4,
+    "Another operator command is at work in this group: wait for its end. One that was killed is forgotten after ten seconds.",
+  ),
+  "pause-unanswered": e(
+    "operator",
+    4,
+    "The daemon that owns the partition did not pause it: `status` shows it. Stop the daemons of the group, or run the command again.",
+  ),
   interrupted: e("transient", 1, "Run the command again; it continues where it stopped."),
 } as const satisfies Record<string, ErrorEntry>;
 

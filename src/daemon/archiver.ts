@@ -17,6 +17,8 @@ import type { Judge, OffsetStore, Sealer, TaskEvent, TaskPorts } from "../pipeli
 import { CopyTurns, detachAway, RetentionGuard } from "./away-sinks.ts";
 import { type BeginningPorts, beginPartitions, branchPartition } from "./beginnings.ts";
 import { logPort } from "./log-port.ts";
+import { OperatorDesk } from "./operator-desk.ts";
+import { performRequest } from "./operator-perform.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import { refuseOutOfRange } from "./out-of-range.ts";
 import { Partitions } from "./partitions.ts";
@@ -61,6 +63,7 @@ export interface ArchiverOptions {
 const DEPTH = 4;
 const TICK_MS = 50;
 const POLL_MS = 1_000;
+const DESK_MS = 250;
 const CATALOGUE_MS = 30_000;
 const RECHECK_MS = 600_000;
 /** Answers are small against the memory: they are copied into batches at once. */
@@ -71,6 +74,7 @@ export class Archiver {
   readonly partitions: Partitions;
   readonly member: GroupMember;
   readonly fetcher: Fetcher;
+  readonly desk: OperatorDesk;
   readonly #o: ArchiverOptions;
   readonly #stop = new AbortController();
   readonly #commits: OffsetCommits;
@@ -102,6 +106,13 @@ export class Archiver {
       log,
     });
     this.member = this.#member();
+    this.desk = new OperatorDesk({
+      ...{ client: o.client, group: o.group, clock, log, partitions: this.partitions },
+      topicId: (topic) => o.catalogue.get(topic)?.topicId ?? "_",
+      lease: () => this.#lease,
+      begin: (lease) => beginPartitions(this.#beginnings(), lease),
+      perform: performRequest(this.partitions),
+    });
   }
 
   #member(): GroupMember {
@@ -154,6 +165,7 @@ export class Archiver {
       every(TICK_MS, () => this.partitions.tick()),
       every(POLL_MS, () => this.#pollEnds()),
       every(POLL_MS, () => detachAway(away)),
+      every(DESK_MS, () => this.desk.turn(signal)),
       every(CATALOGUE_MS, () => guard.look(away, signal)),
       every(CATALOGUE_MS, () => this.#refreshTopics()),
       every(RECHECK_MS, () => this.#recheck()),
@@ -199,11 +211,9 @@ export class Archiver {
 
   #beginnings(): BeginningPorts {
     const { sinks, catalogue, clock, log, onBranch } = this.#o;
-    const { partitions, fetcher } = this;
-    const [offsets, lease, { signal }] = [this.#offsets(), () => this.#lease, this.#stop];
-    return {
-      ...{ partitions, fetcher, offsets, sinks, catalogue, clock, log, onBranch, lease, signal },
-    };
+    const { partitions, fetcher, desk } = this;
+    const own = { offsets: this.#offsets(), lease: () => this.#lease, signal: this.#stop.signal };
+    return { ...own, partitions, fetcher, desk, sinks, catalogue, clock, log, onBranch };
   }
 
   #lost(reason: string): void {

@@ -9,6 +9,7 @@ import type { OffsetStore } from "../pipeline/ports.ts";
 import { beginBranch } from "./begin-branch.ts";
 import { branchesOf } from "./branches.ts";
 import type { OpenedSink } from "./open-sinks.ts";
+import type { OperatorDesk } from "./operator-desk.ts";
 import type { Partitions } from "./partitions.ts";
 
 export interface BeginningPorts {
@@ -17,6 +18,7 @@ export interface BeginningPorts {
   readonly catalogue: TopicCatalogue;
   readonly fetcher: Fetcher;
   readonly offsets: OffsetStore;
+  readonly desk: Pick<OperatorDesk, "read" | "wantsPause">;
   readonly clock: Clock;
   readonly log: Log;
   /** The lease that counts now. */
@@ -32,9 +34,16 @@ export function beginPartitions(p: BeginningPorts, lease: Lease): Promise<void> 
   const came = lease.partitions.filter((at) => !p.partitions.has(at.topic, at.partition));
   if (came.length === 0) return Promise.resolve();
   return persist(p, lease, "the primary could not be asked for branches", async () => {
-    const scopes = await branchesOf(came, p.sinks[0]?.sink, p.catalogue, p.signal);
+    // An operator's pause holds for whoever owns the partition.
+    await p.desk.read(p.signal);
+    const free = came.filter((at) => !p.desk.wantsPause(at));
+    const scopes = await branchesOf(free, p.sinks[0]?.sink, p.catalogue, p.signal);
     if (p.lease() !== lease) return;
-    for (const scope of scopes) p.partitions.begin(scope, lease);
+    for (const scope of scopes) {
+      const { topic, partition } = scope;
+      if (p.desk.wantsPause(scope) || p.partitions.has(topic, partition)) continue;
+      p.partitions.begin(scope, lease);
+    }
     p.fetcher.wake();
   });
 }

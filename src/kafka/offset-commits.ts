@@ -132,11 +132,11 @@ function refusal(code: number, lease: Lease, e: CommitEntry): ArchiverError | nu
   return error;
 }
 
-/** What the group has committed, and only what can no longer change (`requireStable`). */
+/** What the group has committed, and only what can no longer change (`requireStable`); null: all of it. */
 export async function readCommittedOffsets(
   client: KafkaClient,
   group: string,
-  partitions: readonly TopicPartition[],
+  partitions: readonly TopicPartition[] | null,
   signal: AbortSignal,
 ): Promise<CommittedOffset[]> {
   try {

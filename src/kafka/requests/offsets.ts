@@ -72,18 +72,21 @@ export interface CommittedOffset extends TopicPartition {
   readonly metadata: string;
 }
 
-/** OffsetFetch v7: `requireStable` makes the broker answer only what can no longer change. */
+/**
+ * OffsetFetch v7: `requireStable` makes the broker answer only what can no longer change. Null: whatever
+ * the group has committed.
+ */
 export const offsetFetch = (
   group: string,
-  partitions: readonly TopicPartition[],
+  partitions: readonly TopicPartition[] | null,
 ): KafkaRequest<CommittedOffset[]> => ({
   apiKey: 9,
   apiVersion: 7,
   apiName: "OffsetFetch",
   encode: () => {
     const w = new Writer().tags().compactString(group);
-    const topics = byTopic(partitions);
-    w.uvarint(topics.length + 1);
+    const topics = byTopic(partitions ?? []);
+    w.uvarint(partitions === null ? 0 : topics.length + 1);
     for (const [topic, items] of topics) {
       w.compactString(topic).uvarint(items.length + 1);
       for (const p of items) w.int32(p.partition);

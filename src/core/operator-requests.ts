@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { assert } from "./assert.ts";
+import { blake3Hex } from "./digest.ts";
+import { parse, stringify } from "./json.ts";
+
+/**
+ * What operators ask of the daemon that owns a partition, and what it answers: each a line of ASCII in the
+ * metadata of an offset commit.
+ *
+ *     bo1 <checksum> <JSON>
+ *
+ * Requests lie in the group `<group>.operator`, under the partition they are about, and are written by
+ * its only member. Answers lie in `<group>.operator.answers`, a group without members. The offsets
+ * committed with them mean nothing.
+ */
+const MAGIC = "bo1";
+/** The broker's limit (`offset.metadata.max.bytes`) is 4096 unless somebody lowered it. */
+const MAX_TEXT_CHARS = 4095;
+const CHECKSUM_CHARS = 16;
+const MAX_REQUESTS = 16;
+const MAX_REASON_CHARS = 300;
+const INT64_MAX = (1n << 63n) - 1n;
+
+export const requestGroup = (group: string): string => `${group}.operator`;
+export const answerGroup = (group: string): string => `${group}.operator.answers`;
+
+const id = z.string().regex(/^[0-9a-f]{16}$/);
+const by = z.string().min(1).max(120);
+const text = z.string().max(MAX_REASON_CHARS);
+const offset = z
+  .union([z.bigint(), z.int().transform((n) => BigInt(n))])
+  .refine((n) => n >= 0n && n <= INT64_MAX);
+
+const request = z.discriminatedUnion("do", [
+  /**
+   * Stop working on the partition. `ttlMs`: without a change of `beat` for so long, by the owner's own
+   * clock, it is over, because whoever asked has died; null: until it is taken back.
+   */
+  z.strictObject({
+    id,
+    by,
+    do: z.literal("pause"),
+    ttlMs: z.int().min(1_000).max(3_600_000).nullable(),
+    beat: z.int().nonnegative(),
+  }),
+  z.strictObject({ id, by, do: z.literal("skip"), to: offset, reason: text.min(1) }),
+  z.strictObject({ id, by, do: z.literal("detach"), sink: z.string().min(1).max(63) }),
+  z.strictObject({ id, by, do: z.literal("attach"), sink: z.string().min(1).max(63) }),
+]);
+
+const answer = z.strictObject({
+  /** Of the request. */
+  id,
+  /** `done` to a pause: nothing of this partition is under way, and nothing begins. */
+  is: z.enum(["working", "done", "refused"]),
+  text,
+});
+
+const requests = z.array(request).max(MAX_REQUESTS);
+/** Who answers: a member that was fenced meanwhile may answer too, and does not count. */
+const answers = z.strictObject({
+  member: z.string().max(300),
+  generation: z.int(),
+  answers: z.array(answer).max(MAX_REQUESTS),
+});
+
+export type OperatorRequest = z.output<typeof request>;
+export type PauseRequest = Extract<OperatorRequest, { do: "pause" }>;
+export type OperatorAnswer = z.output<typeof answer>;
+export type OperatorAnswers = z.output<typeof answers>;
+
+/** The empty text for no requests. @throws ArchiverError `assertion-failed` when they do not fit */
+export const encodeRequests = (list: readonly OperatorRequest[]): string =>
+  list.length === 0 ? "" : encode(requests.parse(list));
+
+export const encodeAnswers = (value: OperatorAnswers): string => encode(answers.parse(value));
+
+/** Never throws: what is not ours or was cut short asks for nothing; the reason is for a warning. */
+export const decodeRequests = (
+  text_: string,
+): readonly OperatorRequest[] | { readonly invalid: string } =>
+  text_ === "" ? [] : decode(text_, requests);
+
+export const decodeAnswers = (text_: string): OperatorAnswers | { readonly invalid: string } =>
+  decode(text_, answers);
+
+function encode(value: unknown): string {
+  // Kafka counts characters, and ASCII is one byte each whoever counts.
+  const json = stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const line = `${MAGIC} ${checksum(json)} ${json}`;
+  assert(line.length <= MAX_TEXT_CHARS, `${line.length} characters fit in no commit`);
+  return line;
+}
+
+function decode<T>(line: string, schema: z.ZodType<T>): T | { readonly invalid: string } {
+  if (!line.startsWith(`${MAGIC} `)) return { invalid: "not written by this product" };
+  if (line.length > MAX_TEXT_CHARS) return { invalid: `${line.length} characters are too many` };
+  const at = MAGIC.length + 1;
+  const json = line.slice(at + CHECKSUM_CHARS + 1);
+  if (line.slice(at, at + CHECKSUM_CHARS + 1) !== `${checksum(json)} `) {
+    return { invalid: "the checksum is wrong: the text was cut short or edited" };
+  }
+  try {
+    const found = schema.safeParse(parse(json));
+    return found.success ? found.data : { invalid: "written by a later version, or edited" };
+  } catch (error) {
+    if (error instanceof SyntaxError) return { invalid: "is not JSON" };
+    throw error;
+  }
+}
+
+const checksum = (json: string): string =>
+  blake3Hex(Buffer.from(json, "utf8")).slice(0, CHECKSUM_CHARS);
