@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ArchiverError } from "../../src/core/errors.ts";
 import { settled, TestMember, type TestMemberOptions } from "./group-member.ts";
-import { createTopic, groupsAreReady, named, never, until, withAdmin } from "./live-kafka.ts";
+import { addPartitions, createTopic, groupsAreReady, named, never, until } from "./live-kafka.ts";
 
 const members: TestMember[] = [];
 const started = async (o: TestMemberOptions): Promise<TestMember> => {
@@ -60,9 +60,7 @@ describe("dynamic members", () => {
     b.member.rejoin();
     await settled([a, b], 5);
     expect(Math.abs(a.owned.length - b.owned.length)).toBe(1);
-    await withAdmin((x) =>
-      x.createPartitions({ topicPartitions: [{ topic: `${word}.a`, count: 4 }] }),
-    );
+    await addPartitions(`${word}.a`, 4);
     for (const m of [a, b]) {
       expect(await m.catalogue.refresh(never)).toBe(true);
       m.member.rejoin();
@@ -103,7 +101,7 @@ describe("static members", () => {
     const before = await started(o);
     await settled([before], 2);
     await before.stop();
-    await withAdmin((x) => x.createPartitions({ topicPartitions: [{ topic, count: 5 }] }));
+    await addPartitions(topic, 5);
     const after = await started(o);
     await settled([after], 5);
   });

@@ -72,15 +72,23 @@ export async function createTopic(
   const topics = [{ topic, numPartitions, replicationFactor, configEntries }];
   // kafkajs' own wait for leaders gives up when a broker has not heard of the topic yet.
   await withAdmin((admin) => admin.createTopics({ topics, waitForLeaders: false }), bootstrap);
-  const client = await connected(bootstrap);
-  for (let tries = 0; tries < 200; tries += 1) {
-    const [found] = (await client.metadata([topic], never)).topics;
-    const led = found?.partitions.filter((p) => p.leader >= 0) ?? [];
-    if (led.length === numPartitions) break;
-    await sleep(50);
-  }
-  await client.close();
+  await allLed(topic, numPartitions, bootstrap);
   return topic;
+}
+
+/** Resolves when the broker knows all of them: its answer to the request comes before that. */
+export async function addPartitions(topic: string, count: number): Promise<void> {
+  await withAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
+  await allLed(topic, count, sharedKafka());
+}
+
+async function allLed(topic: string, count: number, bootstrap: string): Promise<void> {
+  const client = await connected(bootstrap);
+  await until(`${topic} has ${count} partitions with leaders`, 20_000, async () => {
+    const [found] = (await client.metadata([topic], never)).topics;
+    return found?.partitions.filter((p) => p.leader >= 0).length === count;
+  });
+  await client.close();
 }
 
 /** A new broker makes the topic of its groups when it is first asked for one. */
@@ -124,9 +132,13 @@ export class Deliveries {
 }
 
 /** Looks every few milliseconds; fails loudly after the limit. */
-export async function until(what: string, limitMs: number, holds: () => boolean): Promise<number> {
+export async function until(
+  what: string,
+  limitMs: number,
+  holds: () => boolean | Promise<boolean>,
+): Promise<number> {
   const began = performance.now();
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() - began > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
     await sleep(10);
   }

@@ -144,7 +144,8 @@ export function javaArguments(jars: string, place: CassandraPlace, heap: string)
     "cassandra-foreground": "yes",
     // Each connection logs in: a password hash for tests need not be slow.
     "cassandra.auth_bcrypt_gensalt_log2_rounds": "4",
-    "cassandra.ring_delay_ms": "100",
+    // For so long a node waits for word of the others: alone there is nobody to wait for.
+    "cassandra.ring_delay_ms": place.host === place.seed ? "100" : "30000",
     "cassandra.consistent.rangemovement": "false",
     "cassandra.skip_wait_for_gossip_to_settle": "0",
     "cassandra.superuser_setup_delay_ms": "0",
