@@ -9,6 +9,7 @@ import {
   type ProducerRef,
 } from "../../src/kafka/requests/transactions.ts";
 import type { RecordCodec } from "../../src/record-batch/header.ts";
+import { stampProducer } from "../../src/record-batch/stamp.ts";
 import { encodeRecordBatch } from "../../src/record-batch/writer.ts";
 import { isKafkaError } from "./kafka-sink-error.ts";
 import type { TargetCluster } from "./target-cluster.ts";
@@ -68,22 +69,32 @@ export class TransactionalProducer {
     records: readonly ProducedRecord[],
     signal: AbortSignal,
   ): Promise<bigint> {
-    const at = `${to.topic}/${to.partition}`;
-    const sequence = this.#sequences.get(at) ?? 0;
-    const { transactionalId, producerId, epoch } = this.ref;
     const recordBatch = encodeRecordBatch({
       baseOffset: 0n,
       records: records.map((r, i) => ({ ...r, offset: BigInt(i) })),
       codec: this.#codec,
-      producerId,
-      producerEpoch: epoch,
-      baseSequence: sequence,
-      transactional: true,
     });
+    return this.sendBatch(to, recordBatch, records.length, signal);
+  }
+
+  /**
+   * One record batch whose offsets are 0 to `records` - 1; its header is overwritten with what this
+   * producer says there. May be called again before it resolves: order is kept.
+   */
+  async sendBatch(
+    to: TopicPartition,
+    recordBatch: Uint8Array,
+    records: number,
+    signal: AbortSignal,
+  ): Promise<bigint> {
+    const at = `${to.topic}/${to.partition}`;
+    const baseSequence = this.#sequences.get(at) ?? 0;
+    this.#sequences.set(at, (baseSequence + records) % SEQUENCES);
+    const { transactionalId, producerId, epoch } = this.ref;
+    stampProducer(recordBatch, { producerId, producerEpoch: epoch, baseSequence });
     const timeoutMs = PRODUCE_TIMEOUT_MS;
     const request = produce({ ...to, transactionalId, recordBatch, timeoutMs });
     const { baseOffset } = await this.#led(to, request, signal);
-    this.#sequences.set(at, (sequence + records.length) % SEQUENCES);
     return baseOffset;
   }
 
