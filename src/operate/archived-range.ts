@@ -1,24 +1,11 @@
-import type { Manifest } from "../core/description.ts";
-import { ArchiverError } from "../core/errors.ts";
-import { parseManifest } from "../core/manifest.ts";
 import type { ArchivedRecord } from "../core/record.ts";
-import { scopeText, type Scope } from "../core/scope.ts";
-import type { Sink } from "../sdk/sink.ts";
+import { type ArchivedScope, manifestsFrom, offsetOf, refuseGap } from "./archived-manifests.ts";
 import type { Bound } from "./offset-bound.ts";
 
-/** Opens one batch: its records in order, in groups. */
-export type ReadBatch = (
-  manifest: Manifest,
-  signal: AbortSignal,
-) => AsyncIterable<readonly ArchivedRecord[]>;
-
-export interface RangeOptions {
-  readonly sink: Sink;
-  readonly scope: Scope;
+export interface RangeOptions extends ArchivedScope {
   readonly from?: Bound | undefined;
   /** Exclusive. */
   readonly to?: Bound | undefined;
-  readonly read: ReadBatch;
 }
 
 /**
@@ -49,57 +36,5 @@ export async function* archivedRange(
       next = (picked.at(-1)?.offset ?? next) + 1n;
       yield picked;
     }
-  }
-}
-
-/**
- * A time as Kafka resolves it: the first record, in offset order, whose timestamp is not before it.
- * Undefined: no bound, or nothing archived is that late.
- */
-async function offsetOf(
-  options: Omit<RangeOptions, "from" | "to">,
-  bound: Bound | undefined,
-  signal: AbortSignal,
-): Promise<bigint | undefined> {
-  if (bound === undefined) return undefined;
-  if ("offset" in bound) return bound.offset;
-  for await (const manifest of manifestsFrom(options, 0n, signal)) {
-    if ((manifest.maxTimestamp ?? -1n) < bound.timeMs) continue;
-    for await (const records of options.read(manifest, signal)) {
-      const first = records.find(({ timestamp }) => timestamp >= bound.timeMs);
-      if (first !== undefined) return first.offset;
-    }
-  }
-  return undefined;
-}
-
-function refuseGap(scope: Scope, end: bigint | undefined, start: bigint): void {
-  if (end === undefined || start <= end) return;
-  const where = `${scopeText(scope)}: offsets [${end}, ${start}) are in no batch`;
-  throw new ArchiverError(
-    "verification-failed",
-    `${where}; go on with --from ${start}, and run verify`,
-  );
-}
-
-/**
- * From the batch at or before `offset` on; one that lies wholly inside those before it is left out.
- */
-async function* manifestsFrom(
-  options: Omit<RangeOptions, "from" | "to">,
-  offset: bigint,
-  signal: AbortSignal,
-): AsyncGenerator<Manifest> {
-  const { sink, scope } = options;
-  const first = await sink.floor(scope, offset, signal);
-  let end: bigint | undefined;
-  for await (const { start, manifest } of sink.list(scope, first?.start ?? 0n, signal)) {
-    if (manifest === undefined) continue;
-    const bytes = await sink.manifest({ ...scope, start }, signal);
-    if (bytes === undefined) continue;
-    const parsed = parseManifest(bytes);
-    if (end !== undefined && parsed.end <= end) continue;
-    end = parsed.end;
-    yield parsed;
   }
 }

@@ -48,7 +48,7 @@ export class Arguments {
 }
 
 /** For `parse`: 0, 1, 2, …  @throws ArchiverError usage */
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   if (/^(0|[1-9]\d{0,9})$/.test(text)) return Number(text);
   throw new ArchiverError("usage", `${JSON.stringify(text)} is no whole number`);
 }

@@ -1,7 +1,7 @@
 import type { ArchivedRecord } from "../core/record.ts";
 import type { Scope } from "../core/scope.ts";
 import type { Sink } from "../sdk/sink.ts";
-import type { ReadBatch } from "./archived-range.ts";
+import type { ReadBatch } from "./archived-manifests.ts";
 import { archivedRange } from "./archived-range.ts";
 import type { Bound } from "./offset-bound.ts";
 

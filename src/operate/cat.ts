@@ -4,7 +4,7 @@ import { recordLine } from "../seal/ndjson.ts";
 import { openContent, readRecords } from "../seal/unseal.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { Sink } from "../sdk/sink.ts";
-import type { ReadBatch } from "./archived-range.ts";
+import type { ReadBatch } from "./archived-manifests.ts";
 import { RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
 import { catLines } from "./cat-lines.ts";
 import { chooseScopes, scopeFilter } from "./choose-scopes.ts";

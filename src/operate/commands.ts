@@ -3,6 +3,7 @@ import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
+import { restoreCommand } from "./restore.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
 import { verifyCommand } from "./verify.ts";
@@ -15,5 +16,6 @@ export const commands: readonly Command[] = [
   listCommand,
   catCommand,
   verifyCommand,
+  restoreCommand,
   keygenCommand,
 ];

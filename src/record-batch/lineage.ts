@@ -1,4 +1,5 @@
 import type { ArchivedRecord, RecordHeader } from "../core/record.ts";
+import { HeaderSuffix } from "./header-suffix.ts";
 
 /** Where a copied record came from. Written into Kafka behind the record's own headers. */
 export interface Lineage {
@@ -52,3 +53,22 @@ const textOf = (bytes: Uint8Array | null | undefined): string =>
   bytes == null
     ? ""
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+
+const TOPIC_ID = Buffer.from("bulk-archiver.topic-id");
+const BATCH = Buffer.from("bulk-archiver.batch");
+
+/**
+ * What a restored record says of where it came from, as bytes behind its own headers: the topic's id and the
+ * batch, and then what `lineageOf` says.
+ */
+export function restoredFrom(
+  from: Lineage & { readonly topicId: string; readonly batchId: string },
+): HeaderSuffix {
+  const values = [from.clusterId, from.topic, String(from.partition)];
+  const shared = [
+    { key: TOPIC_ID, value: Buffer.from(from.topicId) },
+    { key: BATCH, value: Buffer.from(from.batchId) },
+    ...values.map((v, i) => ({ key: NAMES[i] ?? CLUSTER, value: Buffer.from(v) })),
+  ];
+  return new HeaderSuffix(shared, NAMES[NAMES.length - 1] ?? CLUSTER);
+}

@@ -5,6 +5,7 @@ import { commands } from "../operate/commands.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
 import { errorReport } from "../operate/output.ts";
+import { restoreReport } from "../operate/restore/restore-report.ts";
 import { cliPage } from "./cli-page.ts";
 import { configSchema } from "./config-schema.ts";
 import { configurationPage } from "./configuration-page.ts";
@@ -25,6 +26,11 @@ export function documents(): ReadonlyMap<string, string> {
     ),
     check: reportSchema("check --json", "What `check --json` prints.", checkReport),
     list: reportSchema("list --json", `What \`list --json\` prints. ${INTEGERS}`, listReport),
+    restore: reportSchema(
+      "restore --json",
+      `What \`restore --json\` prints. ${INTEGERS}`,
+      restoreReport,
+    ),
     keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
     error: reportSchema(
       "errors",

@@ -1,0 +1,142 @@
+import { Transactions } from "../../../sinks/kafka/transactions.ts";
+import type { Scope } from "../../core/scope.ts";
+import type { TopicPartition } from "../../kafka/requests/offsets.ts";
+import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
+import type { Seed } from "../../seal/keys.ts";
+import { manifestsFrom, offsetOf, type ReadBatch } from "../archived-manifests.ts";
+import type { Bound } from "../offset-bound.ts";
+import { ManifestTrust } from "./manifest-trust.ts";
+import { type OffsetRange, OffsetRanges } from "./offset-ranges.ts";
+import type { OutgoingOptions, OutgoingRecords } from "./outgoing-records.ts";
+import { RestoreLedger, type Route } from "./restore-ledger.ts";
+import type { RestoredPartition } from "./restore-report.ts";
+import { type ScopePorts, ScopeRestore } from "./restore-scope.ts";
+import type { TargetTopic } from "./target-topic.ts";
+
+const LAST_OFFSET = (1n << 63n) - 1n;
+const TRANSACTION_TIMEOUT_MS = 60_000;
+
+export interface RestoreOptions extends Pick<
+  OutgoingOptions,
+  "lineage" | "codec" | "skipUndecodable" | "identities"
+> {
+  readonly run: string;
+  readonly sink: Sink;
+  readonly identity: ArchiveIdentity;
+  readonly seeds: readonly Seed[];
+  readonly read: ReadBatch;
+  readonly from: Bound | undefined;
+  readonly to: Bound | undefined;
+  readonly topic: TargetTopic;
+  readonly ledgerTopic: string;
+  readonly replicationFactor: number;
+  readonly outOfOrder: boolean;
+  readonly transactionBytes: number;
+  readonly dryRun: boolean;
+  /** Partitions at once. */
+  readonly parallel: number;
+  readonly expect: (offsets: number) => void;
+  readonly done: (offsets: number, bytes: number) => void;
+}
+
+/** One partition of the archive and where it goes. */
+export interface RestoreTask {
+  readonly scope: Scope;
+  readonly to: TopicPartition;
+}
+
+/** Restores partitions, several at a time; the first that fails ends all. */
+export async function runRestore(
+  o: RestoreOptions,
+  tasks: readonly RestoreTask[],
+  ports: Pick<ScopePorts, "target" | "clock" | "hit">,
+  signal: AbortSignal,
+): Promise<readonly RestoredPartition[]> {
+  const { target } = ports;
+  const ledger = new RestoreLedger(target, o.ledgerTopic);
+  if (!o.dryRun) await ledger.create(o.replicationFactor, signal);
+  const transactionTimeoutMs = TRANSACTION_TIMEOUT_MS;
+  const transactions = new Transactions(target, { transactionTimeoutMs, codec: "none" });
+  const all = { ...ports, ledger, transactions };
+  await ledger.catchUp(signal);
+  const found: RestoredPartition[] = [];
+  const todo = [...tasks];
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const worker = async (): Promise<void> => {
+    for (let task = todo.shift(); task !== undefined; task = todo.shift()) {
+      try {
+        const one = await restoreOne(o, task, all, either);
+        if (one !== undefined) found.push(one);
+      } catch (error) {
+        failed.abort(error);
+        throw error;
+      }
+    }
+  };
+  const workers = Array.from({ length: Math.min(o.parallel, tasks.length) }, worker);
+  await Promise.allSettled(workers);
+  signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason as Error;
+  return found.sort((a, b) => a.partition - b.partition || a.branch - b.branch);
+}
+
+/** Undefined when nothing of the range is archived in this partition. */
+async function restoreOne(
+  o: RestoreOptions,
+  { scope, to }: RestoreTask,
+  ports: ScopePorts,
+  signal: AbortSignal,
+): Promise<RestoredPartition | undefined> {
+  const range = await archivedRangeOf(o, scope, signal);
+  if (range === undefined) return undefined;
+  o.expect(Number(range.to - range.from));
+  const { archiveId } = o.identity;
+  const route: Route = { run: o.run, archiveId, from: scope, to, toTopicId: o.topic.topicId };
+  const taken = { batches: 0, records: 0, bytes: 0 };
+  const leftOut: OutgoingRecords["leftOut"] = [];
+  let offsets = 0n;
+  const done = (group: OutgoingRecords): void => {
+    const of = OffsetRanges.of(group.ranges).offsets;
+    taken.batches += group.sources.length;
+    taken.records += group.records;
+    taken.bytes += group.sizeBytes;
+    leftOut.push(...group.leftOut);
+    offsets += of;
+    o.done(Number(of), group.sizeBytes);
+  };
+  const { sink, identities, lineage, codec, skipUndecodable, outOfOrder } = o;
+  const { transactionBytes } = o;
+  const { maxBatchBytes } = o.topic;
+  const outgoing = { sink, identities, lineage, codec, maxBatchBytes, skipUndecodable };
+  const trust = (): ManifestTrust => new ManifestTrust(o.identity, scope, o.seeds);
+  const how = { outgoing, trust, outOfOrder, transactionBytes, done };
+  const work = new ScopeRestore({ route, range, ...how }, ports);
+  if (!o.dryRun) await work.run(signal);
+  else for await (const group of work.groups(signal)) done(group);
+  const already = range.to - range.from - offsets;
+  const { partition, branch } = scope;
+  return { partition, toPartition: to.partition, branch, ...range, ...taken, already, leftOut };
+}
+
+/** The part of the range that is archived now; what comes later is for another run. */
+async function archivedRangeOf(
+  o: RestoreOptions,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<OffsetRange | undefined> {
+  const where = { sink: o.sink, scope, read: o.read };
+  const from = await offsetOf(where, o.from, signal);
+  if (o.from !== undefined && from === undefined) return undefined;
+  const last = await o.sink.floor(scope, LAST_OFFSET, signal);
+  if (last === undefined) return undefined;
+  const to = (await offsetOf(where, o.to, signal)) ?? last.end;
+  for await (const first of manifestsFrom(where, from ?? 0n, signal)) {
+    if (first.end <= (from ?? 0n)) continue;
+    const range = { from: maximum(first.start, from ?? 0n), to: to < last.end ? to : last.end };
+    return range.to > range.from ? range : undefined;
+  }
+  return undefined;
+}
+
+const maximum = (a: bigint, b: bigint): bigint => (a > b ? a : b);
