@@ -15,7 +15,7 @@ import { KafkaClient } from "./kafka/client/kafka-client.ts";
 import { TopicCatalogue } from "./kafka/topics.ts";
 import type { DaemonHost } from "./observe/daemon-host.ts";
 import { failpointHitter, type HitFailpoint, parseFailpoint } from "./pipeline/failpoint.ts";
-import { checkRecipients, loadSeeds, type Seed } from "./seal/keys.ts";
+import { checkRecipients, loadSeeds, loadSigner, type Seed } from "./seal/keys.ts";
 import { type CutSealer, SealPool } from "./seal/pool.ts";
 
 /**
@@ -100,6 +100,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
   await catalogue.refresh(signal, true);
   const { clusterId } = catalogue;
   const seeds = await seedsOf(p);
+  const signer = p.signing === null ? null : loadSigner(p.signing.keyFile, p.signing.keyId);
   const partitionCount = (topic: string): number | undefined =>
     catalogue.get(topic)?.partitions.length;
   const sinks = await sinksOf(s, p, partitionCount, signal);
@@ -130,7 +131,10 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
     sealer: pool,
     recipe: recipes(settings, nodeRandom),
     judge: (fetcher, scope) =>
-      judgeOf({ archiveId, clusterId, seeds, sealer: pool, fetcher, scope, clock: nodeClock }),
+      judgeOf({
+        ...{ archiveId, clusterId, seeds, signer, sealer: pool, fetcher, scope },
+        clock: nodeClock,
+      }),
     budget: s.budget,
     pool: s.pool,
     clock: nodeClock,

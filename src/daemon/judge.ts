@@ -2,6 +2,7 @@ import type { Description } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
 import { type Scope, scopeText } from "../core/scope.ts";
+import type { Signer } from "../core/signature.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
 import { markOf } from "../pipeline/marks.ts";
 import type { Judge } from "../pipeline/ports.ts";
@@ -15,6 +16,8 @@ export interface JudgeOptions {
   readonly clusterId: string;
   /** The active one first; empty without encryption. */
   readonly seeds: readonly Seed[];
+  /** Left out: manifests are not signed. */
+  readonly signer?: Signer | null;
   readonly sealer: CutSealer;
   readonly fetcher: Fetcher;
   readonly scope: Scope;
@@ -27,9 +30,11 @@ export interface JudgeOptions {
  * has it, or does the seed vouch for it.
  */
 export function judgeOf(o: JudgeOptions): Judge {
-  const active = o.seeds[0];
+  const macKeys = new Map(o.seeds.map((s) => [s.keyId, manifestMacKey(s.secret)]));
+  const active = macKeys.get(o.seeds[0]?.keyId ?? "") ?? null;
   return {
-    macKey: active === undefined ? null : manifestMacKey(active.secret),
+    macKeyOf: ({ seal }) => macKeys.get(seal.keyId ?? "") ?? active,
+    signer: o.signer ?? null,
     objection: async ({ description: d }, plan, signal) => {
       const foreign = foreignTo(o, d);
       if (foreign !== null) return foreign;

@@ -6,7 +6,7 @@ import type { Plan } from "../core/plan.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import { payloadRecords } from "../record-batch/payload-records.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
-import { manifestOf } from "./deliver-batch.ts";
+import { manifestFound, manifestOf } from "./deliver-batch.ts";
 import type { Effect, Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf, planOf } from "./marks.ts";
@@ -22,6 +22,8 @@ interface Held {
   readonly reservedBytes: number;
   /** Lets the raw bytes go, where records are read from them. */
   readonly free: (() => void) | null;
+  /** It lay in a sink. */
+  readonly taken: boolean;
   manifest: Manifest | null;
   /** Every sink answered that it has the batch. */
   confirmed: boolean;
@@ -93,7 +95,8 @@ export class Batches {
   async manifest(slot: number, signal: AbortSignal): Promise<Manifest> {
     const held = this.#held.get(slot);
     assert(held !== undefined, "a slot to describe has its batch at hand");
-    held.manifest ??= await manifestOf(this.#ports, this.#links, held.batch, signal);
+    const find = held.taken ? manifestFound : manifestOf;
+    held.manifest ??= await find(this.#ports, this.#links, held.batch, signal);
     return held.manifest;
   }
 
@@ -145,7 +148,7 @@ export class Batches {
     // Who reads records of a stored file has its whole content in memory.
     const neededBytes = batch.records === undefined ? 0 : description.seal.contentSize;
     const made = { batch, plan: planOf(description, 0, null) };
-    this.#hold(effect.slot, { ...made, reserved: 0, free: null, neededBytes });
+    this.#hold(effect.slot, { ...made, reserved: 0, free: null, neededBytes, taken: true });
     return {
       of: "take",
       slot: effect.slot,
@@ -190,6 +193,7 @@ export class Batches {
       readonly reserved: number;
       readonly free: Held["free"];
       readonly neededBytes: number;
+      readonly taken?: boolean;
     },
   ): void {
     const { batch, plan, reserved, free, neededBytes } = made;
@@ -198,7 +202,9 @@ export class Batches {
     if (more > 0) this.#ports.budget.force(more);
     else this.#ports.budget.release(-more);
     const since = this.#ports.clock.now();
-    const held = { batch, plan, since, reservedBytes, free, manifest: null, confirmed: false };
+    const { taken = false } = made;
+    const empty = { manifest: null, confirmed: false };
+    const held: Held = { batch, plan, since, reservedBytes, free, taken, ...empty };
     this.#held.set(slot, held);
   }
 

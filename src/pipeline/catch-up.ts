@@ -90,7 +90,7 @@ async function copyNext(
     const text = `sink ${named.name} ends at ${at}, inside the primary's batch ${batchId(manifest)}`;
     throw new ArchiverError("sink-conflict", text);
   }
-  const { macKey } = task.judge;
+  const macKey = task.judge.macKeyOf(manifest);
   if (macKey !== null && !macOk(manifest, macKey)) {
     const text = `sink ${primary.name}, batch ${batchId(manifest)}: its manifest is not signed by this seed`;
     throw new ArchiverError("primary-invalid", text);

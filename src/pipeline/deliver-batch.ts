@@ -1,4 +1,10 @@
-import { makeManifest } from "../core/manifest.ts";
+import {
+  descriptionOf,
+  encodeDescription,
+  macOk,
+  makeManifest,
+  parseManifest,
+} from "../core/manifest.ts";
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
@@ -50,6 +56,11 @@ export async function describe(
     ports.failpoint("after-manifest", named.name);
     return { of: "described", slot, sink };
   }
+  const { state } = described;
+  if (sink === 0 && state.is === "whole" && state.manifest.link === manifest.link) {
+    // The same batch, vouched for with other keys: an owner before this one had written it by now.
+    throw vanished(named, { description: manifest });
+  }
   return alarm(
     sink === 0 ? "primary-invalid" : "sink-conflict",
     named,
@@ -64,10 +75,40 @@ export async function manifestOf(
   batch: SealedBatch,
   signal: AbortSignal,
 ): Promise<Manifest> {
-  const prevLink = await links.before(batch.description.start, signal);
-  const manifest = makeManifest(batch.description, prevLink, ports.judge.macKey ?? undefined);
+  const { description } = batch;
+  const { judge } = ports;
+  const prevLink = await links.before(description.start, signal);
+  const [macKey, signer] = [judge.macKeyOf(description), judge.signer];
+  const manifest = makeManifest(description, prevLink, macKey ?? undefined, signer ?? undefined);
   links.saw(manifest);
   return manifest;
+}
+
+/**
+ * As the primary has it, where it has one for this batch: keys may have changed since it was written,
+ * and every sink gets the same bytes. What the chain is held against is made here all the same.
+ */
+export async function manifestFound(
+  ports: TaskPorts,
+  links: Links,
+  batch: SealedBatch,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const made = await manifestOf(ports, links, batch, signal);
+  const bytes = await sinkAt(ports, 0).sink.manifest(batch.description, signal);
+  if (bytes === undefined) return made;
+  const found = parseManifest(bytes);
+  const same =
+    found.link === made.link &&
+    encodeDescription(descriptionOf(found)) === encodeDescription(batch.description);
+  return same && vouchedFor(ports, found) ? found : made;
+}
+
+/** What was stored in the clear may be from before there was a seed. */
+function vouchedFor({ judge }: TaskPorts, found: Manifest): boolean {
+  const macKey = judge.macKeyOf(found);
+  const early = found.mac === undefined && found.seal.encryption === "none";
+  return macKey === null || early || macOk(found, macKey);
 }
 
 export function sinkAt(ports: TaskPorts, sink: number): NamedSink {

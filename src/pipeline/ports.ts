@@ -5,6 +5,7 @@ import type { Plan } from "../core/plan.ts";
 import type { Clock, Random } from "../core/ports.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import type { Scope } from "../core/scope.ts";
+import type { Signer } from "../core/signature.ts";
 import type { Budget } from "../core/budget.ts";
 import type { BuildRequest } from "../batch/build-job.ts";
 import type { Lease } from "../kafka/lease.ts";
@@ -65,8 +66,10 @@ export interface LogPort {
 export interface Judge {
   /** Why the batch is not valid, or null. `plan`: what was committed for this start, if anything. */
   objection(batch: SealedBatch, plan: Plan | null, signal: AbortSignal): Promise<string | null>;
-  /** HMAC over a manifest's canonical text; absent without a seed. */
-  readonly macKey: Uint8Array | null;
+  /** For a manifest's MAC: of the seed that its batch was sealed with; null without a seed. */
+  macKeyOf(d: Description): Uint8Array | null;
+  /** Null: manifests are not signed. */
+  readonly signer: Signer | null;
 }
 
 /** For sinks that take records. */

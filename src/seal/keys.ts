@@ -1,10 +1,11 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdir, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { boundedFile } from "../core/bounded-file.ts";
 import { blake3Hex } from "../core/digest.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
+import { keyIdOf, type Signer, signerOf } from "../core/signature.ts";
 import {
   decodeIdentity,
   decodeRecipient,
@@ -51,6 +52,12 @@ export async function loadSeeds(path: string): Promise<readonly Seed[]> {
   throw new ArchiverError("key-invalid", `seed file ${path} holds no seed; make one with keygen`);
 }
 
+/** What manifests are signed with; `keyId` null: named after the public key. */
+export function loadSigner(path: string, keyId: string | null): Signer {
+  const pem = keyFile(path, "signing key").toString("utf8");
+  return signerOf(pem, `signing key ${path}`, keyId ?? undefined);
+}
+
 /** The raw X25519 secret keys of an age identity file. */
 export async function loadIdentities(path: string): Promise<readonly Buffer[]> {
   const lines = linesOf(path, "identity file");
@@ -64,7 +71,7 @@ export function checkRecipients(recipients: readonly string[]): void {
   for (const r of recipients) decodeRecipient(r);
 }
 
-function linesOf(path: string, what: string): string[] {
+function keyFile(path: string, what: string): Buffer {
   let bytes: Buffer | null;
   try {
     bytes = boundedFile(path, MAX_KEY_FILE_BYTES);
@@ -75,11 +82,37 @@ function linesOf(path: string, what: string): string[] {
     const text = `${what} ${path}: more than ${MAX_KEY_FILE_BYTES} bytes are no key file`;
     throw new ArchiverError("key-invalid", text);
   }
-  return bytes
+  return bytes;
+}
+
+const linesOf = (path: string, what: string): string[] =>
+  keyFile(path, what)
     .toString("utf8")
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
+
+/** Writes `signing` (0600) and `signing.pub` into a folder; never replaces a file. */
+export async function signingKeygen(dir: string): Promise<{ keyId: string }> {
+  const { privateKey: secret, publicKey } = generateKeyPairSync("ed25519");
+  await keyFolder(dir);
+  const file = join(dir, "signing");
+  await writeNew(file, secret.export({ type: "pkcs8", format: "pem" }).toString());
+  try {
+    await writeNew(`${file}.pub`, publicKey.export({ type: "spki", format: "pem" }).toString());
+  } catch (error) {
+    await unlink(file);
+    throw error;
+  }
+  return { keyId: keyIdOf(publicKey) };
+}
+
+async function keyFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new ArchiverError("usage", `${dir}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** Writes `identity` and `seed` (0600) into a folder; never replaces a file. */
@@ -87,11 +120,7 @@ export async function keygen(dir: string): Promise<{ recipient: string }> {
   const raw = randomBytes(32);
   const recipient = encodeRecipient(rawPublic(privateKey(raw)));
   const seed = randomBytes(SEED_BYTES);
-  try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new ArchiverError("usage", `${dir}: ${messageOf(cause)}`, { cause });
-  }
+  await keyFolder(dir);
   const identity = join(dir, "identity");
   await writeNew(identity, `# public key: ${recipient}\n${encodeIdentity(raw)}\n`);
   try {
