@@ -97,7 +97,7 @@ export class Fetcher {
 
   state(): BrokerState[] {
     return [...this.#loops].map(([broker, loops]) => {
-      const failing = loops.find((l) => l.tries > 0);
+      const failing = loops.find((l) => l.lastError !== null);
       const busy = loops.some((l) => l.wake === null);
       const status = failing !== undefined ? "failing" : busy ? "fetching" : "idle";
       return { broker, status, lastError: failing?.lastError ?? null };
@@ -153,7 +153,8 @@ export class Fetcher {
       try {
         await this.#fetch(loop, wants, signal);
         loop.tries = 0;
-        loop.lastError = null;
+        // A lane that failed and has nothing to do now says nothing of a broker that answers.
+        for (const lane of this.#loops.get(loop.broker) ?? []) lane.lastError = null;
       } catch (error) {
         if (signal.aborted) break;
         if (!(error instanceof ArchiverError)) throw error;
