@@ -4,6 +4,7 @@ import { deadline } from "./deadline.ts";
 import { type HealthView, SinkHealth } from "./health.ts";
 import { instrument, type SinkEvent } from "./instrument.ts";
 import { limit, type LimitOptions } from "./limit.ts";
+import { replaceable } from "./replaceable.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 
 export interface DecorateOptions {
@@ -27,7 +28,11 @@ export interface DecoratedSink {
   readonly name: string;
   readonly sink: Sink;
   readonly health: SinkHealth;
+  /** From now on calls go to `plain`, a sink of the same place; the old one is closed. */
+  replace(plain: Sink, options: Pick<DecorateOptions, "limit" | "tryTimeoutMs">): Promise<void>;
 }
+
+const TRY_TIMEOUT_MS = 120_000;
 
 /**
  * The order matters: a call that pauses between tries holds no place, waiting for a place is not
@@ -38,10 +43,18 @@ export function decorate(
   options: DecorateOptions,
   ports: DecoratePorts,
 ): DecoratedSink {
-  const { name, tryTimeoutMs = 120_000 } = options;
+  const { name } = options;
   const { clock, random, onEvent, onHealth } = ports;
   const health = new SinkHealth(clock, (view) => onHealth?.(name, view));
-  const told = onEvent === undefined ? plain : instrument(plain, name, onEvent, clock);
-  const limited = limit(deadline(told, tryTimeoutMs, clock), options.limit ?? {}, clock);
-  return { name, health, sink: retry(limited, options.retry ?? {}, { clock, random, health }) };
+  const bounded = (sink: Sink, o: Pick<DecorateOptions, "limit" | "tryTimeoutMs">): Sink => {
+    const told = onEvent === undefined ? sink : instrument(sink, name, onEvent, clock);
+    return limit(deadline(told, o.tryTimeoutMs ?? TRY_TIMEOUT_MS, clock), o.limit ?? {}, clock);
+  };
+  const inner = replaceable(bounded(plain, options), clock);
+  return {
+    name,
+    health,
+    sink: retry(inner.sink, options.retry ?? {}, { clock, random, health }),
+    replace: (next, o) => inner.replace(bounded(next, o), options.tryTimeoutMs ?? TRY_TIMEOUT_MS),
+  };
 }
