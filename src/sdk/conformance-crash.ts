@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
-import type { ConformanceCase, ConformancePlace, ConformanceTarget } from "./conformance.ts";
 import { CHAIN_BYTES, madeBatch, madeManifest, scopeOf } from "./conformance-batches.ts";
-import { all, never, onPlace } from "./conformance-case.ts";
+import { all, type ConformanceCase, never, onPlace } from "./conformance-case.ts";
 import { startWriter } from "./conformance-process.ts";
+import type { ConformancePlace, ConformanceTarget } from "./conformance-target.ts";
 import type { Sink } from "./sink.ts";
 
-const KILLS = 100;
+const DEFAULT_KILLS = 100;
 const AT_ONCE = 3;
 /** A kill comes this long after the writer is ready, at most, on a machine that is fast enough. */
 const LIFE_MS = 60;
 
 export const crashCases: readonly ConformanceCase[] = [
   onPlace(
-    `${KILLS} writers killed at random: nothing partial, everything acknowledged is whole`,
+    "writers killed at random: nothing partial, everything acknowledged is whole",
     async ({ place, open, target }) => {
-      let left = KILLS;
+      let left = target.kills ?? DEFAULT_KILLS;
       const acknowledged: bigint[] = [];
       const lane = async (partition: number): Promise<void> => {
         let last = -1n;

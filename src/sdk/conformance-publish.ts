@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { encodeManifest } from "../core/manifest.ts";
 import type { ArchivedRecord } from "../core/record.ts";
-import type { ConformanceCase } from "./conformance.ts";
 import { IDENTITY, madeBatch, madeManifest, scopeOf } from "./conformance-batches.ts";
-import { all, never, onPlace } from "./conformance-case.ts";
+import { all, type ConformanceCase, never, onPlace } from "./conformance-case.ts";
 import { holdsOf } from "./holds.ts";
 import type { Published, SealedBatch, Sink } from "./sink.ts";
 
 const KINDS = (["segment", "ndjson"] as const).flatMap((format) =>
   (["none", "zstd", "gzip"] as const).map((codec) => ({ format, codec, encrypted: false })),
 );
+
+const ROUNDS = 5;
 
 export const publishCases: readonly ConformanceCase[] = [
   onPlace("a claim is create-only: the first identity stays", async ({ sink, open }) => {
@@ -31,6 +32,18 @@ export const publishCases: readonly ConformanceCase[] = [
     if (holdsOf(sink.capabilities) === "records") await readsRecords(other, batch);
     const stored = await other.manifest(batch.description, never);
     assert.equal(Buffer.from(stored ?? []).toString(), encodeManifest(manifest));
+  }),
+
+  onPlace("what is confirmed is there for every other instance at once", async (on) => {
+    const other = await on.open();
+    for (let i = 0; i < ROUNDS; i++) {
+      const batch = madeBatch({ partition: 0, start: BigInt(i) * 10n, size: 100_000 });
+      await on.sink.publish(batch, never);
+      assert.equal((await other.stat(batch.description, "bytes", never)).is, "data", `batch ${i}`);
+      await on.sink.describe(madeManifest(batch.description), never);
+      const state = await other.stat(batch.description, "bytes", never);
+      assert.equal(state.is, "whole", `manifest ${i}`);
+    }
   }),
 
   onPlace(

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import type { ConformanceCase } from "./conformance.ts";
 import { madeBatch } from "./conformance-batches.ts";
-import { never, onPlace } from "./conformance-case.ts";
+import { type ConformanceCase, never, onPlace } from "./conformance-case.ts";
 import { startWriter } from "./conformance-process.ts";
 
 const WRITERS = 16;

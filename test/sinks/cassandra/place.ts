@@ -99,5 +99,6 @@ async function finalNames(cql: Client, keyspace: string): Promise<readonly strin
 
 export const targetOf = (address: CassandraAddress): ConformanceTarget => ({
   module: new URL(import.meta.url),
+  batches: 2_000,
   place: () => newPlace(address),
 });

@@ -45,6 +45,7 @@ export function openWith(
 
 export const elasticsearchTarget: ConformanceTarget = {
   module: new URL(import.meta.url),
+  batches: 2_000,
   place: () => Promise.resolve(placeAt(`t${randomUUID().slice(0, 8)}`)),
 };
 

@@ -27,6 +27,7 @@ export function hdfsTarget(
 ): ConformanceTarget {
   return {
     module: new URL(import.meta.url),
+    batches: 2_000,
     place: () => Promise.resolve(placeAt(url(), newPath(), more())),
   };
 }

@@ -38,6 +38,7 @@ export function openPlain(
 
 export const kafkaTarget: ConformanceTarget = {
   module: new URL(import.meta.url),
+  batches: 2_000,
   place: () => Promise.resolve(placeAt(`t${randomUUID().slice(0, 8)}.`)),
 };
 

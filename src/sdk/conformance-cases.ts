@@ -1,0 +1,19 @@
+import type { ConformanceCase } from "./conformance-case.ts";
+import { crashCases } from "./conformance-crash.ts";
+import { faultCases } from "./conformance-faults.ts";
+import { lookCases } from "./conformance-look.ts";
+import { manyCases } from "./conformance-many.ts";
+import { publishCases } from "./conformance-publish.ts";
+import { raceCases } from "./conformance-race.ts";
+import { sizeCases } from "./conformance-sizes.ts";
+
+/** In the order in which they run: what is quick first. */
+export const conformance: readonly ConformanceCase[] = [
+  ...publishCases,
+  ...sizeCases,
+  ...lookCases,
+  ...manyCases,
+  ...raceCases,
+  ...faultCases,
+  ...crashCases,
+];
