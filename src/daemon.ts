@@ -155,6 +155,7 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
       host.emit({ what: "fetch-failed", broker, code, text: message }),
     onLost: (reason) => host.emit({ what: "membership-lost", group: p.group, reason }),
     onRetentionNear: (text) => host.emit({ what: "warned", code: "retention-near", text }),
+    onGivenUp: (text) => host.emit({ what: "warned", code: "offsets-given-up", text }),
     onBranch: (text) => host.emit({ what: "warned", code: "log-cut-short", text }),
     about: {},
   });

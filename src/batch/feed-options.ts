@@ -25,6 +25,7 @@ export interface FeedOptions {
   readonly now: () => number;
   /** Up to where an operator gives up what cannot be had. */
   readonly skip: () => Skip | null;
+  readonly onGivenUp: (from: bigint, to: bigint, text: string) => void;
   /** Bytes of one fetch of this partition at most. */
   readonly maxFetchBytes: number;
   /** How many batches of this partition hold memory. */

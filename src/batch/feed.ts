@@ -269,10 +269,7 @@ export class Feed implements Applicant {
   #stuck(job: BuildJob, error: unknown): void {
     const { batch, request } = job;
     const skip = error instanceof ArchiverError && LOST.has(error.code) ? this.#o.skip() : null;
-    if (skip === null || skip.to <= batch.next) {
-      this.#fail(error);
-      return;
-    }
+    if (skip === null || skip.to <= batch.next) return this.#fail(error);
     const { exactEnd, limit } = request;
     if (exactEnd === null && batch.records > 0n) {
       this.#cut(job, "skip");
@@ -280,7 +277,9 @@ export class Feed implements Applicant {
     }
     // What was planned is made as long as it was planned; below the committed offset it ends there.
     const most = exactEnd ?? (limit !== null && limit > batch.next ? limit : skip.to);
-    batch.giveUp(skip.to < most ? skip.to : most, skip.text);
+    const [from, to] = [batch.next, skip.to < most ? skip.to : most];
+    batch.giveUp(to, skip.text);
+    this.#o.onGivenUp(from, to, skip.text);
     if (exactEnd === null || batch.next >= exactEnd) this.#cut(job, "skip");
     else this.#o.onWant();
   }

@@ -31,6 +31,9 @@ const offset = z
   .union([z.bigint(), z.int().transform((n) => BigInt(n))])
   .refine((n) => n >= 0n && n <= INT64_MAX);
 
+/** It stands in a manifest. */
+const reason = z.string().regex(/^[\x20-\x7e]{1,200}$/);
+
 const request = z.discriminatedUnion("do", [
   /**
    * Stop working on the partition. `ttlMs`: without a change of `beat` for so long, by the owner's own
@@ -43,7 +46,7 @@ const request = z.discriminatedUnion("do", [
     ttlMs: z.int().min(1_000).max(3_600_000).nullable(),
     beat: z.int().nonnegative(),
   }),
-  z.strictObject({ id, by, do: z.literal("skip"), to: offset, reason: text.min(1) }),
+  z.strictObject({ id, by, do: z.literal("skip"), to: offset, reason }),
   z.strictObject({ id, by, do: z.literal("detach"), sink: z.string().min(1).max(63) }),
   z.strictObject({ id, by, do: z.literal("attach"), sink: z.string().min(1).max(63) }),
 ]);

@@ -10,7 +10,6 @@ import type { Log } from "../kafka/client/options.ts";
 import { Fetcher } from "../kafka/fetcher.ts";
 import type { Lease } from "../kafka/lease.ts";
 import { GroupMember } from "../kafka/member.ts";
-import { OffsetCommits, readCommittedOffsets } from "../kafka/offset-commits.ts";
 import type { TopicCatalogue } from "../kafka/topics.ts";
 import type { HitFailpoint } from "../pipeline/failpoint.ts";
 import type { Judge, OffsetStore, Sealer, TaskEvent, TaskPorts } from "../pipeline/ports.ts";
@@ -19,6 +18,7 @@ import { type BeginningPorts, beginPartitions, branchPartition } from "./beginni
 import { logPort } from "./log-port.ts";
 import { OperatorDesk } from "./operator-desk.ts";
 import { performRequest } from "./operator-perform.ts";
+import { offsetStore } from "./offset-store.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import { refuseOutOfRange } from "./out-of-range.ts";
 import { Partitions } from "./partitions.ts";
@@ -42,6 +42,8 @@ export interface ArchiverOptions {
   readonly recipe: TaskPorts["recipe"];
   readonly judge: (fetcher: Fetcher, scope: Scope) => Judge;
   readonly budget: Budget;
+  /** Of one answer of Kafka. */
+  readonly maxFetchBytes: number;
   readonly pool: BlockPool;
   readonly clock: Clock;
   readonly random: Random;
@@ -54,6 +56,8 @@ export interface ArchiverOptions {
   readonly onFetchFailed: (broker: number, error: ArchiverError) => void;
   readonly onLost: (reason: string) => void;
   readonly onRetentionNear: (text: string) => void;
+  /** Offsets were left out because an operator said so. */
+  readonly onGivenUp: (text: string) => void;
   /** A partition goes on in another branch. */
   readonly onBranch: (text: string) => void;
   readonly about: Readonly<Record<string, string>>;
@@ -67,7 +71,11 @@ const DESK_MS = 250;
 const CATALOGUE_MS = 30_000;
 const RECHECK_MS = 600_000;
 /** Answers are small against the memory: they are copied into batches at once. */
-export const FETCH = { maxWaitMs: 250, maxResponseBytes: 4 << 20, maxPartitionBytes: 4 << 20 };
+const FETCH = { maxWaitMs: 250, maxResponseBytes: 4 << 20, maxPartitionBytes: 4 << 20 };
+
+/** Of one answer of Kafka, of which each pipeline has two at once; together no more than an eighth. */
+export const fetchBytes = (memoryBytes: number, pipelines: number): number =>
+  Math.floor(Math.min(FETCH.maxResponseBytes, memoryBytes / 16 / pipelines));
 
 /** One pipeline at work: a member of its group, with a task for each partition it owns. */
 export class Archiver {
@@ -77,7 +85,7 @@ export class Archiver {
   readonly desk: OperatorDesk;
   readonly #o: ArchiverOptions;
   readonly #stop = new AbortController();
-  readonly #commits: OffsetCommits;
+  readonly #offsets: OffsetStore;
   readonly #copyTurns = new CopyTurns();
   #lease: Lease | null = null;
 
@@ -85,7 +93,7 @@ export class Archiver {
     this.#o = o;
     const { clock, random, log, budget, pool, policy } = o;
     const turns = new Turns(budget, () => clock.now());
-    this.#commits = new OffsetCommits(o.client, this.#stop.signal);
+    this.#offsets = offsetStore(o.client, o.group, this.#stop.signal);
     this.partitions = new Partitions({
       policy,
       budget,
@@ -96,11 +104,13 @@ export class Archiver {
       wakeFetcher: () => this.fetcher.wake(),
       onFetched: o.onFetched,
       onFetchFailed: o.onFetchFailed,
+      onGivenUp: o.onGivenUp,
       onOutOfRange: (scope, offset) =>
         void refuseOutOfRange(this, scope, offset, { log, signal: this.#stop.signal }),
       portsOf: (scope) => this.#portsOf(scope),
     });
-    this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, FETCH, {
+    const fetch = { ...FETCH, maxResponseBytes: o.maxFetchBytes };
+    this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, fetch, {
       clock,
       random,
       log,
@@ -111,7 +121,10 @@ export class Archiver {
       topicId: (topic) => o.catalogue.get(topic)?.topicId ?? "_",
       lease: () => this.#lease,
       begin: (lease) => beginPartitions(this.#beginnings(), lease),
-      perform: performRequest(this.partitions),
+      perform: performRequest({
+        ...{ partitions: this.partitions, sinks: o.sinks.map((s) => s.name) },
+        begin: () => beginPartitions(this.#beginnings(), this.#lease),
+      }),
     });
   }
 
@@ -212,7 +225,7 @@ export class Archiver {
   #beginnings(): BeginningPorts {
     const { sinks, catalogue, clock, log, onBranch } = this.#o;
     const { partitions, fetcher, desk } = this;
-    const own = { offsets: this.#offsets(), lease: () => this.#lease, signal: this.#stop.signal };
+    const own = { offsets: this.#offsets, lease: () => this.#lease, signal: this.#stop.signal };
     return { ...own, partitions, fetcher, desk, sinks, catalogue, clock, log, onBranch };
   }
 
@@ -230,7 +243,7 @@ export class Archiver {
       archiveId: o.archiveId,
       clusterId: o.clusterId,
       sinks: o.sinks,
-      offsets: this.#offsets(),
+      offsets: this.#offsets,
       sealer: o.sealer,
       log: logPort(this.fetcher, scope, o.start),
       judge: o.judge(this.fetcher, scope),
@@ -239,6 +252,7 @@ export class Archiver {
       random: o.random,
       failpoint: o.failpoint,
       depth: DEPTH,
+      heldAway: (sink) => this.desk.holdsAway(scope, o.sinks[sink]?.name ?? ""),
       copyTurn: (sink, copy) => this.#copyTurns.run(sink, copy),
       recipe: o.recipe,
       records: records ? recordPort(again) : null,
@@ -247,20 +261,6 @@ export class Archiver {
         o.emit(scope, event);
         const cutShort = event.what === "stopped" && event.code === "log-changed";
         if (cutShort) void branchPartition(this.#beginnings(), scope);
-      },
-    };
-  }
-
-  #offsets(): OffsetStore {
-    const { client, group } = this.#o;
-    return {
-      read: async (topic, partition, signal) => {
-        const [found] = await readCommittedOffsets(client, group, [{ topic, partition }], signal);
-        return { offset: found?.offset ?? null, metadata: found?.metadata ?? "" };
-      },
-      commit: (lease, entry, signal) => {
-        signal.throwIfAborted();
-        return this.#commits.commit(lease, { ...entry, leaderEpoch: -1 });
       },
     };
   }

@@ -30,7 +30,8 @@ export interface BeginningPorts {
 const RETRY_MS = 1_000;
 
 /** Begins the tasks of partitions that came with a lease. Tried until it succeeds or the lease is another. */
-export function beginPartitions(p: BeginningPorts, lease: Lease): Promise<void> {
+export function beginPartitions(p: BeginningPorts, lease: Lease | null): Promise<void> {
+  if (lease === null) return Promise.resolve();
   const came = lease.partitions.filter((at) => !p.partitions.has(at.topic, at.partition));
   if (came.length === 0) return Promise.resolve();
   return persist(p, lease, "the primary could not be asked for branches", async () => {

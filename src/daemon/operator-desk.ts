@@ -94,6 +94,12 @@ export class OperatorDesk {
     return this.#pauses(keyOf(at)).length > 0;
   }
 
+  /** An operator wants the sink not waited for, as last read. */
+  holdsAway(at: TopicPartition, sink: string): boolean {
+    const requests = this.#seen.get(keyOf(at))?.requests ?? [];
+    return requests.some((r) => r.do === "detach" && r.sink === sink);
+  }
+
   /** Before tasks begin, and every few seconds. Rejects when Kafka does not answer. */
   async read(signal: AbortSignal): Promise<void> {
     const { client, group, clock, log } = this.#p;

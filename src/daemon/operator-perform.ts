@@ -1,8 +1,77 @@
+import type { OperatorAnswer, OperatorRequest } from "../core/operator-requests.ts";
 import type { PerformRequest } from "./operator-desk.ts";
-import type { Partitions } from "./partitions.ts";
+import type { Partition, Partitions } from "./partitions.ts";
 
-/** What operators ask of a running daemon besides a pause. */
-export const performRequest =
-  (_partitions: Partitions): PerformRequest =>
-  (request) =>
-    Promise.resolve({ is: "refused", text: `${request.do} is not known to this version` });
+export interface PerformPorts {
+  readonly partitions: Partitions;
+  /** In the order of the configuration; the first is the primary. */
+  readonly sinks: readonly string[];
+  /** Begins tasks of owned partitions that have none. */
+  readonly begin: () => Promise<void>;
+}
+
+type Answer = Omit<OperatorAnswer, "id">;
+
+const done = (text: string): Answer => ({ is: "done", text });
+const refused = (text: string): Answer => ({ is: "refused", text });
+const working = (text: string): Answer => ({ is: "working", text });
+
+/** What operators ask of a running daemon besides a pause. Asked again until it is done or refused. */
+export function performRequest(ports: PerformPorts): PerformRequest {
+  /** Ids of skips that a partition was begun anew for. */
+  const skips = new Set<string>();
+  return (request, partition) => {
+    switch (request.do) {
+      case "skip":
+        return skip(ports, request, partition, skips);
+      case "detach":
+        return Promise.resolve(detach(ports, request.sink, partition));
+      case "attach":
+        return Promise.resolve(attach(ports, request.sink, partition));
+    }
+  };
+}
+
+/** The partition begins anew, and gives up below `to` what it cannot have. */
+async function skip(
+  { partitions, begin }: PerformPorts,
+  { id, to, reason }: Extract<OperatorRequest, { do: "skip" }>,
+  { scope, task, endOffset }: Partition,
+  begun: Set<string>,
+): Promise<Answer> {
+  const committed = task.state.committed?.offset ?? null;
+  if (committed !== null && committed >= to) {
+    partitions.skip(scope, null);
+    return begun.has(id)
+      ? done(`committed up to ${committed}`)
+      : refused(`offset ${committed} is committed already`);
+  }
+  if (begun.has(id)) {
+    const { stop } = task.state;
+    return stop === null ? working("") : refused(`stopped again: ${stop.text}`);
+  }
+  if (endOffset !== null && to > endOffset)
+    return refused(`the log ends at offset ${endOffset}: nothing beyond it can be given up`);
+  begun.add(id);
+  partitions.skip(scope, { to, text: reason });
+  partitions.end(scope.topic, scope.partition);
+  await begin();
+  return working("");
+}
+
+function detach({ sinks }: PerformPorts, name: string, { task }: Partition): Answer {
+  const sink = sinks.indexOf(name);
+  if (sink < 0) return refused(`this pipeline has no sink ${name}`);
+  if (sink === 0) return refused(`${name} is the primary, which is never detached`);
+  task.dispatch({ of: "detach", sink });
+  const from = task.state.behind[sink] ?? null;
+  return from === null ? working("") : done(`the others go on without it from offset ${from}`);
+}
+
+/** The request that held it away is gone already: it is being filled. */
+function attach({ sinks }: PerformPorts, name: string, { task }: Partition): Answer {
+  const sink = sinks.indexOf(name);
+  if (sink < 0) return refused(`this pipeline has no sink ${name}`);
+  const from = task.state.behind[sink] ?? null;
+  return done(from === null ? "it is waited for" : `it is filled from offset ${from} on`);
+}

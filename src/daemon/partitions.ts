@@ -6,7 +6,7 @@ import type { Budget } from "../core/budget.ts";
 import type { Skip } from "../core/description.ts";
 import type { ArchiverError } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
-import type { Scope } from "../core/scope.ts";
+import { type Scope, scopeText } from "../core/scope.ts";
 import type { Demand, FetchedPartition, FetchWant } from "../kafka/fetcher.ts";
 import type { Lease } from "../kafka/lease.ts";
 import { PartitionTask } from "../pipeline/task.ts";
@@ -32,6 +32,7 @@ export interface PartitionsOptions {
   readonly wakeFetcher: () => void;
   readonly onFetched: (topic: string, bytes: number) => void;
   readonly onFetchFailed: (broker: number, error: ArchiverError) => void;
+  readonly onGivenUp: (text: string) => void;
   /** Kafka does not have the offset that was asked for; `refuse` is the answer to that. */
   readonly onOutOfRange: (scope: Scope, offset: bigint) => void;
   /** Everything a task needs but its stream. */
@@ -77,6 +78,8 @@ export class Partitions implements Demand {
       maxFetchBytes,
       now: () => clock.now(),
       skip: () => this.#skips.get(keyOf(scope.topic, scope.partition)) ?? null,
+      onGivenUp: (from, to, text) =>
+        this.#o.onGivenUp(`${scopeText(scope)}: offsets ${from} to ${to} are given up: ${text}`),
       inFlight: () => task.inFlight(),
       onTail: (offset) => task.dispatch({ of: "tail", offset }),
       onWant: wakeFetcher,
@@ -144,9 +147,10 @@ export class Partitions implements Demand {
     this.#owned.get(keyOf(topic, partition))?.feed.refuse(offset, error);
   }
 
-  /** What cannot be had of this partition below `to` is given up from now on. */
-  skip({ topic, partition }: Scope, skip: Skip): void {
-    this.#skips.set(keyOf(topic, partition), skip);
+  /** What cannot be had of this partition below `to` is given up from now on; null: no longer. */
+  skip({ topic, partition }: Scope, skip: Skip | null): void {
+    if (skip === null) this.#skips.delete(keyOf(topic, partition));
+    else this.#skips.set(keyOf(topic, partition), skip);
   }
 
   /** The committed offset as the partition's task knows it. */

@@ -31,6 +31,7 @@ export async function readRange(
     now: () => clock.now(),
     maxFetchBytes: FETCH_BYTES,
     skip: () => null,
+    onGivenUp: () => undefined,
     inFlight: () => 0,
     onTail: () => undefined,
     onWant: () => undefined,

@@ -49,9 +49,12 @@ export const marksOf = (t: Task, { sinks }: TaskPorts): readonly Behind[] =>
     return offset === null || sink === undefined ? [] : [{ sink, offset }];
   });
 
-/** The marks of a commit by sink; of those only that may be away. */
-export const behindOf = (marks: readonly Behind[], { sinks }: TaskPorts): (bigint | null)[] =>
+/** The marks of a commit by sink; of those only that may be away, or are held away. */
+export const behindOf = (
+  marks: readonly Behind[],
+  { sinks, heldAway }: TaskPorts,
+): (bigint | null)[] =>
   sinks.map(({ name, mayBeAway }, i) => {
     const mark = marks.find((m) => m.sink === name);
-    return i > 0 && mayBeAway && mark !== undefined ? mark.offset : null;
+    return i > 0 && mark !== undefined && (mayBeAway || heldAway(i)) ? mark.offset : null;
   });

@@ -12,6 +12,8 @@ import { stored } from "./take.ts";
 
 /** Between looks at what the task has reached meanwhile. */
 const LOOK_MS = 100;
+/** Between looks at whether an operator still holds the sink away. */
+const HELD_MS = 1_000;
 const BACKOFF_MS = { first: 200, most: 15_000 };
 
 export interface CatchUpPorts {
@@ -60,6 +62,10 @@ async function fill(
   const found = await headOf(p.task, named, p.links, signal);
   let at = found === "empty" ? null : found.head;
   while (!signal.aborted && !isAttached(p.state(), sink)) {
+    if (p.task.heldAway(sink)) {
+      await rest(p.task.clock, HELD_MS, signal);
+      continue;
+    }
     if (at === null && (await hasBatches(p.task, primary, signal))) {
       at = await firstManifest(p.task, primary, signal);
     }

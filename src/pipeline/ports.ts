@@ -102,6 +102,8 @@ export interface TaskPorts {
   remake(description: Description, plan: Plan | null, signal: AbortSignal): Promise<SealedBatch>;
   /** The recipe the configuration asks for, with a fresh salt; or what a plan says. */
   recipe(plan: Plan | null, revision: number): SealRecipe;
+  /** An operator said so: the sink is neither waited for nor filled. */
+  readonly heldAway: (sink: number) => boolean;
   /** Runs a copy into a sink when it is its turn: one at a time for each sink of the process. */
   copyTurn<T>(sink: number, copy: () => Promise<T>): Promise<T>;
   emit(event: TaskEvent): void;

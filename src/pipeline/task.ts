@@ -70,9 +70,10 @@ export class PartitionTask {
   }
 
   start(): void {
+    const { sinks, heldAway } = this.#ports;
     // A sink that was never reached may be another archive's.
-    for (const [sink, { claim }] of this.#ports.sinks.entries()) {
-      if (!claim.done) this.dispatch({ of: "detach", sink });
+    for (const [sink, { claim }] of sinks.entries()) {
+      if (!claim.done || heldAway(sink)) this.dispatch({ of: "detach", sink });
     }
     this.#pump();
   }
