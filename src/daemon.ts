@@ -141,7 +141,9 @@ async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<
     random: nodeRandom,
     log: host.log,
     failpoint: s.failpoint,
-    emit: (scope, event) => host.emit(eventOf(scope, event)),
+    emit: (scope, event) => {
+      if (event.what !== "head") host.emit(eventOf(scope, event));
+    },
     onAssigned: ({ generation, partitions }, added) =>
       host.emit({
         what: "partitions-assigned",

@@ -11,6 +11,7 @@ import {
 } from "../../src/core/manifest.ts";
 import type { BatchKey, Scope } from "../../src/core/scope.ts";
 import type { BlobStore } from "../../src/sdk/blob-store.ts";
+import type { Documents } from "../../src/sdk/documents.ts";
 import {
   encodeIdentity,
   IDENTITY_PATH,
@@ -30,6 +31,7 @@ import type {
   Tag,
 } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
+import { blobDocuments } from "./blob-documents.ts";
 import { floor, list, scopes } from "./blob-listing.ts";
 import {
   describedBy,
@@ -56,6 +58,7 @@ export interface BlobSinkOptions {
 /** The layout of docs/format.md over any `BlobStore`. */
 export class BlobSink implements Sink {
   readonly capabilities: Capabilities;
+  readonly documents: Documents;
   /** Operator commands; absent where the capabilities say so. */
   readonly setAside?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
   readonly remove?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
@@ -65,6 +68,7 @@ export class BlobSink implements Sink {
   constructor(options: BlobSinkOptions) {
     this.capabilities = options.capabilities;
     this.#store = options.store;
+    this.documents = blobDocuments(options.store);
     this.#options = options;
     const { store, capabilities } = options;
     if (capabilities.setAside) {

@@ -3,8 +3,8 @@ import type { Scope } from "../core/scope.ts";
 import type { ArchiverEvent } from "../observe/events.ts";
 import type { TaskEvent } from "../pipeline/ports.ts";
 
-/** A task's words in the daemon's catalogue. */
-export function eventOf(scope: Scope, e: TaskEvent): ArchiverEvent {
+/** A task's words in the daemon's catalogue; heads are published, not told. */
+export function eventOf(scope: Scope, e: Exclude<TaskEvent, { what: "head" }>): ArchiverEvent {
   switch (e.what) {
     case "sealed":
       return {

@@ -1,5 +1,6 @@
 import type { Description } from "../core/description.ts";
 import type { Scope } from "../core/scope.ts";
+import type { Documents } from "../sdk/documents.ts";
 import type { ByteRange, Listed, Sink } from "../sdk/sink.ts";
 
 export type SinkOp = Exclude<keyof Sink, "capabilities" | "close">;
@@ -23,7 +24,7 @@ export interface Around {
 
 /** A sink whose every call goes through `a`; a method that the sink lacks stays lacking. */
 export function around(sink: Sink, a: Around): Sink {
-  const decorated: Sink = {
+  const decorated: Changeable = {
     capabilities: sink.capabilities,
     check: (signal) => a.call("check", 0, (s) => sink.check(s), signal),
     claim: (identity, signal) => a.call("claim", 0, (s) => sink.claim(identity, s), signal),
@@ -57,6 +58,7 @@ export function around(sink: Sink, a: Around): Sink {
         signal,
       );
   }
+  if (sink.documents !== undefined) decorated.documents = aroundDocuments(sink.documents, a);
   if (sink.setAside !== undefined) {
     decorated.setAside = (key, seen, signal) =>
       a.call("setAside", 0, (s) => full.setAside(key, seen, s), signal);
@@ -67,6 +69,20 @@ export function around(sink: Sink, a: Around): Sink {
   }
   return decorated;
 }
+
+type Changeable = { -readonly [K in keyof Sink]: Sink[K] };
+
+const aroundDocuments = (documents: Documents, a: Around): Documents => ({
+  create: (path, bytes, signal) =>
+    a.call("documents", bytes.length, (s) => documents.create(path, bytes, s), signal),
+  read: (path, signal) => a.call("documents", 0, (s) => documents.read(path, s), signal),
+  list: (folder, signal) =>
+    a.stream(
+      "documents",
+      resumed((s) => documents.list(folder, s)),
+      signal,
+    ),
+});
 
 type Open<T> = (signal: AbortSignal) => AsyncIterable<T>;
 

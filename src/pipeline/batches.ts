@@ -90,6 +90,8 @@ export class Batches {
     const { path, size } = description.seal;
     this.last = { start, end, records, path, size, maxTimestamp };
     this.#ports.emit({ what: "confirmed", batch: description, ms });
+    const link = held.manifest?.link;
+    if (link !== undefined) this.#ports.emit({ what: "head", end, link });
   }
 
   async manifest(slot: number, signal: AbortSignal): Promise<Manifest> {

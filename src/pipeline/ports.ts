@@ -138,4 +138,6 @@ export type TaskEvent =
       readonly end: bigint;
     }
   | { readonly what: "attached"; readonly sink: string }
+  /** Every sink has the chain up to here; again now and then while nothing comes. */
+  | { readonly what: "head"; readonly end: bigint; readonly link: string }
   | { readonly what: "ended" };

@@ -14,7 +14,8 @@ import { KnownPlans } from "./known-plans.ts";
 import { Links } from "./links.ts";
 import { headOf, lookAt, metadataOf, readCommitted, refuseEmptied } from "./locate.ts";
 import type { TaskPorts } from "./ports.ts";
-import { begin, isAttached, isConfirmed, type PlanMark, type Task } from "./state.ts";
+import { lostBatch } from "./recheck.ts";
+import { begin, isConfirmed, type PlanMark, type Task } from "./state.ts";
 import { wanted } from "./wanted.ts";
 
 /** Pauses between tries of an effect that failed for a passing reason, milliseconds. */
@@ -103,17 +104,8 @@ export class PartitionTask {
 
   /** While idle: is the newest batch still whole in every sink (rule 7)? */
   async recheck(signal: AbortSignal): Promise<void> {
-    const t = this.#task;
-    if (t.phase !== "running" || !t.archived || t.slots.some((s) => s.ready || s.planned)) return;
-    for (const [i, named] of this.#ports.sinks.entries()) {
-      if (!isAttached(t, i)) continue;
-      const head = await headOf(this.#ports, named, this.#links, signal);
-      if (this.#task.position !== t.position) return;
-      if (head === "empty" || head.head < t.position) {
-        this.dispatch({ of: "lost-batch" });
-        return;
-      }
-    }
+    if (await lostBatch(this.#ports, this.#links, () => this.#task, signal))
+      this.dispatch({ of: "lost-batch" });
   }
 
   /** Starts what is wanted and not under way, aborts what is under way and no longer wanted. */

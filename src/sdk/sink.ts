@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Description, Manifest } from "../core/description.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import type { BatchKey, Scope } from "../core/scope.ts";
+import type { Documents } from "./documents.ts";
 
 /** What marks a sink as part of one archive (design rule 13); create-only, compared on every start. */
 export interface ArchiveIdentity {
@@ -97,6 +98,8 @@ export interface ByteRange {
  */
 export interface Sink {
   readonly capabilities: Capabilities;
+  /** Absent where a sink keeps batches only. */
+  readonly documents?: Documents;
   /** Does what a write does, under `tmp/`, and removes it. */
   check(signal: AbortSignal): Promise<readonly Finding[]>;
   /** Creates `archive.json` if there is none; resolves to the one that is there afterwards. */

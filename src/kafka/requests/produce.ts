@@ -6,7 +6,8 @@ import type { KafkaRequest } from "./request.ts";
 const ALL_IN_SYNC = -1;
 
 export interface ProduceOptions extends TopicPartition {
-  readonly transactionalId: string;
+  /** Null: outside any transaction. */
+  readonly transactionalId: string | null;
   /** One record batch, magic 2, of this producer. */
   readonly recordBatch: Uint8Array;
   /** What the leader waits for its followers. */
