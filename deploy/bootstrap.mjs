@@ -36,6 +36,8 @@ const NEEDS = {
   kcat: { packages: ["kcat"], there: () => has("kcat", ["-V"]), name: "kcat" },
   age: { packages: ["age"], there: () => has("age"), name: "age" },
   zstd: { packages: ["zstd"], there: () => has("zstd"), name: "zstd" },
+  chromium: { packages: ["chromium"], there: () => has("chromium"), name: "Chromium" },
+  promtool: { packages: ["prometheus"], there: () => has("promtool"), name: "promtool" },
   strace: { packages: ["strace"], there: () => has("strace", ["-V"]), name: "strace" },
 };
 

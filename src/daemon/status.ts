@@ -1,7 +1,7 @@
 import type { Budget } from "../core/budget.ts";
 import type { Clock } from "../core/ports.ts";
 import type { StatusReport } from "../observe/status-report.ts";
-import type { Task } from "../pipeline/state.ts";
+import { isAttached, type Task } from "../pipeline/state.ts";
 import type { Archiver } from "./archiver.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import type { Partition } from "./partitions.ts";
@@ -31,12 +31,16 @@ export function statusOf(s: StatusSources): StatusReport {
     source: "daemon",
     group: first?.group ?? "",
     clusterId: s.clusterId,
-    partitions: s.archivers.flatMap(({ group, archiver }) =>
-      [...archiver.partitions].map((p) =>
-        partitionOf(group, p, archiver.trouble(p.scope), s.clock),
-      ),
+    partitions: s.archivers.flatMap(({ group, archiver, sinks }) =>
+      [...archiver.partitions].map((p) => ({
+        ...partitionOf(group, p, archiver.trouble(p.scope), s.clock),
+        waitsFor: waitsFor(p.task.state, sinks),
+      })),
     ),
-    sinks: s.sinks.map((sink, i) => sinkOf(sink, i === 0, behindOf(s, sink.name))),
+    sinks: s.sinks.map((sink) => {
+      const primary = s.archivers.some(({ sinks }) => sinks[0]?.name === sink.name);
+      return sinkOf(sink, primary, behindOf(s, sink.name));
+    }),
     memory: { limit: s.budget.limitBytes, used: s.budget.usedBytes },
     member:
       member === undefined || member.memberId === ""
@@ -72,11 +76,25 @@ function partitionOf(
     end,
     lag,
     pendingPlans: (t.committed?.plans ?? []).map(({ start, end: to }) => ({ start, end: to })),
-    lastBatch: p.task.lastBatch,
+    lastBatch: p.task.batches.last,
     waiting: waiting(t, lag, trouble),
-    oldestUnconfirmedMs: p.feed.waitingMs(clock.now()),
+    oldestUnconfirmedMs: oldest(p.task.batches.waitingMs(), p.feed.waitingMs(clock.now())),
     inFlight: p.task.inFlight(),
   };
+}
+
+/** In a batch under way, or not in one yet. */
+const oldest = (inBatch: number | null, before: number | null): number | null =>
+  inBatch === null || before === null ? (inBatch ?? before) : Math.max(inBatch, before);
+
+/** Names of the attached sinks that have not all of the oldest batch, or were not read yet. */
+function waitsFor(t: Task, sinks: readonly OpenedSink[]): string[] {
+  const attached = sinks.map(({ name }, i) => ({ name, i })).filter(({ i }) => isAttached(t, i));
+  const names = (lacks: (sink: number) => boolean): string[] =>
+    attached.filter(({ i }) => lacks(i)).map(({ name }) => name);
+  if (t.phase === "locating") return names((i) => t.heads[i] === null);
+  const first = t.slots.find((slot) => slot.ready);
+  return first === undefined ? [] : names((i) => first.steps[i] !== "whole");
 }
 
 function waiting(t: Task, lag: bigint | null, trouble: string | null): string | null {

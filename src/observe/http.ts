@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIP } from "node:net";
 import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
+import { type Access, refusalOf } from "./access.ts";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -9,22 +9,28 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** An answer as a whole, or a response that stays open and is written to as things happen. */
+export type Route =
+  | ((query: URLSearchParams) => HttpAnswer | Promise<HttpAnswer>)
+  | { readonly open: (response: ServerResponse) => HttpAnswer | null };
+
 export interface HttpOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Names by which it may be asked, beside localhost and IP addresses. */
-  readonly hosts: readonly string[];
+  readonly access: Access;
   /** By path, without the query. */
-  readonly routes: ReadonlyMap<string, () => HttpAnswer | Promise<HttpAnswer>>;
+  readonly routes: ReadonlyMap<string, Route>;
   /** Told of what a route threw; the client gets no details. */
   readonly onError: (error: unknown) => void;
 }
 
 const MAX_CONNECTIONS = 100;
 const MAX_HEADER_BYTES = 16 << 10;
+/** A client that takes nothing for so long is gone. */
+const IDLE_MS = 30_000;
 
-/** Read-only and small: nothing here changes anything, so that it needs no more than the Host check. */
+/** Read-only: nothing here changes anything. */
 export class HttpServer {
   readonly url: string;
   readonly #server: Server;
@@ -50,6 +56,7 @@ export class HttpServer {
       (request, response) => void answer(request, response, options),
     );
     server.maxConnections = MAX_CONNECTIONS;
+    server.setTimeout(IDLE_MS, (socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) =>
         reject(listenError(error, host, port)),
@@ -78,14 +85,20 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new ArchiverError("port-busy", `${where}: ${messageOf(error)}`, { cause: error });
 }
 
+/** Nothing from elsewhere, nothing inline: the page's own files and this server only. */
+const CONTENT_POLICY = [
+  ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:"],
+  ...["connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+].join("; ");
+
 const HEADERS = {
-  "content-security-policy":
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "content-security-policy": CONTENT_POLICY,
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
   "cross-origin-resource-policy": "same-origin",
   "cross-origin-opener-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=()",
   "cache-control": "no-store",
 } as const;
 
@@ -95,50 +108,48 @@ async function answer(
   response: ServerResponse,
   options: HttpOptions,
 ): Promise<void> {
-  let found: HttpAnswer;
+  let found: HttpAnswer | null;
   try {
-    found = await route(request, options);
+    found = await route(request, response, options);
   } catch (error) {
     options.onError(error);
     found = plain(500, "unexpected failure; the log has it");
   }
+  if (found === null || response.headersSent || response.destroyed) return;
   const { status, type, body } = found;
-  const allow = status === 405 ? { allow: "GET, HEAD" } : {};
   const bytes = Buffer.from(body, "utf8");
   response.writeHead(status, {
     ...HEADERS,
-    ...allow,
+    ...more(status),
     "content-type": type,
     "content-length": bytes.length,
   });
   response.end(request.method === "HEAD" ? undefined : bytes);
 }
 
-async function route(request: IncomingMessage, options: HttpOptions): Promise<HttpAnswer> {
-  if (!isKnownHost(request.headers.host ?? "", options.hosts)) {
-    return plain(421, "this name is not one of http.hosts in the configuration");
-  }
+function more(status: number): Readonly<Record<string, string>> {
+  if (status === 405) return { allow: "GET, HEAD" };
+  if (status === 401) return { "www-authenticate": 'Basic realm="bulk-archiver", charset="UTF-8"' };
+  return status === 503 ? { "retry-after": "5" } : {};
+}
+
+/** Null: the response was taken over. */
+async function route(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { routes, access }: HttpOptions,
+): Promise<HttpAnswer | null> {
+  const [path = "/", query = ""] = (request.url ?? "/").split("?");
+  const refusal = refusalOf(request, path, access);
+  if (refusal !== null) return plain(refusal.status, refusal.text);
   if (request.method !== "GET" && request.method !== "HEAD") return plain(405, "read only");
-  const [path = "/"] = (request.url ?? "/").split("?");
-  const handler = options.routes.get(path);
-  return handler === undefined ? plain(404, "not found") : handler();
+  const handler = routes.get(path);
+  if (handler === undefined) return plain(404, "not found");
+  if (typeof handler === "function") return handler(new URLSearchParams(query));
+  if (request.method === "HEAD") return plain(405, "a stream has no length: GET it");
+  for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+  return handler.open(response);
 }
-
-/**
- * A page of a foreign site cannot ask us by a name that it made point here (DNS rebinding): such a
- * request carries that name, while addresses and localhost cannot be made to point elsewhere.
- */
-export function isKnownHost(header: string, hosts: readonly string[]): boolean {
-  const [, bracketed, bare] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(header) ?? [];
-  if (bracketed !== undefined) return isIP(bracketed) === 6;
-  if (bare === undefined) return false;
-  const name = bare.toLowerCase().replace(/\.$/, "");
-  return name === "localhost" || isIP(name) === 4 || hosts.some((h) => h.toLowerCase() === name);
-}
-
-/** Only this machine can ask there. */
-export const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 
 export const plain = (status: number, text: string): HttpAnswer => ({
   status,

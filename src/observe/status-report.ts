@@ -37,6 +37,10 @@ const partition = z.strictObject({
     .nullable()
     .describe("Age of the oldest record that not every sink has confirmed"),
   inFlight: z.int().nonnegative().describe("Batches that are built, sealed or delivered now"),
+  waitsFor: z
+    .array(z.string())
+    .optional()
+    .describe("Sinks that have not confirmed the oldest batch under way; of a daemon only"),
 });
 
 const sink = z.strictObject({
@@ -50,6 +54,16 @@ const sink = z.strictObject({
   behind: offset
     .nullable()
     .describe("Offsets that the primary has and this sink has not; null: not known"),
+});
+
+/** Of the page too. */
+export const verdict = z.strictObject({
+  level: z.enum(["ok", "work", "attention", "human", "none"]),
+  code: z.string().describe("Stable, such as OK, SINK_AWAY, STOPPED"),
+  title: z.string(),
+  sentence: z.string().describe("Is everything safe? Times are UTC"),
+  second: z.string().describe("What follows from it; may be empty"),
+  todo: z.array(z.strictObject({ text: z.string(), command: z.string().nullable() })),
 });
 
 /** What /api/status and `status --json` answer. Offsets are integer literals of up to 64 bits. */
@@ -77,8 +91,10 @@ export const statusReport = z.strictObject({
     })
     .nullable()
     .describe("Of the first pipeline's group; null: not a member now"),
+  verdict: verdict.optional().describe("What the page says at its head; of a daemon only"),
 });
 
+export type Verdict = z.output<typeof verdict>;
 export type StatusReport = z.output<typeof statusReport>;
 export type PartitionStatus = z.output<typeof partition>;
 export type SinkStatus = z.output<typeof sink>;

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import type { Config, KafkaConfig } from "../config/config.ts";
 import { sizeText } from "../config/units.ts";
 import { ArchiverError } from "../core/errors.ts";
-import { isLoopback } from "../observe/http.ts";
+import { isLoopback } from "../observe/access.ts";
 import { checkRecipients, loadSeeds } from "../seal/keys.ts";
 import { failure, type Found, ok, warning } from "./check-report.ts";
 import { raised } from "./check-sinks.ts";
@@ -26,15 +26,11 @@ export async function checkConfig(config: Config): Promise<Found[]> {
     found.push(...(await checkKeys(encryption.seedFile, encryption.recipients)));
   }
   found.push(...checkSecurity(config.kafka));
-  if (config.http !== null && !isLoopback(config.http.host)) {
-    const where = `${config.http.host}:${config.http.port}`;
-    found.push(
-      warning(
-        "config",
-        "http-open",
-        `http.listen ${where} is reachable from other machines, without a password`,
-      ),
-    );
+  const { http } = config;
+  if (http !== null && http.token === null && !isLoopback(http.host)) {
+    const where = `http.listen ${http.host}:${http.port} is reachable from other machines`;
+    const text = `${where}, which get ${http.publicPaths.join(", ")} only: the page needs http.token`;
+    found.push(warning("config", "http-open", text));
   }
   return found;
 }

@@ -23,7 +23,8 @@ export async function askDaemon(
   let text: string;
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const answer = await fetch(url, { signal: limit, redirect: "error" });
+    const headers = http.token === null ? {} : bearer(http.token().reveal());
+    const answer = await fetch(url, { headers, signal: limit, redirect: "error" });
     text = await answer.text();
     if (answer.status === 503) return { unknown: "the daemon is starting" };
     if (!answer.ok) return { unknown: `${url} answered ${answer.status}` };
@@ -44,6 +45,8 @@ export async function askDaemon(
   const parsed = statusReport.safeParse(bigintsOf(value));
   return parsed.success ? parsed.data : foreign;
 }
+
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 
 /** Fields that are offsets: JSON has no other sign of them. */
 const OFFSETS = new Set(["committed", "end", "lag", "start", "records", "maxTimestamp", "behind"]);

@@ -1,12 +1,9 @@
 import type { Config } from "../config/config.ts";
 import { ArchiverError } from "../core/errors.ts";
-import type { DaemonHost, DaemonView } from "../observe/daemon-host.ts";
-import { logEvent } from "../observe/event-log.ts";
+import type { DaemonHost } from "../observe/daemon-host.ts";
 import type { Emit } from "../observe/events.ts";
-import { HttpServer } from "../observe/http.ts";
 import { type Log, LOG_LEVELS, openLog } from "../observe/log.ts";
-import { Metrics } from "../observe/metrics.ts";
-import { daemonRoutes } from "../observe/routes.ts";
+import { Observer } from "../observe/observer.ts";
 import { parseFailpoint } from "../pipeline/failpoint.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
@@ -48,27 +45,19 @@ async function runWith(config: Config, level: LogLevel, context: CommandContext)
   const { out, version, tool, env, signal } = context;
   const log = openLog({ level, to: out.stderr, secrets: config.secrets, version });
   announceFailpoint(log, env["BULK_ARCHIVER_FAILPOINT"] ?? "");
-  let view: DaemonView | null = null;
-  const metrics = new Metrics(version, () => view?.status() ?? null);
-  const emit: Emit = (event) => {
-    metrics.take(event);
-    logEvent(log, event);
-  };
-  const broken = (error: unknown): void => log.error({ err: error }, "http");
-  const http = await openHttp(config, metrics, () => view, broken);
+  const observer = await openObserver(config, { tool, version, log });
+  const { emit, url } = observer;
   try {
-    if (http !== null) log.info({ url: http.url }, "http listens");
+    if (url !== null) log.info({ url }, "http listens");
     log.info({ config: config.file, pid: process.pid }, `${tool} starts`);
     warnOfDetach(config, emit);
     const { runDaemon } = await import("../daemon.ts");
-    const publish = (published: DaemonView): void => {
-      view = published;
-    };
+    const publish: DaemonHost["publish"] = (view) => observer.publish(view);
     const host: DaemonHost = { tool, version, env, log, emit, publish };
-    await orUnstarted(runDaemon(config, host, signal), () => view === null, signal);
+    await orUnstarted(runDaemon(config, host, signal), () => observer.view === null, signal);
     log.info({}, "stopped");
   } finally {
-    await http?.close();
+    await observer.close();
   }
 }
 
@@ -105,13 +94,14 @@ function warnOfDetach(config: Config, emit: Emit): void {
   }
 }
 
-async function openHttp(
+function openObserver(
   config: Config,
-  metrics: Metrics,
-  view: () => DaemonView | null,
-  onError: (error: unknown) => void,
-): Promise<HttpServer | null> {
-  if (config.http === null) return null;
-  const { host, port, hosts } = config.http;
-  return HttpServer.open({ host, port, hosts, routes: daemonRoutes(metrics, view), onError });
+  about: { readonly tool: string; readonly version: string; readonly log: Log },
+): Promise<Observer> {
+  const { http, pipelines } = config;
+  const group = pipelines[0]?.group ?? "";
+  if (http === null) return Observer.open({ ...about, group, http });
+  const { host, port, hosts, token, publicPaths } = http;
+  const access = { hosts, publicPaths, token: () => token?.().reveal() ?? null };
+  return Observer.open({ ...about, group, http: { host, port, access } });
 }

@@ -30,7 +30,7 @@ interface Held {
 }
 
 /** The newest batch that every sink confirmed to this task. */
-export interface LastBatch {
+interface LastBatch {
   readonly start: bigint;
   readonly end: bigint;
   readonly records: bigint;
@@ -56,6 +56,20 @@ export class Batches {
 
   get size(): number {
     return this.#held.size + this.#sealing;
+  }
+
+  /** Age of the oldest record in a batch that is at hand and not confirmed; null: there is none. */
+  waitingMs(): number | null {
+    const { clock } = this.#ports;
+    let oldest: number | null = null;
+    for (const { batch, since, confirmed } of this.#held.values()) {
+      if (confirmed) continue;
+      const ms = clock.wall() - Number(batch.description.minTimestamp ?? 0n);
+      // A producer may write any time into a record; none, or one to come, says nothing.
+      const sane = (batch.description.minTimestamp ?? 0n) > 0n && ms >= 0;
+      oldest = Math.max(oldest ?? 0, sane ? ms : clock.now() - since);
+    }
+    return oldest;
   }
 
   batch(slot: number): SealedBatch {

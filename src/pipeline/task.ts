@@ -7,7 +7,7 @@ import { scopeText } from "../core/scope.ts";
 import type { Lease } from "../kafka/lease.ts";
 import { apply, sending } from "./apply.ts";
 import { behindOf, CatchUps, marksOf } from "./away.ts";
-import { Batches, type LastBatch } from "./batches.ts";
+import { Batches } from "./batches.ts";
 import { describe, publish, sinkAt, VanishedError } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
 import { KnownPlans } from "./known-plans.ts";
@@ -61,8 +61,8 @@ export class PartitionTask {
     return this.#task;
   }
 
-  get lastBatch(): LastBatch | null {
-    return this.#batches.last;
+  get batches(): Pick<Batches, "size" | "last" | "waitingMs"> {
+    return this.#batches;
   }
 
   /** Batches that hold memory. */

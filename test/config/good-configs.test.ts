@@ -60,7 +60,13 @@ sinks:
 `;
   const config = await load(text, dir, { HOST: "node-7" });
   expect(config.kafka.instanceId).toBe("node-7");
-  expect(config.http).toEqual({ host: "::1", port: 9464, hosts: ["archiver.local"] });
+  expect(config.http).toEqual({
+    host: "::1",
+    port: 9464,
+    hosts: ["archiver.local"],
+    token: null,
+    publicPaths: ["/healthz", "/readyz", "/metrics"],
+  });
   expect(config.pipelines[0]).toMatchObject({
     start: "latest",
     topics: ["logs", { regex: "^audit\\." }],

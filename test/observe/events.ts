@@ -44,6 +44,12 @@ const scope = { topic: "logs", topicId: "_", partition: 3, branch: 0 };
 export const EVENTS: readonly ArchiverEvent[] = [
   { what: "daemon-started", clusterId: "c", archiveId: "a", pipelines: [], sinks: [] },
   { what: "daemon-stopping", deadlineMs: 10 },
+  {
+    ...{ what: "pipeline-failed", pipeline: "p", group: "g", retryMs: 30_000 },
+    ...{ code: "archive-foreign", text: "of another cluster" },
+  },
+  { what: "config-reloaded", changed: ["log.level"] },
+  { what: "reload-refused", code: "config-invalid", text: "group cannot change" },
   { what: "batch-sealed", batch: description(), rawBytes: 5000, ms: 12, reason: "bytes" },
   { what: "batch-confirmed", batch: description(), ms: 40 },
   { what: "fetched", topic: "logs", bytes: 4_096 },

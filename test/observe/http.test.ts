@@ -1,118 +1,88 @@
-import { request } from "node:http";
 import { connect } from "node:net";
+import { networkInterfaces } from "node:os";
 import { afterEach, expect, test } from "vitest";
 import { ArchiverError } from "../../src/core/errors.ts";
-import { HttpServer, isKnownHost, plain } from "../../src/observe/http.ts";
-import { Metrics } from "../../src/observe/metrics.ts";
-import { daemonRoutes } from "../../src/observe/routes.ts";
 import type { DaemonView } from "../../src/observe/daemon-host.ts";
-import type { StatusReport } from "../../src/observe/status-report.ts";
+import { isKnownHost } from "../../src/observe/access.ts";
+import { HttpServer, plain } from "../../src/observe/http.ts";
+import { type Running, startHttp, STATUS, viewOf } from "./http-server.ts";
 
-const STATUS: StatusReport = {
-  tool: "bulk-archiver",
-  version: "1",
-  source: "daemon",
-  group: "<script>alert(1)</script>",
-  clusterId: "c",
-  partitions: [
-    {
-      ...{
-        group: "g",
-        topic: "logs",
-        topicId: "_",
-        partition: 0,
-        branch: 0,
-        state: "running",
-        lag: 2n,
-      },
-      ...{ committed: 9_007_199_254_740_993n, end: 9_007_199_254_740_995n, pendingPlans: [] },
-      ...{ lastBatch: null, waiting: null, oldestUnconfirmedMs: 5, inFlight: 1 },
-    },
-  ],
-  sinks: [],
-  memory: { limit: 1, used: 0 },
-  member: null,
-};
-
-let server: HttpServer | undefined;
+const open: Running[] = [];
 afterEach(async () => {
-  await server?.close();
-  server = undefined;
+  for (const { server } of open.splice(0)) await server.close();
 });
 
-const errors: unknown[] = [];
-
-async function start(
-  view: () => DaemonView | null,
-  hosts: readonly string[] = [],
-): Promise<HttpServer> {
-  const routes = new Map(daemonRoutes(new Metrics("1", () => view()?.status() ?? null), view));
-  routes.set("/breaks", () => {
-    throw new Error("inside");
-  });
-  server = await HttpServer.open({
-    host: "127.0.0.1",
-    port: 0,
-    hosts,
-    routes,
-    onError: (e) => errors.push(e),
-  });
-  return server;
+async function start(...args: Parameters<typeof startHttp>): Promise<Running> {
+  const running = await startHttp(...args);
+  open.push(running);
+  return running;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
-}
-
-function ask(path: string, host?: string, method = "GET"): Promise<Answer> {
-  const { port } = new URL(server?.url ?? "");
-  return new Promise((resolve, reject) => {
-    const headers = host === undefined ? {} : { host };
-    const sent = request({ host: "127.0.0.1", port, path, method, headers }, (answer) => {
-      let body = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (chunk: string) => (body += chunk));
-      answer.on("end", () =>
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }),
-      );
-    });
-    sent.on("error", reject);
-    sent.end();
-  });
-}
-
-test("alive at once, ready when the daemon says so", async () => {
+test("alive at once, ready when the daemon says so, not any more when it stops", async () => {
   let view: DaemonView | null = null;
   let why: string | null = "the group is being joined";
-  await start(() => view);
+  const { ask, live } = await start(() => view);
   expect((await ask("/healthz")).status).toBe(200);
   expect((await ask("/readyz")).status).toBe(503);
   expect((await ask("/api/status")).status).toBe(503);
-  expect((await ask("/")).body).toContain("Starting");
-  view = { status: () => STATUS, notReady: () => why };
+  expect((await ask("/")).body).toContain("<!doctype html>");
+  const { verdict } = JSON.parse((await ask("/api/live")).body) as { verdict: { code: string } };
+  expect(verdict.code).toBe("STARTING");
+  view = viewOf(() => STATUS, { notReady: () => why });
   expect(await ask("/readyz")).toMatchObject({ status: 503, body: "the group is being joined\n" });
   why = null;
   expect(await ask("/readyz")).toMatchObject({ status: 200, body: "ready\n" });
+  live.take({ what: "daemon-stopping", deadlineMs: 1 });
+  expect((await ask("/readyz")).status).toBe(503);
+  expect((await ask("/healthz")).status).toBe(200);
 });
 
-test("the status has offsets as integer literals, the page escapes what it shows", async () => {
-  await start(() => ({ status: () => STATUS, notReady: () => null }));
+test("a sink that is away makes the daemon neither dead nor unready", async () => {
+  const { ask, live } = await start(() => viewOf(() => STATUS));
+  live.take({
+    what: "sink-state",
+    sink: "lake",
+    state: "retrying",
+    code: "sink-transient",
+    text: "refused",
+  });
+  expect((await ask("/healthz")).status).toBe(200);
+  expect((await ask("/readyz")).status).toBe(200);
+});
+
+test("the status has offsets as integer literals and the sentence of the page", async () => {
+  const { ask } = await start(() => viewOf(() => STATUS));
   const { body, headers } = await ask("/api/status");
   expect(headers["content-type"]).toContain("application/json");
   expect(body).toContain('"committed":9007199254740993');
-  const page = await ask("/");
-  expect(page.body).toContain("&lt;script&gt;alert(1)");
-  expect(page.body).not.toContain("<script>");
+  const { verdict } = JSON.parse(body) as { verdict: { sentence: string } };
+  const live = JSON.parse((await ask("/api/live")).body) as { verdict: { sentence: string } };
+  expect(verdict.sentence).toBe(live.verdict.sentence);
   expect((await ask("/metrics")).body).toContain('bulk_archiver_lag_offsets{topic="logs"} 2');
 });
 
+test("the page and all that it loads come from here, with a type and a strict policy", async () => {
+  const { ask } = await start(() => null);
+  const { body, headers } = await ask("/");
+  expect(headers["content-type"]).toBe("text/html; charset=utf-8");
+  expect(headers["content-security-policy"]).toContain("script-src 'self'");
+  expect(headers["content-security-policy"]).not.toContain("unsafe");
+  const asked = [...body.matchAll(/(?:src|href)="(page\/[^"]+)"/g)].map((m) => m[1] ?? "");
+  expect(asked.length).toBeGreaterThan(1);
+  const main = (await ask("/page/main.js")).body;
+  const imported = [...main.matchAll(/from "\.\/([^"]+)"/g)].map((m) => `page/${m[1]}`);
+  for (const path of [...asked, ...imported]) {
+    const found = await ask(`/${path}`);
+    expect([path, found.status]).toEqual([path, 200]);
+    expect(found.headers["content-type"]).toMatch(/^text\/(css|javascript)/);
+  }
+});
+
 test("a name that is not ours is refused: no page elsewhere can read us by its own name", async () => {
-  await start(() => null, ["archiver.local"]);
-  const { port } = new URL(server?.url ?? "");
-  const statuses = async (hosts: readonly string[]): Promise<number[]> =>
-    Promise.all(hosts.map(async (h) => (await ask("/healthz", h)).status));
+  const { ask, server } = await start(() => null, { hosts: ["archiver.local"] });
+  const { port } = new URL(server.url);
+  const statuses = (hosts: readonly string[]): Promise<number[]> =>
+    Promise.all(hosts.map(async (host) => (await ask("/healthz", { host })).status));
   expect(
     await statuses(["127.0.0.1", `localhost:${port}`, "[::1]:80", "10.1.2.3:80", "Archiver.Local"]),
   ).toEqual([200, 200, 200, 200, 200]);
@@ -128,14 +98,15 @@ test("a name that is not ours is refused: no page elsewhere can read us by its o
 });
 
 test("strict headers, no other method, no details of a failure", async () => {
-  await start(() => null);
+  const { ask, errors } = await start(() => null);
   const { headers } = await ask("/healthz");
   expect(headers["content-security-policy"]).toContain("default-src 'none'");
   expect(headers["x-content-type-options"]).toBe("nosniff");
   expect(headers["cache-control"]).toBe("no-store");
-  expect(await ask("/healthz", undefined, "POST")).toMatchObject({ status: 405 });
-  expect(await ask("/healthz", undefined, "HEAD")).toMatchObject({ status: 200, body: "" });
+  expect(await ask("/healthz", { method: "POST" })).toMatchObject({ status: 405 });
+  expect(await ask("/healthz", { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
   expect(await ask("/nothing")).toMatchObject({ status: 404 });
+  expect(await ask("/page/../http.ts")).toMatchObject({ status: 404 });
   expect(await ask("/breaks")).toMatchObject({
     status: 500,
     body: "unexpected failure; the log has it\n",
@@ -143,9 +114,65 @@ test("strict headers, no other method, no details of a failure", async () => {
   expect(String(errors.at(-1))).toContain("inside");
 });
 
+const TOKEN = "correct horse battery staple";
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+
+test("with a token: public paths without it, the rest with it, as Bearer or as Basic", async () => {
+  const { ask } = await start(() => viewOf(() => STATUS), {
+    token: () => TOKEN,
+    publicPaths: ["/healthz", "/metrics"],
+  });
+  expect((await ask("/healthz")).status).toBe(200);
+  expect((await ask("/metrics")).status).toBe(200);
+  const refused = await ask("/");
+  expect(refused.status).toBe(401);
+  expect(refused.headers["www-authenticate"]).toMatch(/^Basic realm=/);
+  for (const path of ["/", "/api/status", "/api/events", "/readyz", "/page/main.js", "/nothing"]) {
+    expect([path, (await ask(path)).status]).toEqual([path, 401]);
+    const wrong = await ask(path, { authorization: "Bearer correct horse battery stapl" });
+    expect([path, wrong.status]).toEqual([path, 401]);
+  }
+  for (const authorization of [`Bearer ${TOKEN.replaceAll(" ", "")}`, "Basic", "Basic !!", "x"]) {
+    expect((await ask("/", { authorization })).status).toBe(401);
+  }
+  expect((await ask("/api/status", { authorization: basic("me", TOKEN) })).status).toBe(200);
+});
+
+test("a token without spaces goes as Bearer, and a new one counts at once", async () => {
+  let token = "0123456789abcdef";
+  const { ask } = await start(() => null, { token: () => token });
+  const authorization = `Bearer ${token}`;
+  expect((await ask("/healthz", { authorization })).status).toBe(200);
+  token = "fedcba9876543210";
+  expect((await ask("/healthz", { authorization })).status).toBe(401);
+});
+
+test("a token that cannot be read lets nobody in", async () => {
+  const { ask, errors } = await start(() => null, {
+    token: () => {
+      throw new Error("no such file");
+    },
+  });
+  expect((await ask("/", { authorization: "Bearer x" })).status).toBe(500);
+  expect(String(errors[0])).toContain("no such file");
+});
+
+test("from another machine, without a token: the public paths only", async () => {
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((i) => i !== undefined && !i.internal && i.family === "IPv4")?.address;
+  // A machine without a network has no other address: 0.0.0.0 then is asked at loopback.
+  const at = outside ?? "127.0.0.1";
+  const { ask } = await start(() => null, { listen: "0.0.0.0", publicPaths: ["/healthz"] });
+  expect((await ask("/healthz", { at })).status).toBe(200);
+  expect((await ask("/", { at })).status).toBe(outside === undefined ? 200 : 403);
+  expect((await ask("/", { at: "127.0.0.1" })).status).toBe(200);
+});
+
 test("HTTP/1.1 without a Host is a bad request", async () => {
-  await start(() => null);
-  const { port } = new URL(server?.url ?? "");
+  const { server } = await start(() => null);
+  const { port } = new URL(server.url);
   const first = await new Promise<string>((resolve, reject) => {
     const socket = connect(Number(port), "127.0.0.1", () =>
       socket.write("GET /healthz HTTP/1.1\r\n\r\n"),
@@ -157,15 +184,10 @@ test("HTTP/1.1 without a Host is a bad request", async () => {
 });
 
 test("a busy port is said as such", async () => {
-  const { url } = await start(() => null);
-  const port = Number(new URL(url).port);
-  const options = {
-    host: "127.0.0.1",
-    port,
-    hosts: [],
-    routes: new Map(),
-    onError: () => undefined,
-  };
+  const { server } = await start(() => null);
+  const port = Number(new URL(server.url).port);
+  const access = { hosts: [], token: () => null, publicPaths: [] };
+  const options = { host: "127.0.0.1", port, access, routes: new Map(), onError: () => undefined };
   const error: unknown = await HttpServer.open(options).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(ArchiverError);
   expect(error).toMatchObject({ code: "port-busy" });

@@ -1,0 +1,92 @@
+import type { Access } from "./access.ts";
+import type { DaemonView } from "./daemon-host.ts";
+import { logEvent } from "./event-log.ts";
+import { EventStreams } from "./event-streams.ts";
+import type { ArchiverEvent, Emit } from "./events.ts";
+import { HttpServer } from "./http.ts";
+import { Live } from "./live.ts";
+import type { Log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { daemonRoutes } from "./routes.ts";
+
+const TICK_MS = 1_000;
+
+export interface ObserverOptions {
+  readonly tool: string;
+  readonly version: string;
+  /** Of the first pipeline. */
+  readonly group: string;
+  readonly log: Log;
+  /** Null: no HTTP. */
+  readonly http: { readonly host: string; readonly port: number; readonly access: Access } | null;
+}
+
+/** Everything that looks at the daemon: log, metrics, page and HTTP, fed by the same events. */
+export class Observer {
+  readonly emit: Emit;
+  readonly #o: ObserverOptions;
+  readonly #metrics: Metrics;
+  readonly #live: Live;
+  readonly #streams: EventStreams;
+  readonly #stop = new AbortController();
+  #view: DaemonView | null = null;
+  #http: HttpServer | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  private constructor(o: ObserverOptions) {
+    this.#o = o;
+    const { tool, version, group, log } = o;
+    const view = (): DaemonView | null => this.#view;
+    this.#live = new Live({ tool, version, group, view, wall: () => Date.now() });
+    this.#metrics = new Metrics(version, () => this.#live.status());
+    this.#streams = new EventStreams(() => this.#live.report());
+    this.emit = (event: ArchiverEvent): void => {
+      this.#metrics.take(event);
+      this.#live.take(event);
+      logEvent(log, event);
+    };
+  }
+
+  /** @throws ArchiverError port-busy */
+  static async open(options: ObserverOptions): Promise<Observer> {
+    const observer = new Observer(options);
+    await observer.#start();
+    return observer;
+  }
+
+  /** Null without HTTP. */
+  get url(): string | null {
+    return this.#http?.url ?? null;
+  }
+
+  get view(): DaemonView | null {
+    return this.#view;
+  }
+
+  /** The daemon can answer from now on. */
+  publish(view: DaemonView): void {
+    this.#view = view;
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#stop.abort(new DOMException("the daemon ends", "AbortError"));
+    this.#streams.close();
+    await this.#http?.close();
+  }
+
+  async #start(): Promise<void> {
+    const { http, log } = this.#o;
+    if (http === null) return;
+    const onError = (error: unknown): void => log.error({ err: error }, "http");
+    const [metrics, live, streams] = [this.#metrics, this.#live, this.#streams];
+    const routes = daemonRoutes({ metrics, live, streams, view: () => this.#view });
+    this.#http = await HttpServer.open({ ...http, routes, onError });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #tick(): void {
+    this.#live.tick(this.#streams.size > 0, this.#stop.signal);
+    this.#streams.send();
+  }
+}

@@ -1,0 +1,246 @@
+import {
+  byId,
+  bytes,
+  command,
+  count,
+  duration,
+  glyph,
+  make,
+  stateWords,
+  time,
+  write,
+} from "./format.js";
+import { ageOf, matches, nameOf, ordered, keyOf, partitionAt } from "./partitions.js";
+
+const REFRESH_MS = 5_000;
+let key = null;
+let detail = null;
+let asked = 0;
+let from = null;
+
+export function openDrawer() {
+  const drawer = byId("drawer");
+  byId("close").addEventListener("click", () => drawer.close());
+  byId("previous").addEventListener("click", () => step(-1));
+  byId("next").addEventListener("click", () => step(1));
+  drawer.addEventListener("close", () => {
+    key = null;
+    // Focus goes back to where the details were opened from.
+    from?.focus();
+  });
+  drawer.addEventListener("click", (e) => {
+    if (e.target === drawer) drawer.close();
+  });
+}
+
+export function showDetail(of) {
+  if (key === null) from = document.activeElement;
+  [key, detail, asked] = [of, null, 0];
+  draw();
+  const drawer = byId("drawer");
+  if (!drawer.open) drawer.showModal();
+}
+
+/** Called with each update: the facts move, what Kafka and a sink hold is asked again now and then. */
+export function refreshDetail() {
+  if (key !== null) draw();
+}
+
+function step(by) {
+  const list = ordered().filter(matches);
+  const at = list.findIndex((p) => keyOf(p) === key);
+  const next = list[at + by];
+  if (next !== undefined) showDetail(keyOf(next));
+}
+
+async function ask(of) {
+  const p = partitionAt(of);
+  const query = new URLSearchParams({
+    group: p.group,
+    topic: p.topic,
+    partition: String(p.partition),
+  });
+  let answer;
+  try {
+    const response = await fetch(`api/partition?${query}`);
+    answer = response.ok ? await response.json() : { error: await response.text() };
+  } catch (error) {
+    answer = { error: String(error) };
+  }
+  if (key !== of) return;
+  detail = answer;
+  draw();
+}
+
+function draw() {
+  const p = partitionAt(key);
+  if (p === undefined) {
+    byId("detail").replaceChildren(
+      make("p", { class: "gone" }, "The group has this partition no more."),
+    );
+    return;
+  }
+  if (performance.now() - asked > REFRESH_MS || asked === 0) {
+    asked = performance.now();
+    void ask(key);
+  }
+  write(byId("drawer-title"), nameOf(p));
+  const kept = [...byId("detail").querySelectorAll("details[open]")].map((d) => d.dataset.name);
+  byId("detail").replaceChildren(
+    state(p),
+    facts(p),
+    ...(detail === null
+      ? [make("p", { class: "gone" }, "Asking Kafka and the primary …")]
+      : more(p)),
+  );
+  for (const name of kept)
+    byId("detail").querySelector(`details[data-name="${name}"]`)?.setAttribute("open", "");
+}
+
+function state(p) {
+  const waits = p.waitsFor.length === 0 ? "" : ` Waits for ${p.waitsFor.join(", ")}.`;
+  const words = p.words === null ? "" : ` ${p.words[0].toUpperCase()}${p.words.slice(1)}.`;
+  const text = make(
+    "span",
+    {},
+    make("b", {}, stateWords[p.state]),
+    `.${words}${waits}`.replaceAll("..", "."),
+  );
+  return make("p", { class: "statement", "data-state": p.state }, glyph(p.state), text);
+}
+
+const section = (title, note, ...children) =>
+  make(
+    "section",
+    {},
+    make("h3", {}, title, note === "" ? null : make("span", {}, note)),
+    ...children,
+  );
+
+const list = (pairs) =>
+  make(
+    "dl",
+    { class: "facts" },
+    ...pairs.flatMap(([k, v]) => [make("dt", {}, k), make("dd", {}, v)]),
+  );
+
+function facts(p) {
+  const pairs = [
+    ["Committed, in every sink up to", count(p.committed)],
+    ["End in Kafka", count(p.end)],
+    ["Lag", `${count(p.lag)} offsets`],
+    [
+      "Oldest unconfirmed",
+      p.oldestAtMs === null
+        ? "nothing pending"
+        : `${duration(ageOf(p))}, from ${time(p.oldestAtMs)}`,
+    ],
+    ["Owner", p.owner === null ? "nobody" : `${p.owner}${p.self ? " (this one)" : ""}`],
+    ["Group", p.group],
+  ];
+  return section("Where it is", "", list(pairs));
+}
+
+function more(p) {
+  if (detail.error !== undefined)
+    return [make("p", { class: "gone" }, `Not to be had now: ${detail.error}`)];
+  const { commit, manifests, slots, trouble, source, branch, topicId } = detail;
+  const plan = p.plan === null ? "none" : `${count(p.plan.start)} to ${count(p.plan.end)}`;
+  const receipts = slots.map((s) =>
+    make(
+      "li",
+      {},
+      make("span", {}, `${count(s.start)} to ${count(s.end)}`),
+      ...s.sinks.map(receipt),
+    ),
+  );
+  const scope = `--topic ${p.topic} --partition ${p.partition}`;
+  return [
+    section(
+      "Pending plan",
+      plan,
+      make("ul", { class: "receipts" }, ...receipts),
+      fold(
+        "plan",
+        "The commit as it stands in Kafka",
+        commit.raw === "" ? "(no metadata)" : commit.raw,
+      ),
+    ),
+    section("Recent batches", trouble ?? `from ${source}, newest first`, batches(manifests)),
+    section(
+      "Chain head",
+      commit.chain === null ? "not committed yet" : `at ${count(commit.chain.offset)}`,
+      make("p", { class: "mono" }, commit.chain?.link ?? "–"),
+      agree(commit, manifests, source),
+    ),
+    section(
+      "Manifest of the last batch",
+      "",
+      detail.newest === null
+        ? make("p", { class: "soft" }, "No manifest.")
+        : fold("manifest", manifests[0]?.seal.path ?? "manifest", pretty(detail.newest)),
+    ),
+    section(
+      "Check it yourself",
+      `branch ${branch}, topic id ${topicId}`,
+      command(`bulk-archiver verify --across-sinks ${scope}`),
+      command(`bulk-archiver list ${scope}`),
+    ),
+  ];
+}
+
+const HAS = { none: "waits", data: "has the data", whole: "confirmed" };
+const receipt = ({ name, has }) =>
+  make("span", { class: "receipt", "data-has": has }, `${name} ${HAS[has]}`);
+
+const fold = (name, title, text) =>
+  make(
+    "details",
+    { "data-name": name },
+    make("summary", {}, title),
+    make("pre", { tabindex: "0" }, text),
+  );
+
+/** Only spaces are added: numbers beyond 2^53 stay as they are written. */
+const pretty = (text) => text.replaceAll(/([{[,])(?=["{[])/g, "$1\n  ").trim();
+
+function batches(manifests) {
+  if (manifests.length === 0) return make("p", { class: "soft" }, "No batch yet.");
+  const head = ["Start", "Offsets", "Records", "Stored", "Last record"].map((t) =>
+    make("th", { scope: "col", class: "number" }, t),
+  );
+  const body = manifests.map((m) => {
+    const cells = [
+      count(m.start),
+      count(BigInt(m.end) - BigInt(m.start)),
+      count(m.records),
+      bytes(m.seal.size),
+      m.maxTimestamp === null ? "–" : time(Number(m.maxTimestamp)),
+    ];
+    return make("tr", {}, ...cells.map((t) => make("td", { class: "number" }, t)));
+  });
+  const whole = manifests
+    .slice(0, -1)
+    .every((m, i) => m.start === manifests[i + 1].end && m.prevLink === manifests[i + 1].link);
+  const said = whole
+    ? "No gap, no overlap; each link follows from the one before."
+    : "These do not follow on each other: run verify.";
+  return make(
+    "div",
+    {},
+    make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)),
+    make("p", { class: "soft" }, said),
+  );
+}
+
+/** The link that was committed to Kafka is the one that the primary's manifest holds. */
+function agree({ chain }, manifests, source) {
+  const m = chain === null ? undefined : manifests.find((x) => x.end === chain.offset);
+  if (m === undefined) return null;
+  const same = m.link === chain.link;
+  return make(
+    "p",
+    { class: "soft" },
+    same ? `The same link is in ${source}.` : `${source} holds another link: run verify.`,
+  );
+}

@@ -1,0 +1,97 @@
+import { attribute, byId, count, duration, glyph, make, time, write } from "./format.js";
+
+const WORDS = {
+  ok: "Healthy",
+  attention: "Away",
+  human: "Refuses",
+  none: "Not known",
+  work: "Starting",
+};
+const NS = "http://www.w3.org/2000/svg";
+const rows = new Map();
+
+export function showSinks(sinks, nowMs) {
+  const well = sinks.filter((s) => s.level === "ok").length;
+  write(
+    byId("sinks-sum"),
+    sinks.length === well ? `all ${well} healthy` : `${well} of ${sinks.length} healthy`,
+  );
+  const names = new Set(sinks.map((s) => s.name));
+  for (const [name, row] of rows) {
+    if (names.has(name)) continue;
+    row.line.remove();
+    rows.delete(name);
+  }
+  for (const sink of sinks) {
+    const row = rows.get(sink.name) ?? open(sink.name);
+    show(row, sink, nowMs);
+  }
+}
+
+function open(name) {
+  const row = {
+    kind: make("small"),
+    state: make("td", { class: "state" }),
+    stateWord: make("span"),
+    strip: document.createElementNS(NS, "svg"),
+    behind: make("td", { class: "number" }),
+    p95: make("td", { class: "number" }),
+    error: make("span"),
+    todo: make("span", { class: "do" }),
+    level: null,
+    minutes: null,
+  };
+  row.strip.setAttribute("viewBox", "0 0 120 16");
+  row.strip.setAttribute("class", "strip");
+  row.strip.setAttribute("role", "img");
+  const title = make("th", { scope: "row" }, make("span", { class: "name" }, name), row.kind);
+  const cells = [title, row.state, make("td", {}, row.strip), row.behind, row.p95];
+  row.line = make(
+    "tr",
+    { "data-sink": name },
+    ...cells,
+    make("td", { class: "error" }, row.error, row.todo),
+  );
+  byId("sinks").append(row.line);
+  rows.set(name, row);
+  return row;
+}
+
+function show(row, s, nowMs) {
+  attribute(row.line, "data-level", s.level);
+  write(row.kind, s.primary ? `${s.kind}, primary` : s.kind);
+  if (row.level !== s.level) row.state.replaceChildren(glyph(s.level), row.stateWord);
+  row.level = s.level;
+  const since = s.level === "ok" || s.sinceMs === null ? "" : ` ${duration(nowMs - s.sinceMs)}`;
+  write(row.stateWord, `${WORDS[s.level]}${since}`);
+  write(row.behind, count(s.behind));
+  write(row.p95, s.writeP95Ms === null ? "–" : `${s.writeP95Ms}\u00a0ms`);
+  if (s.error === null) write(row.error, "No error yet.");
+  else write(row.error, `${s.error.atMs === null ? "" : `${time(s.error.atMs)} `}${s.error.text}`);
+  const next = s.nextMs === null ? "" : ` Next try ${time(s.nextMs)}.`;
+  write(row.todo, s.todo === null ? "" : `To do: ${s.todo}${next}`);
+  if (row.minutes !== s.minutes) strip(row.strip, s.minutes);
+  row.minutes = s.minutes;
+}
+
+/** A bar a minute: flat when well, higher and amber when tried again or away. */
+function strip(svg, minutes) {
+  const bars = [...minutes].map((m, i) => {
+    const bar = document.createElementNS(NS, "rect");
+    const height = { 0: 5, 1: 10, 2: 15, "-": 2 }[m] ?? 2;
+    for (const [k, v] of Object.entries({
+      x: i * 2,
+      y: 16 - height,
+      width: 1.5,
+      height,
+      class: `m${m === "-" ? "x" : m}`,
+    })) {
+      bar.setAttribute(k, String(v));
+    }
+    return bar;
+  });
+  const away = [...minutes].filter((m) => m === "2").length;
+  const again = [...minutes].filter((m) => m === "1").length;
+  svg.setAttribute("aria-label", `last hour: away in ${away} minutes, tried again in ${again}`);
+  svg.replaceChildren(...bars);
+}

@@ -1,0 +1,169 @@
+import { renameSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { configDir } from "../config/load.ts";
+import { Daemon, writeConfig } from "../faults/daemon.ts";
+import { LiveTopic } from "../faults/topic.ts";
+import { freePorts } from "../servers/server-process.ts";
+import { openBrowser, openPage, useTheme, violations } from "./browser.ts";
+
+/** The page as a person sees it: a real daemon on a real Kafka, in a real browser. */
+const bootstrap = process.env["TEST_KAFKA"] ?? "";
+const name = `live-page-${process.pid}`;
+const dir = configDir();
+let topic: LiveTopic;
+let daemon: Daemon;
+let browser: Browser;
+let page: Page;
+let url = "";
+let complaints: readonly string[] = [];
+let alone = 0;
+
+const text = (selector: string): Promise<string> => page.locator(selector).innerText();
+
+/** Waits until the element's text matches; the page is never loaded again. */
+async function says(selector: string, expected: RegExp, ms = 15_000): Promise<string> {
+  let last = "";
+  for (const until = Date.now() + ms; Date.now() < until;) {
+    last = await text(selector);
+    if (expected.test(last)) return last;
+    await page.waitForTimeout(100);
+  }
+  throw new Error(`${selector} says ${JSON.stringify(last)}, not ${expected}`);
+}
+
+beforeAll(async () => {
+  const [port = 0] = await freePorts(1);
+  url = `http://127.0.0.1:${port}/`;
+  topic = await LiveTopic.create(bootstrap, name, 4);
+  const config = writeConfig(dir, "page.yaml", {
+    bootstrap,
+    group: name,
+    topics: [name],
+    batchBytes: "64KiB",
+    sinks: ["files", "copy"],
+    instanceId: `${name}-1`,
+    extra: `http: { listen: "127.0.0.1:${port}" }`,
+  });
+  daemon = Daemon.start(config, join(dir, "page.log"));
+  topic.begin(40, 100);
+  browser = await openBrowser();
+  for (let tries = 0; ; tries++) {
+    const up = await fetch(`${url}readyz`).then(
+      (r) => r.status === 200,
+      (error: unknown) => {
+        if (error instanceof TypeError) return false;
+        throw error;
+      },
+    );
+    if (up) break;
+    if (tries > 300 || !daemon.running) throw new Error(`not ready: ${daemon.logTail()}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  ({ page, complaints } = await openPage(browser, url));
+  await page.evaluate(`window.loadedOnce = true`);
+}, 120_000);
+
+afterAll(async () => {
+  await browser.close();
+  await topic.close();
+  await daemon.kill();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test("at a glance: everything is safe, and how far", async () => {
+  await says("#sentence", /^All 2 sinks have confirmed up to \d\d:\d\d:\d\d, nothing is pending/);
+  expect(await page.title()).toMatch(/^✓ all safe/);
+  expect(await text("#about")).toContain(`group ${name}`);
+  await says("#partitions-sum", /^4 in 1 topic$/);
+  expect(await page.locator("#map .cell").count()).toBe(4);
+  await says("#sinks tr[data-sink=copy]", /Healthy[\s\S]*No error yet/);
+  await says("#members", new RegExp(`${name}-1[\\s\\S]*this one[\\s\\S]*4`));
+  await says("#events", /Owns 4 partitions of group/);
+});
+
+test("it moves without being loaded again, and the history grows", async () => {
+  const confirmed = async (): Promise<string> => text("#figures div:nth-child(2) .value");
+  await says("#figures div:nth-child(2) .value", /^[1-9][\d,]* records\/s$/);
+  const before = await text("#about");
+  await says("#about", new RegExp(`^(?!${before.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$)`));
+  expect(await confirmed()).toMatch(/records\/s/);
+  await says(".chart:first-child .read", /records\/s/, 25_000);
+  expect(await page.locator(".chart:first-child .line").count()).toBeGreaterThan(0);
+  expect(await page.evaluate("window.loadedOnce")).toBe(true);
+});
+
+test("a partition's details: what Kafka has committed and what the primary holds", async () => {
+  await page.locator("#map .cell").first().focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await says("#drawer-title", new RegExp(`^${name} 1$`));
+  await says("#detail", /No gap, no overlap; each link follows from the one before\./);
+  await says("#detail", /The same link is in files\./);
+  await page.locator("#detail summary", { hasText: ".log" }).click();
+  expect(await text("#detail pre >> nth=-1")).toContain('"prevLink"');
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+  expect(await page.evaluate("document.activeElement.dataset.key")).toBe(`${name}/${name}/1`);
+});
+
+test("filter, sort and table", async () => {
+  await page.locator("#filter").fill(`${name} 2`);
+  await says("#partitions-sum", /1 shown$/);
+  expect(await page.locator("#map .cell:not(.off)").count()).toBe(1);
+  await page.locator("#as-table").click();
+  await says("#table", new RegExp(`^${name} 2\\t`));
+  await page.locator("#filter").fill("");
+  await page.locator("#sort").selectOption("age");
+  expect(await page.locator("#table tr").count()).toBe(4);
+  expect(await violations(page)).toEqual([]);
+  await page.locator("#as-map").click();
+});
+
+test.each(["light", "dark"] as const)("nothing that axe-core objects to: %s", async (theme) => {
+  await useTheme(page, theme);
+  expect(await violations(page)).toEqual([]);
+});
+
+test("a sink that is killed shows within seconds, and so does its return", async () => {
+  renameSync(join(dir, "copy"), join(dir, "copy.away"));
+  symlinkSync(join(dir, "nowhere", "at", "all"), join(dir, "copy"));
+  const killedAt = Date.now();
+  await says(
+    "#sentence",
+    /^copy \(fs\) has been away for \d+\u00a0s: .*nothing is lost\.$/,
+    10_000,
+  );
+  alone = Date.now() - killedAt;
+  expect(await page.title()).toMatch(/^▲ copy away/);
+  await says("#sinks tr[data-sink=copy]", /Away[\s\S]*To do: .*copy/);
+  await says("#todo", /bulk-archiver check --sink copy/);
+  await says("#chips", /Waiting for a sink/);
+  await says("#events", /copy does not answer as it should/);
+  for (const theme of ["light", "dark"] as const) {
+    await useTheme(page, theme);
+    expect(await violations(page)).toEqual([]);
+  }
+  rmSync(join(dir, "copy"));
+  renameSync(join(dir, "copy.away"), join(dir, "copy"));
+  await says("#sentence", /^All 2 sinks have confirmed/, 30_000);
+  await says("#sinks tr[data-sink=copy]", /Healthy/);
+  await says("#events", /copy is well again/);
+  expect(alone).toBeLessThan(10_000);
+});
+
+test("nothing was asked from elsewhere, nothing was refused by the page's own policy", async () => {
+  expect(complaints).toEqual([]);
+  expect(await page.evaluate("window.loadedOnce")).toBe(true);
+});
+
+test("the daemon ends: the page says that what it shows is old", async () => {
+  await topic.stop();
+  await daemon.drain();
+  await says(
+    "#sentence",
+    /^No word from the daemon\. What you see is from \d\d:\d\d:\d\d\.$/,
+    15_000,
+  );
+});
