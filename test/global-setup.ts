@@ -1,10 +1,21 @@
 import type { TestProject } from "vitest/node";
-import { KafkaServer } from "./servers/kafka.ts";
+import { ServerDesk } from "./servers/server-desk.ts";
+import { DESK, type SharedServers } from "./servers/shared-servers.ts";
 
-/** One Kafka for the whole run; tests find it in TEST_KAFKA, its tools' class path in TEST_KAFKA_CP. */
+/**
+ * The servers of a run. Kafka is there from the beginning: tests find it in TEST_KAFKA, its tools' class
+ * path in TEST_KAFKA_CP; one that is named there already is used as it is. The others are started when
+ * the first test asks for them (`sharedServer`).
+ */
 export default async function setup(_project: TestProject): Promise<() => Promise<void>> {
-  const server = await KafkaServer.start();
-  process.env["TEST_KAFKA"] = server.bootstrap;
-  process.env["TEST_KAFKA_CP"] = server.classPath;
-  return () => server.stop();
+  const desk = await ServerDesk.open();
+  process.env[DESK] = desk.url;
+  if (process.env["TEST_KAFKA"] === undefined || process.env["TEST_KAFKA_CP"] === undefined) {
+    const { bootstrap, classPath } = JSON.parse(
+      await desk.address("kafka"),
+    ) as SharedServers["kafka"];
+    process.env["TEST_KAFKA"] = bootstrap;
+    process.env["TEST_KAFKA_CP"] = classPath;
+  }
+  return () => desk.close();
 }

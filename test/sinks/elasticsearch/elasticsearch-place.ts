@@ -4,6 +4,7 @@ import { scopeText } from "../../../src/core/scope.ts";
 import type { ConformancePlace, ConformanceTarget } from "../../../src/sdk/conformance.ts";
 import type { Sink } from "../../../src/sdk/sink.ts";
 import { type ElasticsearchAddress, ElasticsearchServer } from "../../servers/elasticsearch.ts";
+import { sharedServer } from "../../servers/shared-servers.ts";
 
 const never = new AbortController().signal;
 
@@ -11,11 +12,8 @@ const never = new AbortController().signal;
 export async function elasticsearch(): Promise<
   ElasticsearchAddress & { readonly stop: () => Promise<void> }
 > {
-  const shared = process.env["TEST_ELASTICSEARCH"];
-  if (shared !== undefined) {
-    const { url } = JSON.parse(shared) as ElasticsearchAddress;
-    return { url, stop: () => Promise.resolve() };
-  }
+  const kept = await sharedServer("elasticsearch");
+  if (kept !== undefined) return { ...kept, stop: () => Promise.resolve() };
   const server = await ElasticsearchServer.start();
   // Writers in processes of their own look for it there.
   process.env["TEST_ELASTICSEARCH"] = JSON.stringify(server.address);

@@ -1,25 +1,22 @@
 import { afterAll, beforeAll } from "vitest";
 import { HadoopServer } from "../../servers/hadoop.ts";
-
-/** What `TEST_HDFS` holds as JSON, or what a test file starts for itself. */
-export interface TestHdfs {
-  /** The NameNode's HTTP address. `/t` belongs to `archiver`; the superuser is `super`. */
-  readonly url: string;
-}
+import { type SharedServers, sharedServer } from "../../servers/shared-servers.ts";
 
 const START_MS = 300_000;
 
 /** An HDFS for the tests of one file: the run's own where there is one, else one that ends with them. */
-export function testHdfs(): () => TestHdfs {
-  const shared = process.env["TEST_HDFS"];
+export function testHdfs(): () => SharedServers["hdfs"] {
   let server: HadoopServer | undefined;
+  let address: SharedServers["hdfs"] | undefined;
   beforeAll(async () => {
-    if (shared === undefined) server = await HadoopServer.start();
+    address = await sharedServer("hdfs");
+    if (address !== undefined) return;
+    server = await HadoopServer.start();
+    address = { url: server.url };
   }, START_MS);
   afterAll(() => server?.stop());
   return () => {
-    if (shared !== undefined) return JSON.parse(shared) as TestHdfs;
-    if (server === undefined) throw new Error("HDFS is not up");
-    return { url: server.url };
+    if (address === undefined) throw new Error("HDFS is not up");
+    return address;
   };
 }

@@ -6,26 +6,20 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { CephServer } from "../../servers/ceph.ts";
+import { type SharedServers, sharedServer } from "../../servers/shared-servers.ts";
 
 /** What a test needs to know of an S3 server; the form of `TEST_S3`, in JSON. */
-export interface S3Server {
-  readonly endpoint: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly region?: string;
-}
+export type S3Server = SharedServers["s3"];
 
 export interface OwnS3 {
   readonly server: S3Server;
   stop(): Promise<void>;
 }
 
-/** The server of `TEST_S3`; without it one of this file's own, which `stop` ends. */
+/** The run's server; without one a server of this file's own, which `stop` ends. */
 export async function s3Server(): Promise<OwnS3> {
-  const given = process.env["TEST_S3"];
-  if (given !== undefined) {
-    return { server: JSON.parse(given) as S3Server, stop: () => Promise.resolve() };
-  }
+  const shared = await sharedServer("s3");
+  if (shared !== undefined) return { server: shared, stop: () => Promise.resolve() };
   const ceph = await CephServer.start();
   return { server: { endpoint: ceph.endpoint, ...ceph.user }, stop: () => ceph.stop() };
 }
