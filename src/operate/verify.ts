@@ -9,8 +9,9 @@ import { EXIT } from "./exit-code.ts";
 import { type CommandSink, chooseSinks, withSinks } from "./open-sinks.ts";
 import { quietLog } from "./quiet-log.ts";
 import { type Archive, archivesOf, joined } from "./verify/archives.ts";
+import { configuredHeads } from "./verify/configured-heads.ts";
 import { foreignOpener } from "./verify/foreign-opener.ts";
-import { headsOfFile } from "./verify/heads.ts";
+import { type Heads, headsOfFile } from "./verify/heads.ts";
 import { expiryOf, readIdentities, readPublicKeys, readSeeds, selects } from "./verify/inputs.ts";
 import { LiveTopics } from "./verify/live-topic.ts";
 import { VerifyBar } from "./verify/progress-bar.ts";
@@ -48,7 +49,10 @@ export const verifyCommand: Command = {
       text: "every manifest is signed by one of these keys (PEM); default: the configured key",
       repeat: true,
     },
-    { flags: "--head <file>", text: "published heads: nothing was removed from the end" },
+    {
+      flags: "--head [file]",
+      text: "published heads prove that nothing was removed from the end; default: where the configuration publishes them",
+    },
   ],
   examples: [
     "bulk-archiver verify",
@@ -73,7 +77,7 @@ export const verifyCommand: Command = {
     try {
       const report = await withSinks(config, chosen, context, (sinks) =>
         eachArchive(archives, async (archive) => {
-          const own = await ofArchive(archive, sinks, args, context);
+          const own = await ofArchive(config, archive, sinks, args, context);
           const topics = kafka?.topicsOf(archive.pipelines);
           return runVerify({ ...asked, ...own, topics, progress: bar }, signal);
         }),
@@ -123,21 +127,24 @@ type OfArchive = Pick<
 >;
 
 async function ofArchive(
+  config: Config,
   archive: Archive,
   sinks: readonly CommandSink[],
   args: Arguments,
-  { clock }: CommandContext,
+  context: CommandContext,
 ): Promise<OfArchive> {
   const { pipelines } = archive;
   const publicKeys = await readPublicKeys(args.texts("publicKey"), pipelines);
-  const headFile = args.text("head");
+  const head = args.value<string | true>("head");
+  const named = (): Heads | undefined =>
+    typeof head === "string" ? headsOfFile(head, publicKeys) : undefined;
   return {
     sinks: sinks.filter(({ name }) => archive.sinks.includes(name)),
     seeds: await readSeeds(pipelines),
     publicKeys,
-    heads: headFile === undefined ? undefined : headsOfFile(headFile, publicKeys),
+    heads: head === true ? await configuredHeads(config, pipelines, publicKeys, context) : named(),
     across: args.flag("acrossSinks") && archive.sinks.length > 1,
-    expiry: expiryOf(pipelines, clock.wall()),
+    expiry: expiryOf(pipelines, context.clock.wall()),
   };
 }
 
