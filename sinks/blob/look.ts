@@ -73,19 +73,17 @@ async function lookByManifest(
   signal: AbortSignal,
 ): Promise<State> {
   const manifest = refusedOr(() => parseManifest(stored));
-  if (typeof manifest === "string") {
+  // Data may be there under another name than the manifest says; the tag is that of what is there.
+  const damaged = async (reason: string): Promise<State> => {
     const [data] = await findData(store, key, signal);
-    return { is: "damaged", reason: `${manifestPath(key)}: ${manifest}`, tag: data?.tag ?? "" };
-  }
+    return { is: "damaged", reason, tag: data?.tag ?? "" };
+  };
+  if (typeof manifest === "string") return damaged(`${manifestPath(key)}: ${manifest}`);
   if (manifest.batchId !== batchId(key)) {
-    const reason = `${manifestPath(key)} is the manifest of ${manifest.batchId}`;
-    return { is: "damaged", reason, tag: "" };
+    return damaged(`${manifestPath(key)} is the manifest of ${manifest.batchId}`);
   }
   const head = await store.head(manifest.seal.path, signal);
-  if (head === undefined) {
-    const reason = `${manifest.seal.path} is gone, its manifest is there`;
-    return { is: "damaged", reason, tag: "" };
-  }
+  if (head === undefined) return damaged(`${manifest.seal.path} is gone, its manifest is there`);
   const { tag } = head;
   const reason = await dataProblem(
     store,

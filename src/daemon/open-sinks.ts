@@ -54,18 +54,24 @@ export async function openSinks(
     const mayBeAway = detachMs !== null;
     opened.push({ ...decorated, kind: s.kind, detachMs, mayBeAway, claim: unclaimed() });
   }
+  const first = primaryOf(opened);
+  const primary: OpenedSink = { ...first, detachMs: null, mayBeAway: false };
+  return [primary, ...opened.filter((o) => o !== first)];
+}
+
+/** Of the sinks of one pipeline, in the order of the configuration. @throws ArchiverError config-invalid */
+export function primaryOf<T extends { readonly name: string; readonly sink: Sink }>(
+  opened: readonly T[],
+): T {
   const atomic = opened.filter((o) => o.sink.capabilities.createOnly === "atomic");
   const first =
     atomic.find((o) => o.sink.capabilities.primary !== "when-alone") ??
     (opened.length === 1 ? atomic[0] : undefined);
-  if (first === undefined) {
-    throw new ArchiverError(
-      "config-invalid",
-      `none of the sinks ${opened.map((o) => o.name).join(", ")} can be the primary: that creates atomically, and elasticsearch only when it is alone`,
-    );
-  }
-  const primary: OpenedSink = { ...first, detachMs: null, mayBeAway: false };
-  return [primary, ...opened.filter((o) => o !== first)];
+  if (first !== undefined) return first;
+  throw new ArchiverError(
+    "config-invalid",
+    `none of the sinks ${opened.map((o) => o.name).join(", ")} can be the primary: that creates atomically, and elasticsearch only when it is alone`,
+  );
 }
 
 function unclaimed(): OpenedSink["claim"] {

@@ -228,7 +228,7 @@ export class SoleMember {
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work, work);
-    this.#turn = done.catch(() => undefined);
+    this.#turn = Promise.allSettled([done]);
     return done;
   }
 }

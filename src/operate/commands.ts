@@ -3,6 +3,7 @@ import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
+import { reconcileCommand } from "./reconcile.ts";
 import { restoreCommand } from "./restore.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
@@ -17,5 +18,6 @@ export const commands: readonly Command[] = [
   catCommand,
   verifyCommand,
   restoreCommand,
+  reconcileCommand,
   keygenCommand,
 ];

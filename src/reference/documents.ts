@@ -5,6 +5,7 @@ import { commands } from "../operate/commands.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
 import { errorReport } from "../operate/output.ts";
+import { reconcileReport } from "../operate/repair/report.ts";
 import { restoreReport } from "../operate/restore/restore-report.ts";
 import { cliPage } from "./cli-page.ts";
 import { configSchema } from "./config-schema.ts";
@@ -30,6 +31,11 @@ export function documents(): ReadonlyMap<string, string> {
       "restore --json",
       `What \`restore --json\` prints. ${INTEGERS}`,
       restoreReport,
+    ),
+    reconcile: reportSchema(
+      "reconcile --json",
+      `What \`reconcile --json\` prints. ${INTEGERS}`,
+      reconcileReport,
     ),
     keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
     error: reportSchema(

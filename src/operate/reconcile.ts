@@ -1,0 +1,150 @@
+import { ArchiverError } from "../core/errors.ts";
+import type { Scope } from "../core/scope.ts";
+import { scopeText } from "../core/scope.ts";
+import type { PipelineConfig, Config } from "../config/config.ts";
+import { loadIdentities } from "../seal/keys.ts";
+import type { Arguments } from "./arguments.ts";
+import { SCOPE_OPTIONS } from "./arguments.ts";
+import { scopeFilter, scopeWords } from "./choose-scopes.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { EXIT } from "./exit-code.ts";
+import { chooseSinks } from "./open-sinks.ts";
+import { Progress } from "./progress.ts";
+import { type RepairContext, withRepair } from "./repair/context.ts";
+import { eachAtOnce } from "./repair/in-order.ts";
+import { proofOf } from "./repair/proof.ts";
+import { type ReconcileOptions, reconcileScope } from "./repair/reconcile-scope.ts";
+import { reconcileSummary } from "./repair/summary.ts";
+import type { ReconciledPartition, ReconcileReport } from "./repair/report.ts";
+import { keepsFiles, type Named } from "./repair/verified.ts";
+import { byScope, inFilter } from "./verify/scope-filter.ts";
+
+/** Each holds one batch in memory, and compares a few more. */
+const PARTITIONS_AT_ONCE = 4;
+
+export const reconcileCommand: Command = {
+  name: "reconcile",
+  summary: "copy missing or damaged batches from one sink to another, byte for byte",
+  details:
+    "Compares both sinks batch by batch, up to the committed offset, and ends with the proof of " +
+    "`verify --across-sinks`. What is missing is created; for what is damaged the partition is paused, " +
+    "and the damaged object goes to quarantine/. Batches that are there, valid and different are " +
+    "reported, and with --repair replaced, never in the primary. Safe beside a running daemon; after " +
+    "an interruption run it again.",
+  options: [
+    { flags: "--source <name>", text: "sink that is copied from; it keeps files", required: true },
+    { flags: "--target <name>", text: "sink that is copied to", required: true },
+    ...SCOPE_OPTIONS,
+    { flags: "--identity <file>", text: "age identity, for a target that takes records" },
+    { flags: "--repair", text: "also replace valid batches that differ from the source's" },
+    { flags: "--quick", text: "compare manifests and sizes, not every byte of the target" },
+    { flags: "--no-kafka", text: "Kafka is gone: nothing is asked or paused; let no daemon run" },
+    { flags: "--no-proof", text: "leave out the comparison of both sinks at the end" },
+    { flags: "--dry-run", text: "say what would be copied, write nothing" },
+  ],
+  examples: [
+    "bulk-archiver reconcile --source files --target ceph",
+    "bulk-archiver reconcile --source ceph --target wide --topic logs --partition 0 --dry-run",
+    "bulk-archiver reconcile --source files --target search --identity ./keys/identity --json",
+  ],
+  schema: "reconcile.schema.json",
+  run: async (args, context) => {
+    const config = await context.config();
+    const [source, target] = [args.text("source") ?? "", args.text("target") ?? ""];
+    const pipeline = sharedPipeline(config, source, target);
+    const request = {
+      ...{ command: "reconcile", config, pipeline },
+      withKafka: args.value<boolean>("kafka") !== false,
+      dryRun: args.flag("dryRun"),
+    };
+    return withRepair(request, context, async (repair) => {
+      const report = await reconcile(repair, args, context, [source, target]);
+      const { out } = context;
+      await (out.json ? out.document(report) : out.text(reconcileSummary(report)));
+      return report.ok ? EXIT.done : EXIT.different;
+    });
+  },
+};
+
+/** The pipeline that writes to both. @throws ArchiverError usage */
+function sharedPipeline(config: Config, source: string, target: string): PipelineConfig {
+  chooseSinks(config, [source, target]);
+  if (source === target)
+    throw new ArchiverError("usage", "--source and --target are the same sink");
+  const has = (p: PipelineConfig, name: string): boolean => p.sinks.some((s) => s.name === name);
+  const found = config.pipelines.find((p) => has(p, source) && has(p, target));
+  if (found !== undefined) return found;
+  throw new ArchiverError("usage", `no pipeline writes to both ${source} and ${target}`);
+}
+
+async function reconcile(
+  repair: RepairContext,
+  args: Arguments,
+  { out, clock, tool }: CommandContext,
+  names: readonly [string, string],
+): Promise<ReconcileReport> {
+  const began = clock.now();
+  const [source, target] = names.map((name) => sinkOf(repair, name)) as [Named, Named];
+  if (!keepsFiles(source)) {
+    throw new ArchiverError("usage", `sink ${source.name} keeps no files to copy`);
+  }
+  const identity = args.text("identity");
+  const scopes = await scopesOf(repair, source, args);
+  const dryRun = args.flag("dryRun");
+  const progress = new Progress({
+    ...{ title: "reconcile", unit: "batches", stderr: out.stderr },
+    now: () => clock.now(),
+  });
+  const options: ReconcileOptions = {
+    ...{ source, target, dryRun, repair: args.flag("repair"), quick: args.flag("quick") },
+    identities: identity === undefined ? [] : await loadIdentities(identity),
+    onDone: (bytes) => progress.done(1, bytes),
+  };
+  const partitions: ReconciledPartition[] = [];
+  try {
+    await eachAtOnce(scopes, PARTITIONS_AT_ONCE, async (scope) => {
+      progress.expect(await batchesIn(source, scope, repair.signal));
+      partitions.push(await reconcileScope(repair, options, scope));
+    });
+  } finally {
+    progress.stop();
+  }
+  partitions.sort(byScope);
+  const proves = !dryRun && args.value<boolean>("proof") !== false;
+  const proof = proves ? await proofOf(repair, [source, target], scopeFilter(args)) : null;
+  const ok = partitions.every((p) => p.problems.length === 0) && proof?.ok !== false;
+  return {
+    ...{ ok, tool, source: source.name, target: target.name, dryRun, partitions, proof },
+    seconds: Math.round(clock.now() - began) / 1000,
+  };
+}
+
+function sinkOf(repair: RepairContext, name: string): Named {
+  const found = repair.sinks.find((s) => s.name === name);
+  if (found !== undefined) return found;
+  throw new ArchiverError("assertion-failed", `sink ${name} was opened`);
+}
+
+/** Every incarnation and branch of the source that is not filtered out. */
+async function scopesOf(
+  repair: RepairContext,
+  source: Named,
+  args: Arguments,
+): Promise<readonly Scope[]> {
+  const filter = scopeFilter(args);
+  const found = new Map<string, Scope>();
+  for await (const scope of source.sink.scopes(repair.signal)) {
+    if (inFilter(scope, filter)) found.set(scopeText(scope), scope);
+  }
+  if (found.size > 0) return [...found.values()].sort(byScope);
+  const text = `sink ${source.name} holds no batch of ${scopeWords(filter)}`;
+  throw new ArchiverError("nothing-in-scope", text);
+}
+
+async function batchesIn(named: Named, scope: Scope, signal: AbortSignal): Promise<number> {
+  let count = 0;
+  for await (const { manifest } of named.sink.list(scope, 0n, signal)) {
+    if (manifest !== undefined) count += 1;
+  }
+  return count;
+}

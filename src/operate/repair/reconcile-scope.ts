@@ -1,0 +1,268 @@
+import type { Manifest } from "../../core/description.ts";
+import { ArchiverError } from "../../core/errors.ts";
+import { encodeManifest, parseManifest } from "../../core/manifest.ts";
+import type { Scope } from "../../core/scope.ts";
+import type { Listed } from "../../sdk/sink.ts";
+import type { RepairContext } from "./context.ts";
+import { inOrder } from "./in-order.ts";
+import type { Held } from "./operator.ts";
+import { place, type Placed, replace, stateText, type Whole } from "./placing.ts";
+import type { ReconciledPartition, RepairProblem } from "./report.ts";
+import { type Named, objection, readFile, sealedBatch } from "./verified.ts";
+
+export interface ReconcileOptions {
+  readonly source: Named;
+  readonly target: Named;
+  /** Batches that are there and valid and differ from the source's are set aside as well. */
+  readonly repair: boolean;
+  /** Compare manifests and sizes only. */
+  readonly quick: boolean;
+  readonly dryRun: boolean;
+  readonly identities: readonly Uint8Array[];
+  readonly onDone: (bytes: number) => void;
+}
+
+type Tally = { -readonly [K in keyof ReconciledPartition]: ReconciledPartition[K] };
+
+/** What is to be done about one start. */
+type Verdict =
+  | { readonly do: "nothing"; readonly bytes: number }
+  /** `unsure`: something is there, and whether it can be completed shows on trying. */
+  | { readonly do: "copy" | "unsure" | "replace"; readonly manifest: Manifest }
+  | { readonly do: "report"; readonly problem: RepairProblem };
+
+interface Pair {
+  readonly start: bigint;
+  readonly inSource: Listed | undefined;
+  readonly inTarget: Listed | undefined;
+}
+
+/** Batches compared at once: a sink's own limits hold as well. */
+const COMPARED_AT_ONCE = 4;
+const MAX_PROBLEMS = 100;
+
+/**
+ * Brings one partition of the target to what the source has: compares in order, copies what is missing,
+ * and with the partition paused replaces what is damaged. Ends at the committed offset: what lies
+ * behind it is the daemon's.
+ */
+export async function reconcileScope(
+  repair: RepairContext,
+  o: ReconcileOptions,
+  scope: Scope,
+): Promise<ReconciledPartition> {
+  const tally: Tally = {
+    ...scope,
+    ...{ compared: 0, same: 0, copied: 0, replaced: 0, bytes: 0, problems: [] },
+  };
+  const settled = repair.kafka?.settled(scope) ?? "not-live";
+  const run = new ScopeRun(repair, o, scope, settled === "not-live" ? null : settled, tally);
+  const stopped = await run.from(0n, null, repair.signal);
+  if (stopped !== null) {
+    await repair.paused(scope, async (held, signal) => {
+      await run.from(stopped, held, signal);
+    });
+  }
+  return tally;
+}
+
+class ScopeRun {
+  readonly #repair: RepairContext;
+  readonly #o: ReconcileOptions;
+  readonly #scope: Scope;
+  /** From here on the daemon writes; null: nobody does. */
+  readonly #limit: bigint | null;
+  readonly #tally: Tally;
+
+  constructor(
+    repair: RepairContext,
+    o: ReconcileOptions,
+    scope: Scope,
+    limit: bigint | null,
+    tally: Tally,
+  ) {
+    this.#repair = repair;
+    this.#o = o;
+    this.#scope = scope;
+    this.#limit = limit;
+    this.#tally = tally;
+  }
+
+  /** Answers the start where it needs the partition to be paused to go on; null: it came to the end. */
+  async from(start: bigint, held: Held | null, signal: AbortSignal): Promise<bigint | null> {
+    const pairs = this.#pairs(start, signal);
+    const judged = inOrder(pairs, COMPARED_AT_ONCE, async (pair) => ({
+      pair,
+      verdict: await this.#judge(pair, signal),
+    }));
+    for await (const { pair, verdict } of judged) {
+      signal.throwIfAborted();
+      if (verdict.do === "replace" && held === null && !this.#o.dryRun) return pair.start;
+      this.#tally.compared += pair.inSource === undefined ? 0 : 1;
+      if (verdict.do === "nothing") {
+        this.#tally.same += 1;
+        this.#o.onDone(verdict.bytes);
+      } else if (verdict.do === "report") this.#report(verdict.problem);
+      else {
+        const next = await this.#mend(verdict, held, signal);
+        if (next === "pause") return pair.start;
+        if (next === "end") return null;
+      }
+    }
+    return null;
+  }
+
+  /** Both listings side by side, each start once. */
+  async *#pairs(from: bigint, signal: AbortSignal): AsyncGenerator<Pair> {
+    const { source, target } = this.#o;
+    const a = source.sink.list(this.#scope, from, signal)[Symbol.asyncIterator]();
+    const b = target.sink.list(this.#scope, from, signal)[Symbol.asyncIterator]();
+    try {
+      let last = -1n;
+      let [x, y] = [await a.next(), await b.next()];
+      while (x.done !== true || y.done !== true) {
+        const s = x.done === true ? undefined : x.value;
+        const t = y.done === true ? undefined : y.value;
+        const start = least(s?.start, t?.start);
+        if (this.#limit !== null && start >= this.#limit) return;
+        const inSource = s?.start === start ? s : undefined;
+        const inTarget = t?.start === start ? t : undefined;
+        // A second data file of one start is an entry of its own; `stat` sees both.
+        if (start !== last) yield { start, inSource, inTarget };
+        last = start;
+        if (inSource !== undefined) x = await a.next();
+        if (inTarget !== undefined) y = await b.next();
+      }
+    } finally {
+      await a.return?.();
+      await b.return?.();
+    }
+  }
+
+  async #judge(pair: Pair, signal: AbortSignal): Promise<Verdict> {
+    const { source, target, quick } = this.#o;
+    const { start } = pair;
+    const report = (code: RepairProblem["code"], sink: string, text: string): Verdict => ({
+      do: "report",
+      problem: { code, sink, start, text },
+    });
+    if (pair.inSource?.manifest === undefined) {
+      if (pair.inSource !== undefined)
+        return report("source-lacks", source.name, "data without manifest");
+      return report("extra", target.name, `sink ${source.name} has no batch that begins here`);
+    }
+    const manifest = await this.#sourceManifest(start, signal);
+    if (typeof manifest === "string") return report("source-damaged", source.name, manifest);
+    const objected = await this.#againstPrimary(manifest, signal);
+    if (objected !== null) return report("source-differs", source.name, objected);
+    if (pair.inTarget === undefined) return { do: "copy", manifest };
+    const state = await target.sink.stat(manifest, quick ? "cheap" : "bytes", signal);
+    if (state.is === "absent") return { do: "copy", manifest };
+    if (state.is === "data") return { do: "unsure", manifest };
+    if (state.is === "damaged") {
+      const partial = pair.inTarget.data === undefined || pair.inTarget.manifest === undefined;
+      return { do: partial ? "unsure" : "replace", manifest };
+    }
+    const stored = await target.sink.manifest(manifest, signal);
+    if (
+      stored !== undefined &&
+      Buffer.compare(stored, Buffer.from(encodeManifest(manifest))) === 0
+    ) {
+      return { do: "nothing", bytes: manifest.seal.size };
+    }
+    const text = `${stateText(state)}; ${source.name} has ${manifest.seal.digest}, link ${manifest.link}`;
+    const isPrimary = target.name === this.#repair.primary.name;
+    if (this.#o.repair && !isPrimary) return { do: "replace", manifest };
+    return report("different", target.name, text);
+  }
+
+  async #sourceManifest(start: bigint, signal: AbortSignal): Promise<Manifest | string> {
+    const bytes = await this.#o.source.sink.manifest({ ...this.#scope, start }, signal);
+    if (bytes === undefined) return "its manifest was listed and is gone";
+    try {
+      const manifest = parseManifest(bytes);
+      return objection(manifest, this.#scope, this.#repair) ?? manifest;
+    } catch (error) {
+      if (error instanceof ArchiverError && error.code === "manifest-invalid") return error.message;
+      throw error;
+    }
+  }
+
+  /** Where neither is the primary: what the primary has decides (rule 3). */
+  async #againstPrimary(manifest: Manifest, signal: AbortSignal): Promise<string | null> {
+    const { primary } = this.#repair;
+    const { source, target } = this.#o;
+    if (source.name === primary.name || target.name === primary.name) return null;
+    const bytes = await primary.sink.manifest(manifest, signal);
+    if (bytes === undefined) return `the primary ${primary.name} has no batch that begins here`;
+    const equal = Buffer.compare(bytes, Buffer.from(encodeManifest(manifest))) === 0;
+    return equal ? null : `the primary ${primary.name} has another batch here`;
+  }
+
+  /** `end`: nothing behind it may be put there either, because sinks hold no gaps (rule 4). */
+  async #mend(
+    verdict: Extract<Verdict, { readonly manifest: Manifest }>,
+    held: Held | null,
+    signal: AbortSignal,
+  ): Promise<"next" | "pause" | "end"> {
+    const { manifest } = verdict;
+    const { source, target, dryRun, onDone } = this.#o;
+    const { start, end, seal } = manifest;
+    if (!dryRun) {
+      const whole = await this.#read(manifest, signal);
+      if (typeof whole === "string") {
+        this.#report({ code: "source-damaged", sink: source.name, start, end, text: whole });
+        return "end";
+      }
+      const placed = await this.#place(verdict.do, whole, held, signal);
+      if (placed.is === "different") {
+        if (verdict.do === "unsure" && held === null) return "pause";
+        this.#report({ code: "not-placed", sink: target.name, start, end, text: placed.text });
+        return "end";
+      }
+      if (placed.is === "replaced") this.#tally.replaced += 1;
+      else this.#tally.copied += 1;
+    } else if (verdict.do === "replace") this.#tally.replaced += 1;
+    else this.#tally.copied += 1;
+    this.#tally.bytes += seal.size;
+    onDone(seal.size);
+    return "next";
+  }
+
+  async #place(
+    what: "copy" | "unsure" | "replace",
+    whole: Whole,
+    held: Held | null,
+    signal: AbortSignal,
+  ): Promise<Placed> {
+    const { target } = this.#o;
+    try {
+      if (held === null || what === "copy") return await place(target, whole, signal);
+      return await replace(target, whole, held, signal);
+    } catch (error) {
+      // A sink that cannot: others may still be mended.
+      if (!(error instanceof ArchiverError) || error.code !== "sink-permanent") throw error;
+      return { is: "different", text: error.message };
+    }
+  }
+
+  async #read(manifest: Manifest, signal: AbortSignal): Promise<Whole | string> {
+    const { source, identities } = this.#o;
+    try {
+      const bytes = await readFile(source, manifest, signal);
+      return { manifest, batch: sealedBatch(manifest, bytes, identities) };
+    } catch (error) {
+      if (error instanceof ArchiverError && error.code === "sealed-invalid") return error.message;
+      throw error;
+    }
+  }
+
+  #report(problem: RepairProblem): void {
+    if (this.#tally.problems.length < MAX_PROBLEMS) this.#tally.problems.push(problem);
+  }
+}
+
+function least(a: bigint | undefined, b: bigint | undefined): bigint {
+  if (a === undefined || b === undefined) return a ?? b ?? 0n;
+  return a < b ? a : b;
+}
