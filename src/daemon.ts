@@ -1,22 +1,18 @@
-import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { BlockPool } from "./batch/block-buffer.ts";
+import { costBytes } from "./batch/policy.ts";
 import type { Config, PipelineConfig } from "./config/config.ts";
 import { kafkaOptions } from "./config/kafka-options.ts";
 import { Budget } from "./core/budget.ts";
-import { ArchiverError } from "./core/errors.ts";
-import { Archiver, FETCH } from "./daemon/archiver.ts";
-import { eventOf } from "./daemon/events.ts";
-import { judgeOf } from "./daemon/judge.ts";
-import { nodeClock, nodeRandom } from "./daemon/node-ports.ts";
-import { claimArchive, type ClaimPorts, type OpenedSink, openSinks } from "./daemon/open-sinks.ts";
-import { recipes } from "./daemon/recipes.ts";
-import { statusOf } from "./daemon/status.ts";
+import { budgetShares, evenOwnBytes } from "./core/budget-shares.ts";
+import { fetchBytes } from "./daemon/archiver.ts";
+import { nodeClock } from "./daemon/node-ports.ts";
+import { openPipeline, type Pipeline, type Shared } from "./daemon/open-pipeline.ts";
+import { live } from "./daemon/pipeline-life.ts";
+import { Running } from "./daemon/running.ts";
 import { KafkaClient } from "./kafka/client/kafka-client.ts";
-import { TopicCatalogue } from "./kafka/topics.ts";
 import type { DaemonHost } from "./observe/daemon-host.ts";
-import { failpointHitter, type HitFailpoint, parseFailpoint } from "./pipeline/failpoint.ts";
-import { checkRecipients, loadSeeds, loadSigner, type Seed } from "./seal/keys.ts";
-import { type CutSealer, SealPool } from "./seal/pool.ts";
+import { failpointHitter, parseFailpoint } from "./pipeline/failpoint.ts";
 
 /**
  * Free buffers for sealed files that are kept for re-use, as free blocks are. Half, because a batch's
@@ -24,222 +20,95 @@ import { type CutSealer, SealPool } from "./seal/pool.ts";
  */
 const keptBytes = (memoryBytes: number): number => Math.floor(memoryBytes / 2);
 
-/** The part of `memory` that no batch may use: the answers of Kafka that arrive. */
-const beside = (memoryBytes: number): number =>
-  2 * Math.min(FETCH.maxResponseBytes, memoryBytes / 16);
+/** Of each pipeline; together no more than twice the cores, unless there are more pipelines. */
+const threads = (pipelines: number): number => {
+  const cores = Math.min(8, availableParallelism());
+  return Math.min(cores, Math.max(1, Math.floor((2 * cores) / pipelines)));
+};
 
-/** What all pipelines of the process share. */
-interface Shared {
-  readonly config: Config;
-  readonly host: DaemonHost;
-  readonly client: KafkaClient;
-  readonly budget: Budget;
-  readonly pool: BlockPool;
-  readonly failpoint: HitFailpoint;
-}
-
-interface Pipeline {
-  readonly group: string;
-  readonly archiver: Archiver;
-  readonly sinks: readonly OpenedSink[];
-  readonly sealer: CutSealer;
-  readonly archiveId: string;
-  readonly clusterId: string;
+/** What the daemon gets from the command that runs it. */
+export interface RunHost extends DaemonHost {
+  /** Called once: `take` takes another configuration while the daemon runs. */
+  reloads(take: (next: Config) => Promise<readonly string[]>): void;
 }
 
 /**
  * Archives until the signal aborts, then drains: what is ready is delivered and committed, within
- * `drainTimeout`. Rejects with what an operator has to change before anything can run.
+ * `drainTimeout`. Rejects with what an operator has to change before anything can run; of several
+ * pipelines each goes its own way.
  */
-export async function runDaemon(
-  config: Config,
-  host: DaemonHost,
-  signal: AbortSignal,
-): Promise<void> {
-  const point = host.env["BULK_ARCHIVER_FAILPOINT"] ?? "";
-  const client = await KafkaClient.open(kafkaOptions(config.kafka), host.log, signal);
-  const shared: Shared = {
-    config,
-    host,
-    client,
-    budget: new Budget(config.memoryBytes - beside(config.memoryBytes)),
-    pool: new BlockPool(config.memoryBytes),
-    failpoint: failpointHitter(point === "" ? null : parseFailpoint(point)),
-  };
-  const pipelines: Pipeline[] = [];
-  try {
-    for (const p of config.pipelines) pipelines.push(await open(shared, p, signal));
-    announce(shared, pipelines);
-    await work(shared, pipelines, signal);
-  } finally {
-    for (const p of pipelines) {
-      await p.sealer.close();
-      for (const { sink } of p.sinks) await sink.close();
+export async function runDaemon(config: Config, host: RunHost, signal: AbortSignal): Promise<void> {
+  const client = await newClient(config, host, signal);
+  const whole = new Budget(config.memoryBytes - beside(config));
+  const running = new Running({ config, host, client, budget: whole, clock: nodeClock });
+  const fault = new AbortController();
+  const stop = AbortSignal.any([signal, fault.signal]);
+  host.reloads((next) => running.reload(next, stop));
+  const shares = sharesOf(config, host, client, whole);
+  const lives = config.pipelines.map(async (p, i) => {
+    const shared = shares[i];
+    if (shared === undefined) return;
+    try {
+      await live(lifeOf(running, shared, p), stop);
+    } catch (error) {
+      fault.abort(error);
+      throw error;
     }
+  });
+  try {
+    const ended = await Promise.allSettled(lives);
+    if (fault.signal.aborted) throw fault.signal.reason;
+    const failed = ended.find((e) => e.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  } finally {
+    running.close();
     await client.close();
   }
 }
 
-async function work(s: Shared, pipelines: readonly Pipeline[], signal: AbortSignal): Promise<void> {
-  const deadlineMs = s.config.drainTimeoutMs;
-  const runs = Promise.all(pipelines.map((p) => p.archiver.run()));
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  await Promise.race([stopped, runs]);
-  s.host.emit({ what: "daemon-stopping", deadlineMs });
-  await Promise.all(pipelines.map((p) => p.archiver.drain(deadlineMs)));
-  await runs;
-}
+const newClient = (c: Config, host: DaemonHost, signal: AbortSignal): Promise<KafkaClient> =>
+  KafkaClient.open(kafkaOptions(c.kafka), host.log, signal);
 
-async function open(s: Shared, p: PipelineConfig, signal: AbortSignal): Promise<Pipeline> {
-  const { client, config, host } = s;
-  const { kafka } = config;
-  const catalogue = new TopicCatalogue(client, p.topics);
-  await catalogue.refresh(signal, true);
-  const { clusterId } = catalogue;
-  const seeds = await seedsOf(p);
-  const signer = p.signing === null ? null : loadSigner(p.signing.keyFile, p.signing.keyId);
-  const partitionCount = (topic: string): number | undefined =>
-    catalogue.get(topic)?.partitions.length;
-  const sinks = await sinksOf(s, p, partitionCount, signal);
-  const archiveId = await claim(s, sinks, p, clusterId, signal);
-  const pool = SealPool.open({ seeds, keepBytes: keptBytes(config.memoryBytes) });
-  const settings = {
-    archiveId,
-    clusterId,
-    format: p.format,
-    ...p.compression,
-    onPoison: p.onPoison,
-    recipients: p.encryption?.recipients ?? [],
-    keyIds: seeds.map((seed) => seed.keyId),
-    withRecordsDigest: sinks.some((named) => named.sink.capabilities.accepts === "records"),
-  };
-  const archiver = new Archiver({
+/** The part of `memory` that no batch may use: the answers of Kafka that arrive. */
+const beside = ({ memoryBytes, pipelines }: Config): number =>
+  2 * pipelines.length * fetchBytes(memoryBytes, pipelines.length);
+
+function lifeOf(
+  running: Running,
+  shared: Shared,
+  p: PipelineConfig,
+): Parameters<typeof live<Pipeline>>[0] {
+  const { config, host } = shared;
+  return {
+    name: p.name,
     group: p.group,
-    instanceId: kafka.instanceId,
-    sessionTimeoutMs: kafka.sessionTimeoutMs,
-    heartbeatMs: kafka.heartbeatMs,
-    start: p.start,
-    policy: p.batch,
-    archiveId,
-    clusterId,
-    client,
-    catalogue,
-    sinks,
-    sealer: pool,
-    recipe: recipes(settings, nodeRandom),
-    judge: (fetcher, scope) =>
-      judgeOf({
-        ...{ archiveId, clusterId, seeds, signer, sealer: pool, fetcher, scope },
-        clock: nodeClock,
-      }),
-    budget: s.budget,
-    pool: s.pool,
+    alone: config.pipelines.length === 1,
+    open: (signal) =>
+      running.opened(p.name, (now, stop) => openPipeline(shared, now, stop), signal),
+    run: (pipeline, signal) => running.run(pipeline, signal),
+    close: (pipeline) => pipeline.close(),
+    emit: host.emit,
     clock: nodeClock,
-    random: nodeRandom,
-    log: host.log,
-    failpoint: s.failpoint,
-    emit: (scope, event) => {
-      if (event.what !== "head") host.emit(eventOf(scope, event));
-    },
-    onAssigned: ({ generation, partitions }, added) =>
-      host.emit({
-        what: "partitions-assigned",
-        group: p.group,
-        generation,
-        partitions: partitions.length,
-        added,
-      }),
-    onFetched: (topic, bytes) => host.emit({ what: "fetched", topic, bytes }),
-    onFetchFailed: (broker, { code, message }) =>
-      host.emit({ what: "fetch-failed", broker, code, text: message }),
-    onLost: (reason) => host.emit({ what: "membership-lost", group: p.group, reason }),
-    onRetentionNear: (text) => host.emit({ what: "warned", code: "retention-near", text }),
-    onGivenUp: (text) => host.emit({ what: "warned", code: "offsets-given-up", text }),
-    onBranch: (text) => host.emit({ what: "warned", code: "log-cut-short", text }),
-    about: {},
-  });
-  return { group: p.group, archiver, sinks, sealer: pool, archiveId, clusterId };
+  };
 }
 
-async function seedsOf(p: PipelineConfig): Promise<readonly Seed[]> {
-  if (p.encryption === null) return [];
-  checkRecipients(p.encryption.recipients);
-  return loadSeeds(p.encryption.seedFile);
-}
-
-function sinksOf(
-  s: Shared,
-  p: PipelineConfig,
-  partitionCount: (topic: string) => number | undefined,
-  signal: AbortSignal,
-): Promise<OpenedSink[]> {
-  const { emit } = s.host;
-  return openSinks(
-    p.sinks,
-    {
-      clock: nodeClock,
-      random: nodeRandom,
-      baseDir: s.config.baseDir,
-      partitionCount,
-      onEvent: (event) => emit({ what: "sink-called", ...event }),
-      onHealth: (sink, health) =>
-        emit({
-          what: "sink-state",
-          sink,
-          state: health.state,
-          ...(health.lastError === undefined
-            ? {}
-            : { code: health.lastError.code, text: health.lastError.text }),
-        }),
-    },
-    signal,
+/** What each pipeline gets, so that one that waits for its sinks holds up no other. */
+function sharesOf(config: Config, host: DaemonHost, first: KafkaClient, whole: Budget): Shared[] {
+  const { pipelines, memoryBytes } = config;
+  const point = host.env["BULK_ARCHIVER_FAILPOINT"] ?? "";
+  const count = pipelines.length;
+  const own = evenOwnBytes(
+    whole.limitBytes,
+    pipelines.map((p) => costBytes(p.batch)),
   );
-}
-
-function claim(
-  s: Shared,
-  sinks: readonly OpenedSink[],
-  p: PipelineConfig,
-  clusterId: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const primary = sinks[0]?.name ?? "";
-  const wanted = { version: 1, clusterId, primary, layout: 1, group: p.group } as const;
-  const warn: ClaimPorts["warn"] = (code, text) => s.host.emit({ what: "warned", code, text });
-  return claimArchive(sinks, wanted, { clock: nodeClock, freshId: randomUUID(), warn }, signal);
-}
-
-function announce(s: Shared, pipelines: readonly Pipeline[]): void {
-  const { host, budget, config } = s;
-  const [first] = pipelines;
-  if (first === undefined) throw new ArchiverError("config-invalid", "no pipeline is configured");
-  const { clusterId, archiveId, sinks } = first;
-  const named = config.pipelines.map(({ name, group }) => ({ name, group }));
-  const shown = sinks.map(({ name, kind }, i) => ({ name, kind, primary: i === 0 }));
-  host.emit({ what: "daemon-started", clusterId, archiveId, pipelines: named, sinks: shown });
-  const { tool, version } = host;
-  const { instanceId } = config.kafka;
-  host.publish({
-    status: () =>
-      statusOf({
-        tool,
-        version,
-        clusterId,
-        archivers: pipelines,
-        sinks,
-        instanceId,
-        budget,
-        clock: nodeClock,
-      }),
-    notReady: () => {
-      const joining = pipelines.find((p) => p.archiver.member.state().status !== "stable");
-      if (joining === undefined) return null;
-      const { lastError } = joining.archiver.member.state();
-      const why = lastError === null ? "" : `: ${lastError}`;
-      return `group ${joining.group} is being joined${why}`;
-    },
-  });
+  const budgets = count === 1 ? [whole] : budgetShares(whole, own);
+  const shared = {
+    ...{ config, host, maxFetchBytes: fetchBytes(memoryBytes, count) },
+    pool: new BlockPool(memoryBytes),
+    sealing: { threads: threads(count), keepBytes: Math.floor(keptBytes(memoryBytes) / count) },
+    failpoint: failpointHitter(point === "" ? null : parseFailpoint(point)),
+    client: (signal: AbortSignal) =>
+      count === 1 ? Promise.resolve(first) : newClient(config, host, signal),
+  };
+  return budgets.map((budget) => ({ ...shared, budget }));
 }

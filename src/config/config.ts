@@ -12,6 +12,7 @@ export interface Config {
   readonly memoryBytes: number;
   readonly http: HttpConfig | null;
   readonly telemetry: TelemetryConfig;
+  readonly log: { readonly level: "trace" | "debug" | "info" | "warn" | "error" | "silent" };
   readonly drainTimeoutMs: number;
   readonly sinks: readonly SinkConfig[];
   readonly pipelines: readonly PipelineConfig[];

@@ -50,6 +50,7 @@ export function normalise(
     memoryBytes: input.memory,
     http: input.http === undefined ? null : httpConfig(input.http, context),
     telemetry: telemetryConfig(input.telemetry),
+    log: input.log,
     drainTimeoutMs: input.drainTimeout,
     sinks,
     pipelines,

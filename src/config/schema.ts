@@ -245,6 +245,14 @@ const rest = {
     .describe("For everything buffered; at least twice batch.bytes"),
   http: http.optional().describe("Left out: no HTTP"),
   telemetry: telemetry.prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(["trace", "debug", "info", "warn", "error", "silent"])
+        .default("info")
+        .describe("`--log-level` goes before it"),
+    })
+    .prefault({}),
   drainTimeout: duration(0, 3_600_000)
     .prefault("25s")
     .describe("How long SIGTERM waits for batches under way"),

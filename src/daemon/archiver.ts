@@ -42,8 +42,8 @@ export interface ArchiverOptions {
   readonly recipe: TaskPorts["recipe"];
   readonly judge: (fetcher: Fetcher, scope: Scope) => Judge;
   readonly budget: Budget;
-  /** Of one answer of Kafka. */
-  readonly maxFetchBytes: number;
+  /** Of one answer of Kafka. @default 4 MiB */
+  readonly maxFetchBytes?: number;
   readonly pool: BlockPool;
   readonly clock: Clock;
   readonly random: Random;
@@ -109,7 +109,7 @@ export class Archiver {
         void refuseOutOfRange(this, scope, offset, { log, signal: this.#stop.signal }),
       portsOf: (scope) => this.#portsOf(scope),
     });
-    const fetch = { ...FETCH, maxResponseBytes: o.maxFetchBytes };
+    const fetch = { ...FETCH, maxResponseBytes: o.maxFetchBytes ?? FETCH.maxResponseBytes };
     this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, fetch, {
       clock,
       random,
@@ -123,6 +123,8 @@ export class Archiver {
       begin: (lease) => beginPartitions(this.#beginnings(), lease),
       perform: performRequest({
         ...{ partitions: this.partitions, sinks: o.sinks.map((s) => s.name) },
+        align: (scope, offset, signal) =>
+          logPort(this.fetcher, scope, o.start).align(offset, signal),
         begin: () => beginPartitions(this.#beginnings(), this.#lease),
       }),
     });
@@ -180,7 +182,7 @@ export class Archiver {
       every(POLL_MS, () => detachAway(away)),
       every(DESK_MS, () => this.desk.turn(signal)),
       every(CATALOGUE_MS, () => guard.look(away, signal)),
-      every(CATALOGUE_MS, () => this.#refreshTopics()),
+      every(CATALOGUE_MS, () => this.refreshTopics()),
       every(RECHECK_MS, () => this.#recheck()),
     ];
     try {
@@ -275,7 +277,8 @@ export class Archiver {
     for (const f of found) this.partitions.sawEnd(f.topic, f.partition, f.offset);
   }
 
-  async #refreshTopics(): Promise<void> {
+  /** Looks what Kafka has of the selected topics; what is new, or no longer selected, is assigned anew. */
+  async refreshTopics(): Promise<void> {
     const before = new Map(this.#o.catalogue.topics.map((t) => [t.topic, t.topicId]));
     if (!(await this.#o.catalogue.refresh(this.#stop.signal))) return;
     for (const t of this.#o.catalogue.topics) {

@@ -8,8 +8,8 @@ export type TopicSelector = string | { readonly regex: string };
 /** The topics that the configuration selects, as Kafka last described them. */
 export class TopicCatalogue {
   readonly #client: KafkaClient;
-  readonly #names: readonly string[];
-  readonly #patterns: readonly RegExp[];
+  #names: readonly string[] = [];
+  #patterns: readonly RegExp[] = [];
   #topics = new Map<string, TopicMetadata>();
   /** Of the same topics: where each partition is, by number. */
   #places = new Map<string, Map<number, PartitionMetadata>>();
@@ -17,6 +17,11 @@ export class TopicCatalogue {
 
   constructor(client: KafkaClient, selectors: readonly TopicSelector[]) {
     this.#client = client;
+    this.select(selectors);
+  }
+
+  /** Other topics from the next `refresh` on. */
+  select(selectors: readonly TopicSelector[]): void {
     this.#names = selectors.filter((s) => typeof s === "string");
     this.#patterns = selectors
       .filter((s) => typeof s !== "string")

@@ -73,6 +73,7 @@ type ProcessEvent = Extract<
   ArchiverEvent,
   | { what: "daemon-started" | "daemon-stopping" | "partitions-assigned" | "membership-lost" }
   | { what: "sink-state" | "fetch-failed" | "warned" }
+  | { what: "pipeline-failed" | "config-reloaded" | "reload-refused" }
 >;
 
 function logProcess(log: Log, event: ProcessEvent): void {
@@ -81,6 +82,12 @@ function logProcess(log: Log, event: ProcessEvent): void {
       return log.info(fieldsOf(event), "started");
     case "daemon-stopping":
       return log.info(fieldsOf(event), "stopping: batches under way are delivered");
+    case "pipeline-failed":
+      return log.error(fieldsOf(event), "pipeline cannot go on; the others do");
+    case "config-reloaded":
+      return log.info(fieldsOf(event), "configuration read again");
+    case "reload-refused":
+      return log.error(fieldsOf(event), "configuration not taken: what ran before goes on");
     case "partitions-assigned":
       return log.info(fieldsOf(event), "partitions assigned");
     case "membership-lost":

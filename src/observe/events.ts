@@ -9,6 +9,9 @@ import type { Scope } from "../core/scope.ts";
 export type ArchiverEvent =
   | DaemonStarted
   | DaemonStopping
+  | PipelineFailed
+  | ConfigReloaded
+  | ReloadRefused
   | Fetched
   | BatchSealed
   | BatchConfirmed
@@ -45,6 +48,30 @@ export interface DaemonStarted {
 export interface DaemonStopping {
   readonly what: "daemon-stopping";
   readonly deadlineMs: number;
+}
+
+/** One of several pipelines cannot go on; the others do, and it is begun again after a while. */
+export interface PipelineFailed {
+  readonly what: "pipeline-failed";
+  readonly pipeline: string;
+  readonly group: string;
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly retryMs: number;
+}
+
+/** What changed in the configuration file holds from now on. */
+export interface ConfigReloaded {
+  readonly what: "config-reloaded";
+  /** Keys; empty when nothing changed. */
+  readonly changed: readonly string[];
+}
+
+/** The configuration file was read again, and nothing of it was taken. */
+export interface ReloadRefused {
+  readonly what: "reload-refused";
+  readonly code: ErrorCode;
+  readonly text: string;
 }
 
 /** What one answer held for one partition: what is dropped and fetched again counts each time. */

@@ -10,15 +10,19 @@ export interface LogOptions {
   readonly level: LevelWithSilent;
   /** Where lines go: stderr, for stdout is for documents. */
   readonly to: Pick<Writable, "write">;
-  /** Values that are cut out of every line, wherever in it they stand. */
+  /** Values that are cut out of every line, wherever in it they stand; more can come later. */
   readonly secrets: readonly Secret[];
   readonly version: string;
 }
 
 /** JSON lines by pino. Offsets are integer literals, secrets are cut out of the finished line. */
 export function openLog({ level, to, secrets, version }: LogOptions): Log {
-  const redact = redactor(secrets);
-  const destination = { write: (line: string): void => void to.write(redact(line)) };
+  let [redact, known] = [redactor(secrets), secrets.length];
+  const write = (line: string): void => {
+    if (secrets.length !== known) [redact, known] = [redactor(secrets), secrets.length];
+    to.write(redact(line));
+  };
+  const destination = { write };
   return pino(
     {
       level,

@@ -158,6 +158,8 @@ export class Metrics {
         if (ERRORS[event.code].class === "conflict") this.#conflicts.inc({ code: event.code });
         return this.#errors.inc({ code: event.code });
       case "fetch-failed":
+      case "pipeline-failed":
+      case "reload-refused":
         return this.#errors.inc({ code: event.code });
       case "partitions-assigned":
         return this.#rebalances.inc({ group: event.group });

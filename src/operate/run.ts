@@ -1,5 +1,8 @@
 import type { Config } from "../config/config.ts";
+import { builtInSinks } from "../../sinks/index.ts";
+import { loadConfig } from "../config/load.ts";
 import { ArchiverError } from "../core/errors.ts";
+import type { RunHost } from "../daemon.ts";
 import type { DaemonHost } from "../observe/daemon-host.ts";
 import type { Emit } from "../observe/events.ts";
 import { type Log, LOG_LEVELS, openLog } from "../observe/log.ts";
@@ -7,6 +10,7 @@ import { Observer } from "../observe/observer.ts";
 import { parseFailpoint } from "../pipeline/failpoint.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
+import { ReloadSignal } from "./reload-signal.ts";
 
 type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -14,11 +18,11 @@ export const runCommand: Command = {
   name: "run",
   summary: "run the daemon",
   details:
-    "Archives until SIGTERM or SIGINT, then delivers what is under way and exits 0; a second signal exits 130 at once. The log goes to stderr, one JSON object a line.",
+    "Archives until SIGTERM or SIGINT, then delivers what is under way and exits 0; a second signal exits 130 at once. SIGHUP reads the configuration again: topics, credentials and limits of sinks, the log level and `drainTimeout` are taken while it runs; any other change is refused with its reason, and then nothing changes. The log goes to stderr, one JSON object a line.",
   options: [
     {
       flags: "--log-level <level>",
-      text: `one of ${LOG_LEVELS.join(", ")} (default info)`,
+      text: `one of ${LOG_LEVELS.join(", ")} (default: log.level of the configuration)`,
       parse: logLevel,
     },
   ],
@@ -27,7 +31,7 @@ export const runCommand: Command = {
   drains: true,
   run: async (args, context) => {
     const config = await context.config();
-    await runWith(config, args.value<LogLevel>("logLevel") ?? "info", context);
+    await runWith(config, args.value<LogLevel>("logLevel") ?? null, context);
     return EXIT.done;
   },
 };
@@ -41,22 +45,31 @@ function logLevel(text: string): LogLevel {
   );
 }
 
-async function runWith(config: Config, level: LogLevel, context: CommandContext): Promise<void> {
+async function runWith(
+  config: Config,
+  fixed: LogLevel | null,
+  context: CommandContext,
+): Promise<void> {
   const { out, version, tool, env, signal } = context;
-  const log = openLog({ level, to: out.stderr, secrets: config.secrets, version });
+  const secrets = [...config.secrets];
+  const log = openLog({ level: fixed ?? config.log.level, to: out.stderr, secrets, version });
   announceFailpoint(log, env["BULK_ARCHIVER_FAILPOINT"] ?? "");
   const observer = await openObserver(config, { tool, version, log });
   const { emit, url } = observer;
+  const load = (): Promise<Config> => loadConfig(config.file, { env, kinds: builtInSinks });
+  const reload = new ReloadSignal({ load, log, secrets, fixedLevel: fixed !== null, emit });
   try {
     if (url !== null) log.info({ url }, "http listens");
     log.info({ config: config.file, pid: process.pid }, `${tool} starts`);
     warnOfDetach(config, emit);
     const { runDaemon } = await import("../daemon.ts");
     const publish: DaemonHost["publish"] = (view) => observer.publish(view);
-    const host: DaemonHost = { tool, version, env, log, emit, publish };
+    const reloads: RunHost["reloads"] = (take) => reload.takenBy(take);
+    const host: RunHost = { tool, version, env, log, emit, publish, reloads };
     await orUnstarted(runDaemon(config, host, signal), () => observer.view === null, signal);
     log.info({}, "stopped");
   } finally {
+    reload.close();
     await observer.close();
   }
 }
