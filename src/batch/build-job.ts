@@ -23,3 +23,10 @@ export interface BuildJob {
   readonly resolve: (cut: Cut) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/**
+ * Where the plan says that it is cut. Null without a plan, and when nothing of what was planned is left
+ * in Kafka (compaction): a batch has a record, so the rules then say where it is cut.
+ */
+export const plannedEnd = ({ request: { exactEnd }, batch }: BuildJob): bigint | null =>
+  exactEnd !== null && batch.next >= exactEnd && !batch.hasContent ? null : exactEnd;

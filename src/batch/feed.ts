@@ -4,7 +4,7 @@ import { ArchiverError, type ErrorCode } from "../core/errors.ts";
 import { AbortedFilter } from "../record-batch/aborted.ts";
 import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
 import { CrcTries } from "./crc-tries.ts";
-import type { BuildJob, BuildRequest } from "./build-job.ts";
+import { type BuildJob, type BuildRequest, plannedEnd } from "./build-job.ts";
 import type { FeedOptions, Fetched } from "./feed-options.ts";
 import { OpenBatch } from "./open-batch.ts";
 import { costBytes, TURN_AT_AGE, whyCut } from "./policy.ts";
@@ -181,7 +181,7 @@ export class Feed implements Applicant {
 
   #take(job: BuildJob, f: Fetched, now: number): void {
     const filter = new AbortedFilter(f.aborted);
-    const { batch, request } = job;
+    const { batch } = job;
     const before = batch.next;
     for (const { header, bytes } of recordBatches(f.records)) {
       if (header.nextOffset <= batch.next) {
@@ -190,7 +190,7 @@ export class Feed implements Applicant {
       }
       if (!this.#crc.right(header, bytes)) return;
       this.#aligned(header, batch.next);
-      const end = request.exactEnd;
+      const end = plannedEnd(job);
       if (end !== null && header.baseOffset >= end) {
         batch.skipTo(end);
         break;
@@ -231,11 +231,12 @@ export class Feed implements Applicant {
   #settle(job: BuildJob, now: number): void {
     const { batch, request } = job;
     const caughtUp = this.#end !== null && batch.next >= (job.target ?? this.#end);
-    if (request.exactEnd !== null && batch.next >= request.exactEnd && batch.hasContent) {
+    const exactEnd = plannedEnd(job);
+    if (exactEnd !== null && batch.next >= exactEnd) {
       this.#cut(job, "plan");
     } else if (request.limit !== null && batch.next >= request.limit && batch.records > 0n) {
       this.#cut(job, "limit");
-    } else if (request.exactEnd === null) {
+    } else if (exactEnd === null) {
       const { bytes, records, firstAt, lastAt } = batch;
       const since = Math.min(firstAt, this.#waitingSince ?? firstAt);
       const fill = { bytes, records, firstAt: since, lastAt, caughtUp, byTurns: job.byTurns };

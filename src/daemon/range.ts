@@ -3,9 +3,10 @@ import { Feed } from "../batch/feed.ts";
 import { Turns } from "../batch/turns.ts";
 import { Budget } from "../core/budget.ts";
 import type { Cut } from "../core/cut.ts";
+import { ArchiverError } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Scope } from "../core/scope.ts";
-import type { Fetcher } from "../kafka/fetcher.ts";
+import type { FetchedPartition, Fetcher } from "../kafka/fetcher.ts";
 
 const FETCH_BYTES = 4 << 20;
 
@@ -37,20 +38,39 @@ export async function readRange(
     onWant: () => undefined,
   });
   let done = false;
-  const built = feed
-    .build({ start: range.start, exactEnd: range.end, limit: null, epoch: -1 }, signal)
-    .finally(() => {
-      done = true;
-    });
-  try {
-    for (let want = feed.want(); want !== null && !done; want = feed.want()) {
-      const got = await fetcher.fetchOnce({ ...scope, ...want }, signal);
-      if (got.error?.retriable === false) feed.refuse(got.offset, got.error);
-      else if (got.error === undefined) feed.offer(got);
-      await Promise.resolve();
+  const request = { start: range.start, exactEnd: range.end, limit: null, epoch: -1 };
+  const built = feed.build(request, signal).finally(() => {
+    done = true;
+  });
+  const fetched = async (): Promise<Cut> => {
+    try {
+      for (let want = feed.want(); want !== null && !done; want = feed.want()) {
+        if (want.offset >= range.end) throw nothingLeft(scope, range);
+        const got = await fetcher.fetchOnce({ ...scope, ...want }, signal);
+        if (got.error?.retriable === false) feed.refuse(got.offset, refusal(scope, got));
+        else if (got.error === undefined) feed.offer(got);
+        await Promise.resolve();
+      }
+      return await built;
+    } finally {
+      feed.close();
     }
-    return await built;
-  } finally {
-    feed.close();
-  }
+  };
+  // Where a fetch fails, what was being built ends too: that is heard here, and the first one counts.
+  const [cut] = await Promise.all([fetched(), built]);
+  return cut;
+}
+
+const nothingLeft = (scope: Scope, { start, end }: { start: bigint; end: bigint }): ArchiverError =>
+  new ArchiverError(
+    "offset-out-of-range",
+    `${scope.topic}/${scope.partition}: Kafka holds no record of offsets ${start} to ${end} any more`,
+  );
+
+/** A fetch says "out of range" where Kafka has the offset no more, or not yet again. */
+function refusal(scope: Scope, { offset, error }: FetchedPartition): ArchiverError {
+  if (error === undefined) throw new ArchiverError("assertion-failed", "a refusal has an error");
+  if (error.kafkaCode !== "OFFSET_OUT_OF_RANGE") return error;
+  const text = `${scope.topic}/${scope.partition}: offset ${offset} is not in Kafka's log`;
+  return new ArchiverError("offset-out-of-range", text, { cause: error });
 }
