@@ -1,0 +1,143 @@
+import type { Log, Truth } from "../kafka/log.ts";
+import type { SimStore } from "../stores/store.ts";
+import {
+  batchesOf,
+  contentOf,
+  genesisOf,
+  hashOf,
+  linkOf,
+  type ManifestText,
+  recordsIn,
+  type Seen,
+} from "./archive.ts";
+import { Violation } from "./violation.ts";
+
+/** Logs of a topic id, by partition. */
+export type Logs = ReadonlyMap<string, readonly Log[]>;
+
+/** The whole archive against everything that was ever produced, when all is quiet. */
+export function checkArchive(stores: readonly SimStore[], logs: Logs): void {
+  const [primary, ...others] = stores;
+  if (primary === undefined) return;
+  for (const other of others) equalStores(primary, other);
+  const seen = batchesOf(primary);
+  const found = new Map<Truth, number>();
+  for (const branch of branchesOf(seen)) checkBranch(primary, branch, logs, found);
+  for (const [topicId, partitions] of logs) {
+    partitions.forEach((log, partition) => {
+      for (const r of log.truth) {
+        if (r.state !== "committed" || r.lost !== null || found.has(r)) continue;
+        const where = `${topicId}/${partition} offset ${r.offset} (epoch ${r.epoch})`;
+        throw new Violation("no-loss", `${where} is in no batch`);
+      }
+    });
+  }
+  orphans(primary, seen);
+}
+
+function equalStores(primary: SimStore, other: SimStore): void {
+  const paths = new Set([...primary.objects.keys(), ...other.objects.keys()]);
+  for (const path of paths) {
+    if (path.startsWith("tmp/")) continue;
+    const [a, b] = [primary.objects.get(path)?.bytes, other.objects.get(path)?.bytes];
+    const lacking = a === undefined ? primary : b === undefined ? other : null;
+    if (lacking !== null) throw new Violation("no-loss", `${lacking.name} has no ${path}`);
+    if (a !== undefined && b !== undefined && Buffer.compare(a, b) !== 0)
+      throw new Violation("same-bytes", `${path} differs in ${primary.name} and ${other.name}`);
+  }
+}
+
+const branchesOf = (seen: readonly Seen[]): Seen[][] => [
+  ...Map.groupBy(seen, (s) => `${s.topicId} ${s.partition} ${s.branch}`).values(),
+];
+
+function checkBranch(
+  store: SimStore,
+  batches: readonly Seen[],
+  logs: Logs,
+  found: Map<Truth, number>,
+): void {
+  let before: Seen | undefined;
+  for (const b of batches) {
+    const where = `${b.topicId}/${b.partition}/${b.branch}/${b.start}`;
+    const { manifest: m } = b;
+    if (before !== undefined && before.end !== b.start)
+      throw new Violation("order", `${where}: the batch before it ends at ${before.end}`);
+    const prev = before === undefined ? genesisOf(m) : before.manifest.link;
+    if (m.prevLink !== prev || m.link !== linkOf(m))
+      throw new Violation("chain", `${where}: its link does not follow from the one before`);
+    account(where, m);
+    const stored = store.objects.get(b.dataPath)?.bytes;
+    if (stored === undefined) throw new Violation("order", `${where}: its data is not there`);
+    if (stored.length !== m.seal.size || hashOf(stored) !== m.seal.digest)
+      throw new Violation("same-bytes", `${where}: the file is not what its manifest says`);
+    if (m.seal.encryption === "none") checkRecords(where, b, stored, logs, found);
+    else assume(b, logs, found);
+    before = b;
+  }
+}
+
+function account(where: string, m: ManifestText): void {
+  const sum = m.records + m.aborted + m.control + m.compacted + m.filtered + m.deadLettered;
+  if (sum !== m.end - m.start)
+    throw new Violation("accounting", `${where}: ${sum} of ${m.end - m.start} offsets`);
+  const holes = m.holes.reduce((n, h) => n + (h.offsets ?? h.to - h.from), 0);
+  if (holes !== sum - m.records)
+    throw new Violation(
+      "accounting",
+      `${where}: holes of ${holes}, ${sum - m.records} are left out`,
+    );
+}
+
+function checkRecords(
+  where: string,
+  b: Seen,
+  stored: Uint8Array,
+  logs: Logs,
+  found: Map<Truth, number>,
+): void {
+  const content = contentOf(b.manifest, stored);
+  if (hashOf(content) !== b.manifest.content.digest)
+    throw new Violation("same-bytes", `${where}: the content is not what its manifest says`);
+  const truths = logs.get(b.topicId)?.[b.partition]?.truth ?? [];
+  const records = recordsIn(b.manifest, content);
+  if (records.length !== b.manifest.records)
+    throw new Violation("accounting", `${where}: ${records.length} records in the file`);
+  let last = b.start - 1;
+  for (const r of records) {
+    if (r.offset <= last || r.offset >= b.end)
+      throw new Violation("no-duplicate", `${where}: offset ${r.offset} after ${last}`);
+    last = r.offset;
+    const truth = truths.findLast(
+      (t) => t.offset === r.offset && t.key === r.key && t.value === r.value,
+    );
+    if (truth === undefined)
+      throw new Violation("same-bytes", `${where}: offset ${r.offset} was never produced so`);
+    // A transaction that was committed may be lost with its marker and be aborted in the new history.
+    if (
+      truth.state !== "committed" &&
+      truth.lost !== "truncation" &&
+      b.branch === 0 &&
+      !cutShort(truths)
+    )
+      throw new Violation("no-duplicate", `${where}: offset ${r.offset} is ${truth.state}`);
+    found.set(truth, (found.get(truth) ?? 0) + 1);
+  }
+}
+
+const cutShort = (truths: readonly Truth[]): boolean => truths.some((t) => t.lost === "truncation");
+
+/** What is encrypted is taken as holding what its manifest counts. */
+function assume(b: Seen, logs: Logs, found: Map<Truth, number>): void {
+  const truths = logs.get(b.topicId)?.[b.partition]?.truth ?? [];
+  const inside = truths.filter((t) => t.offset >= b.start && t.offset < b.end);
+  for (const t of inside) found.set(t, (found.get(t) ?? 0) + 1);
+}
+
+/** Data without a manifest is work that was not finished. */
+function orphans(store: SimStore, seen: readonly Seen[]): void {
+  const known = new Set(seen.map((s) => s.dataPath));
+  for (const path of store.paths("data")) {
+    if (!known.has(path)) throw new Violation("order", `${store.name}: ${path} has no manifest`);
+  }
+}

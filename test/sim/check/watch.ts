@@ -1,0 +1,162 @@
+import type { Commit } from "../kafka/cluster.ts";
+import type { Truth } from "../kafka/log.ts";
+import type { Listener, SimStore } from "../stores/store.ts";
+import { manifestAt, placeOf } from "./archive.ts";
+import { Violation } from "./violation.ts";
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface WatchPorts {
+  /** The primary first. */
+  readonly stores: () => readonly SimStore[];
+  /** Everything that was ever produced to a partition of the topic as it is now. */
+  readonly truth: (topic: string, partition: number) => readonly Truth[];
+  readonly topicId: (topic: string) => string;
+}
+
+/** Looks at every object that a store takes and at every commit that Kafka takes, when they do. */
+export class Watch implements Listener {
+  readonly #p: WatchPorts;
+  /** Whole batches by store and partition, in the order they came. */
+  readonly #ranges = new Map<string, Range[]>();
+  /** By store and partition: up to which record of the truth everything was seen to be covered. */
+  readonly #checked = new Map<string, number>();
+  readonly #committed = new Map<string, number>();
+  objects = 0;
+  commits = 0;
+
+  constructor(ports: WatchPorts) {
+    this.#p = ports;
+  }
+
+  created(store: SimStore, path: string): void {
+    this.objects += 1;
+    const place = placeOf(path);
+    if (place === null) return;
+    const [primary] = this.#p.stores();
+    const own = store.objects.get(path)?.bytes ?? new Uint8Array();
+    if (primary !== undefined && store !== primary) this.#afterPrimary(primary, store, path, own);
+    if (place.kind === "data") this.#predecessor(store, path, place);
+    else this.#describes(store, path, place);
+  }
+
+  replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void {
+    if (Buffer.compare(before, after) === 0) return;
+    throw new Violation("write-once", `${store.name}: ${path} was replaced by other bytes`);
+  }
+
+  committed({ group, topic, partition, offset, metadata }: Commit): void {
+    this.commits += 1;
+    const key = `${group} ${this.#p.topicId(topic)} ${partition}`;
+    // In a log that was cut short an offset means something else than before.
+    if (this.#p.truth(topic, partition).some((r) => r.lost === "truncation")) return;
+    const before = this.#committed.get(key) ?? 0;
+    if (offset < before) {
+      throw new Violation("commit", `${key}: the offset went back from ${before} to ${offset}`);
+    }
+    this.#committed.set(key, offset);
+    const marks = marksIn(metadata);
+    for (const [i, store] of this.#p.stores().entries()) {
+      const mark = i === 0 ? undefined : marks.get(store.name);
+      const due = mark === undefined ? offset : Math.min(offset, mark);
+      const lacking = this.lacking(store, topic, partition, due);
+      if (lacking === null) continue;
+      const text = `${key}: ${offset} is committed and ${store.name} lacks offset ${lacking}`;
+      throw new Violation("commit", `${text}, ${metadata}`);
+    }
+  }
+
+  /** The first committed record below `to` that is in no whole batch of the store. */
+  lacking(store: SimStore, topic: string, partition: number, to: number): number | null {
+    const truth = this.#p.truth(topic, partition);
+    const key = `${store.name} ${this.#p.topicId(topic)} ${partition}`;
+    const ranges = this.#ranges.get(key) ?? [];
+    let at = this.#checked.get(key) ?? 0;
+    for (; at < truth.length; at += 1) {
+      const r = truth[at];
+      if (r === undefined) break;
+      if (r.lost !== null) continue;
+      if (r.offset >= to || r.state === "open") break;
+      if (r.state === "aborted") continue;
+      if (!ranges.some((x) => x.start <= r.offset && r.offset < x.end)) return r.offset;
+    }
+    this.#checked.set(key, at);
+    return null;
+  }
+
+  /** An administrator set the offset, or the log was cut short. */
+  forgetCommitted(): void {
+    this.#committed.clear();
+    this.#checked.clear();
+  }
+
+  /** The store is what it was some time ago. */
+  restored(store: SimStore): void {
+    for (const key of [...this.#ranges.keys(), ...this.#checked.keys()]) {
+      if (!key.startsWith(`${store.name} `)) continue;
+      this.#ranges.delete(key);
+      this.#checked.delete(key);
+    }
+    for (const path of store.paths("manifests")) this.#note(store, path);
+  }
+
+  #afterPrimary(primary: SimStore, store: SimStore, path: string, own: Uint8Array): void {
+    const theirs = primary.objects.get(path)?.bytes;
+    if (theirs === undefined) {
+      if (primary.restored > 0) return;
+      throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
+    }
+    if (Buffer.compare(theirs, own) !== 0)
+      throw new Violation("same-bytes", `${store.name} got another ${path} than the primary has`);
+  }
+
+  /** Rule 4: the batch before it is whole, or it is the first of its branch. */
+  #predecessor(store: SimStore, path: string, at: { branch: number; start: number }): void {
+    const siblings = batchesBeside(store, path);
+    const before = siblings.filter((b) => b.start < at.start);
+    if (before.some((b) => b.end > at.start))
+      throw new Violation("no-duplicate", `${store.name}: ${path} begins inside another batch`);
+    const [primary = store] = this.#p.stores();
+    const first = before.length === 0 && batchesBeside(primary, path)[0]?.start;
+    const begins = first === false ? false : first === undefined || first >= at.start;
+    if (!begins && !before.some((b) => b.end === at.start))
+      throw new Violation("order", `${store.name}: ${path} has no predecessor`);
+  }
+
+  /** Rule 6: a manifest means that its data is there. */
+  #describes(store: SimStore, path: string, place: { branch: number }): void {
+    const { seal } = manifestAt(store, path);
+    if (store.objects.get(seal.path)?.bytes.length !== seal.size)
+      throw new Violation("order", `${store.name}: ${path} came before its data (${place.branch})`);
+    this.#note(store, path);
+  }
+
+  #note(store: SimStore, path: string): void {
+    const { topicId, partition, start, end } = manifestAt(store, path);
+    const key = `${store.name} ${topicId} ${partition}`;
+    const ranges = this.#ranges.get(key) ?? [];
+    ranges.push({ start, end });
+    this.#ranges.set(key, ranges);
+  }
+}
+
+/** Whole batches of the same branch as a data path, ascending. */
+function batchesBeside(store: SimStore, dataPath: string): Range[] {
+  const folder = dataPath.split("/").slice(1, 5).join("/");
+  return store.paths(`manifests/${folder}`).map((p) => {
+    const { start, end } = manifestAt(store, p);
+    return { start, end };
+  });
+}
+
+/** `<sink>@<offset>` among the words of a commit's metadata. */
+function marksIn(metadata: string): ReadonlyMap<string, number> {
+  const words = metadata.split(" ").flatMap((w): [string, number][] => {
+    const m = /^([A-Za-z][\w.-]*)@(\d+)$/.exec(w);
+    return m === null ? [] : [[m[1] ?? "", Number(m[2])]];
+  });
+  return new Map(words);
+}

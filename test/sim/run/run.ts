@@ -1,0 +1,178 @@
+import { type Logs, checkArchive } from "../check/final.ts";
+import { Violation } from "../check/violation.ts";
+import type { OnCrash } from "../core/process.ts";
+import { perform, quiet } from "../world/perform.ts";
+import { type Scenario, TOPIC } from "../world/settings.ts";
+import { World } from "../world/world.ts";
+
+export interface Outcome {
+  readonly seed: number;
+  /** Null: everything held. */
+  readonly failure: { readonly rule: string; readonly text: string } | null;
+  /** Over every line of the trace: two runs of one seed have the same. */
+  readonly hash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly objects: number;
+  readonly commits: number;
+  readonly trace: readonly string[];
+}
+
+export interface RunOptions {
+  /** Lines of the trace that are kept for a report; the newest. */
+  readonly keep?: number;
+  readonly onCrash?: OnCrash;
+  readonly onCall?: (point: string, call: number, stack: string) => void;
+}
+
+/** After all faults are over everything has to be archived within this much of the run's own time. */
+const PATIENCE_MS = 900_000;
+const LOOK_MS = 2_000;
+/** No run takes so many steps. */
+const MAX_EVENTS = 400_000;
+/** Which stops a happening may ask an operator for. */
+const MAY_STOP: Readonly<Record<string, readonly string[]>> = {
+  truncate: ["log-changed"],
+  "recreate-topic": ["topic-recreated", "archive-emptied", "log-changed", "offset-out-of-range"],
+};
+
+/** One run, from its scenario to its verdict. */
+export async function run(scenario: Scenario, options: RunOptions = {}): Promise<Outcome> {
+  const trace = new Trace(options.keep ?? 0);
+  const world = new World(scenario, {
+    trace: (line) => trace.add(line),
+    onCrash: options.onCrash ?? (() => undefined),
+    onCall: options.onCall ?? null,
+  });
+  for (const h of scenario.happenings) world.scheduler.after(h.at, () => perform(world, h));
+  world.scheduler.after(scenario.quietAt, () => quiet(world));
+  const unhandled = (reason: unknown): void => {
+    world.failure ??= reason;
+  };
+  process.on("unhandledRejection", unhandled);
+  const end = { at: 0, done: false };
+  const look = (): void => {
+    world.weigh();
+    end.done = world.scheduler.now > scenario.quietAt && isDone(world);
+    if (!end.done) world.scheduler.after(LOOK_MS, look);
+  };
+  look();
+  const late = scenario.quietAt + PATIENCE_MS;
+  try {
+    await world.scheduler.run(
+      () =>
+        end.done ||
+        world.failure !== null ||
+        world.scheduler.now > late ||
+        world.scheduler.fired > MAX_EVENTS,
+    );
+    // Rejections that nobody took are told in a turn of the real event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (world.failure === null) verdict(world, end.done);
+  } catch (error) {
+    world.failure ??= error;
+  } finally {
+    process.off("unhandledRejection", unhandled);
+  }
+  return {
+    ...{ seed: scenario.seed, failure: failureOf(world.failure), hash: trace.hash },
+    ...{ events: world.scheduler.fired, virtualMs: Math.round(world.scheduler.now) },
+    ...{ objects: world.watch.objects, commits: world.watch.commits, trace: trace.lines },
+  };
+}
+
+function failureOf(error: unknown): Outcome["failure"] {
+  if (error === null) return null;
+  if (error instanceof Violation) return { rule: error.rule, text: error.message };
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { rule: "unhandled", text };
+}
+
+function verdict(world: World, done: boolean): void {
+  const allowed = new Set(world.scenario.happenings.flatMap((h) => MAY_STOP[h.do] ?? []));
+  const alarm = world.alarms.find((a) => !allowed.has(a.code));
+  if (alarm !== undefined)
+    throw new Violation("alarm", `partition ${alarm.partition}: ${alarm.code}: ${alarm.text}`);
+  if (!done) throw new Violation("progress", statusOf(world));
+  checkArchive(world.stores, logsOf(world));
+}
+
+function logsOf({ cluster }: World): Logs {
+  const topics = [...cluster.deleted, ...cluster.topics.values()];
+  return new Map(topics.map((t) => [t.id, t.partitions.map((p) => p.log)]));
+}
+
+/** Every record is in every sink, and every group knows. */
+function isDone(world: World): boolean {
+  if (!looksDone(world)) return false;
+  try {
+    checkArchive(world.stores, logsOf(world));
+    return true;
+  } catch (error) {
+    // A log that was cut short is noticed by the next fetch: until then its new records are missing.
+    if (error instanceof Violation && error.rule === "no-loss") return false;
+    throw error;
+  }
+}
+
+function looksDone(world: World): boolean {
+  const { cluster, stores, scenario } = world;
+  const groups = scenario.secondGroup ? ["first", "second"] : ["first"];
+  return cluster.topic(TOPIC).partitions.every(({ log }, p) => {
+    const last = log.truth.findLast((r) => r.state === "committed" && r.lost === null);
+    if (last === undefined) return true;
+    const known = groups.every(
+      (g) => (cluster.group(g).offsets.get(`${TOPIC}/${p}`)?.offset ?? 0) > last.offset,
+    );
+    if (!known) return false;
+    const [primary, ...others] = stores.map((s) => s.objects.size);
+    if (others.some((n) => n !== primary)) return false;
+    return stores.every((s) => world.watch.lacking(s, TOPIC, p, last.offset + 1) === null);
+  });
+}
+
+function statusOf(world: World): string {
+  const tasks = world.daemons.flatMap((r, d) =>
+    r === null
+      ? [`daemon ${d} is down`]
+      : [...r.archiver.partitions].map(({ scope, task: { state: t } }) => {
+          const slots = t.slots.map(
+            (s) => `${s.start}-${s.end}${s.planned ? "p" : ""} ${s.steps.join()}`,
+          );
+          const behind = t.behind.map((b) => b ?? "-").join(",");
+          return `d${d} p${scope.partition} ${t.phase} at ${t.position} c ${t.committed?.offset} behind ${behind} [${slots.join("; ")}]`;
+        }),
+  );
+  const logs = world.cluster
+    .topic(TOPIC)
+    .partitions.map(({ log }, p) => `p${p} ${log.start}-${log.end} stable ${log.stable}`);
+  const stores = world.stores.map((s) => `${s.name} ${s.objects.size}`);
+  const offsets = [...world.cluster.groups].map(
+    ([g, { offsets: o }]) => `${g} ${[...o].map(([k, v]) => `${k}@${v.offset}`).join(" ")}`,
+  );
+  return [...tasks, ...logs, ...stores, ...offsets].join("\n  ");
+}
+
+/** The newest lines, and a number over all of them. */
+class Trace {
+  readonly lines: string[] = [];
+  readonly #keep: number;
+  #hash = 0x811c9dc5;
+
+  constructor(keep: number) {
+    this.#keep = keep;
+  }
+
+  get hash(): string {
+    return (this.#hash >>> 0).toString(16).padStart(8, "0");
+  }
+
+  add(line: string): void {
+    let h = this.#hash;
+    for (let i = 0; i < line.length; i += 1) h = Math.imul(h ^ line.charCodeAt(i), 0x01000193);
+    this.#hash = h;
+    if (this.#keep === 0) return;
+    this.lines.push(line);
+    if (this.lines.length > this.#keep) this.lines.shift();
+  }
+}

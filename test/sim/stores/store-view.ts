@@ -1,0 +1,213 @@
+import type { BlobHead, BlobStore, NewBlob } from "../../../src/sdk/blob-store.ts";
+import { SinkError } from "../../../src/sdk/sink-error.ts";
+import type { Network, Weather } from "../core/network.ts";
+import type { SimProcess } from "../core/process.ts";
+import type { SimStore } from "./store.ts";
+
+const TIMEOUT_MS = 8_000;
+const LIST_PAGE = 8;
+
+/** What is wrong with a store for everybody, as it is now. */
+export interface StoreTrouble {
+  readonly refusesUser: boolean;
+  /** Share of creates that did their work and answer that the name existed. */
+  readonly forgets: number;
+  readonly throttled: boolean;
+}
+
+export interface ViewPorts {
+  readonly process: SimProcess;
+  readonly network: Network;
+  readonly store: SimStore;
+  readonly weather: () => Weather;
+  readonly trouble: () => StoreTrouble;
+  /** A number in [0, 1). */
+  readonly unit: () => number;
+  readonly now: () => number;
+}
+
+type Listed = BlobHead & { path: string };
+
+/** A store as one process reaches it: every verb is one or a few requests. */
+export function storeView(p: ViewPorts): BlobStore {
+  const { store, process } = p;
+  const ask = <T>(verb: string, effect: () => T, signal: AbortSignal): Promise<T> => {
+    const noAnswer = (sent: boolean): SinkError =>
+      new SinkError("sink-transient", `${store.name} ${verb}: ${sent ? "no answer" : "refused"}`);
+    const call = {
+      name: `${store.name} ${verb}`,
+      weather: p.weather(),
+      effect: () => guarded(p, verb, effect),
+      ...{ timeoutMs: TIMEOUT_MS, noAnswer, signal },
+    };
+    return p.network.call(process, call);
+  };
+  const list = (folder: string): Listed[] =>
+    store.paths(folder).map((path) => ({ path, ...headOf(store, path) }) as Listed);
+  const view: BlobStore = {
+    create: (path, blob, signal) => create(p, ask, path, blob, signal),
+    head: (path, signal) => ask(`head ${kindOf(path)}`, () => headOf(store, path), signal),
+    get: (path, from, to, signal) => read(store, ask, path, [from, to], signal),
+    about: async (path, digest, signal) => {
+      if (store.style.about === "metadata")
+        return ask("about", () => store.objects.get(path)?.about ?? undefined, signal);
+      const key = `${path} ${await digest()}`;
+      return ask("about", () => store.sides.get(key)?.about, signal);
+    },
+    list: async function* (folder, after, signal) {
+      const page = (from: string | undefined): Listed[] =>
+        list(folder)
+          .filter((b) => from === undefined || b.path > from)
+          .slice(0, LIST_PAGE);
+      for (let from = after; ;) {
+        const start = from;
+        const found = await ask("list", () => page(start), signal);
+        yield* found;
+        from = found.at(-1)?.path;
+        if (found.length < LIST_PAGE) return;
+      }
+    },
+    folders: async function* (folder, signal) {
+      yield* await ask("folders", () => foldersOf(store, folder), signal);
+    },
+    close: () => Promise.resolve(),
+  };
+  return { ...view, ...extras(p, ask, list) };
+}
+
+type Ask = <T>(verb: string, effect: () => T, signal: AbortSignal) => Promise<T>;
+
+/** The verbs that only some stores have. */
+function extras(p: ViewPorts, ask: Ask, list: (folder: string) => Listed[]): Partial<BlobStore> {
+  const { store, process } = p;
+  const { style } = store;
+  const own: Partial<BlobStore> = {};
+  if (style.startingWith) {
+    own.startingWith = async function* (folder, prefix, signal) {
+      const begins = (b: Listed): boolean => b.path.startsWith(`${folder}/${prefix}`);
+      yield* await ask("names", () => list(folder).filter(begins), signal);
+    };
+  }
+  if (style.greatest) {
+    own.greatest = (folder, upTo, accepts, signal) => {
+      const fits = (path: string): boolean =>
+        path <= upTo && accepts(path.slice(folder.length + 1));
+      return ask("greatest", () => store.paths(folder).filter(fits).at(-1), signal);
+    };
+  }
+  if (style.hashes) {
+    own.holds = (path, bytes, signal) =>
+      ask("holds", () => equal(store.objects.get(path)?.bytes, bytes), signal);
+  }
+  if (style.about === "side") {
+    own.forget = (path, digest) => {
+      process.after(50, () => store.sides.delete(`${path} ${digest}`));
+    };
+    own.sweep = async (ageMs, disposable, signal) => {
+      const old = await ask(
+        "sweep",
+        () => [...store.sides].filter(([, s]) => p.now() - s.at > ageMs),
+        signal,
+      );
+      for (const [key, { about }] of old) {
+        if (await disposable(about)) await ask("unlink", () => store.sides.delete(key), signal);
+      }
+      return old.length;
+    };
+  }
+  return own;
+}
+
+async function create(
+  p: ViewPorts,
+  ask: Ask,
+  path: string,
+  blob: NewBlob,
+  signal: AbortSignal,
+): Promise<"created" | "exists"> {
+  const { store } = p;
+  const { style } = store;
+  const { about = null, bytes } = blob;
+  const kind = kindOf(path);
+  let described = true;
+  if (about !== null && style.about === "side") {
+    const side = (): boolean => store.putSide(path, blob.digest, about, p.now());
+    described = await ask(`describe ${kind}`, side, signal);
+  }
+  const kept = style.about === "metadata" ? about : null;
+  const put = (): "created" | "exists" => {
+    if (style.createOnly === "atomic") return store.create(path, bytes, kept);
+    store.put(path, bytes, kept);
+    return "created";
+  };
+  if (style.createOnly !== "atomic") {
+    const there = await ask(`head ${kind}`, () => headOf(store, path), signal);
+    if (there !== undefined) return "exists";
+  }
+  let outcome: "created" | "exists";
+  try {
+    outcome = await ask(`create ${kind}`, put, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // The outcome is not known: what is there now is looked at, and compared by who asked.
+    const there = await ask(`head ${kind}`, () => headOf(store, path), signal);
+    if (there === undefined) throw error;
+    outcome = "exists";
+  }
+  if (outcome === "created" && p.unit() < p.trouble().forgets) outcome = "exists";
+  return described ? outcome : "exists";
+}
+
+async function* read(
+  store: SimStore,
+  ask: Ask,
+  path: string,
+  [from, to]: readonly [number, number],
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const middle = from + Math.ceil((to - from) / 2);
+  for (const [a, b] of [
+    [from, middle],
+    [middle, to],
+  ] as const) {
+    if (a === b) continue;
+    const piece = await ask(
+      `get ${kindOf(path)}`,
+      () => store.objects.get(path)?.bytes.slice(a, b),
+      signal,
+    );
+    if (piece === undefined || piece.length < b - a) {
+      throw new SinkError("sink-transient", `${store.name}: ${path} is absent or ends early`);
+    }
+    yield piece;
+  }
+}
+
+function guarded<T>(p: ViewPorts, verb: string, effect: () => T): T {
+  const { refusesUser, throttled } = p.trouble();
+  if (refusesUser) throw new SinkError("sink-unauthorized", `${p.store.name} ${verb}: 403`);
+  if (throttled) throw new SinkError("sink-transient", `${p.store.name} ${verb}: 503`);
+  return effect();
+}
+
+function headOf(store: SimStore, path: string): BlobHead | undefined {
+  const found = store.objects.get(path);
+  return found === undefined ? undefined : { size: found.bytes.length, tag: found.tag };
+}
+
+function foldersOf(store: SimStore, folder: string): string[] {
+  const prefix = `${folder}/`;
+  const names = store
+    .paths(folder)
+    .map((p) => p.slice(prefix.length))
+    .filter((rest) => rest.includes("/"))
+    .map((rest) => rest.slice(0, rest.indexOf("/")));
+  return [...new Set(names)];
+}
+
+const equal = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
+  a !== undefined && Buffer.compare(a, b) === 0;
+
+/** Which step of the protocol a name belongs to. */
+const kindOf = (path: string): string =>
+  path.includes("/") ? path.slice(0, path.indexOf("/")) : "identity";

@@ -1,0 +1,89 @@
+/** An object that a store holds. */
+export interface Stored {
+  readonly bytes: Uint8Array;
+  /** Where the store keeps descriptions with the object itself. */
+  readonly about: Uint8Array | null;
+  readonly tag: string;
+}
+
+export interface StoreStyle {
+  readonly name: string;
+  /** A description is a file of its own, written first, or part of the object. */
+  readonly about: "side" | "metadata";
+  /** Create-only in one step, or a look and then an unconditional put. */
+  readonly createOnly: "atomic" | "head-then-put";
+  /** Lists few names cheaply, finds the greatest name, hashes at the server. */
+  readonly startingWith: boolean;
+  readonly greatest: boolean;
+  readonly hashes: boolean;
+}
+
+/** Told of what a store takes; the checkers listen here. */
+export interface Listener {
+  created(store: SimStore, path: string, bytes: Uint8Array): void;
+  replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void;
+}
+
+/** What one sink holds, whoever writes to it. */
+export class SimStore {
+  readonly style: StoreStyle;
+  readonly objects = new Map<string, Stored>();
+  /** Descriptions by path and digest, for those that keep them beside. */
+  readonly sides = new Map<string, { about: Uint8Array; at: number }>();
+  readonly #listener: Listener;
+  #tags = 0;
+  /** It was restored to an earlier state: how often. */
+  restored = 0;
+
+  constructor(style: StoreStyle, listener: Listener) {
+    this.style = style;
+    this.#listener = listener;
+  }
+
+  get name(): string {
+    return this.style.name;
+  }
+
+  /** The paths below a folder, ascending. */
+  paths(folder: string): string[] {
+    const prefix = `${folder}/`;
+    return [...this.objects.keys()].filter((p) => p.startsWith(prefix)).sort();
+  }
+
+  create(path: string, bytes: Uint8Array, about: Uint8Array | null): "created" | "exists" {
+    if (this.objects.has(path)) return "exists";
+    this.#set(path, bytes, about);
+    this.#listener.created(this, path, bytes);
+    return "created";
+  }
+
+  /** Unconditional. */
+  put(path: string, bytes: Uint8Array, about: Uint8Array | null): void {
+    const before = this.objects.get(path);
+    this.#set(path, bytes, about);
+    if (before === undefined) this.#listener.created(this, path, bytes);
+    else this.#listener.replaced(this, path, before.bytes, bytes);
+  }
+
+  /** False: another description was stored first. */
+  putSide(path: string, digest: string, about: Uint8Array, now: number): boolean {
+    const key = `${path} ${digest}`;
+    const there = this.sides.get(key);
+    if (there === undefined) this.sides.set(key, { about: about.slice(), at: now });
+    return there === undefined || Buffer.compare(there.about, about) === 0;
+  }
+
+  /** Back to what it was before the newest `share` of its batches, as from a snapshot. */
+  restore(keep: (path: string) => boolean): void {
+    this.restored += 1;
+    for (const path of [...this.objects.keys()]) if (!keep(path)) this.objects.delete(path);
+    for (const key of [...this.sides.keys()])
+      if (!keep(key.slice(0, key.indexOf(" ")))) this.sides.delete(key);
+  }
+
+  #set(path: string, bytes: Uint8Array, about: Uint8Array | null): void {
+    this.#tags += 1;
+    // What a process re-uses or overwrites afterwards must not change what is stored.
+    this.objects.set(path, { bytes: bytes.slice(), about, tag: `t${this.#tags}` });
+  }
+}

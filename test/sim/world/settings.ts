@@ -1,0 +1,85 @@
+import type { StoreStyle } from "../stores/store.ts";
+
+/** How the daemons of a run are configured; an upgrade changes it. */
+export interface DaemonSettings {
+  readonly format: "segment" | "ndjson";
+  readonly codec: "none" | "gzip" | "zstd";
+  readonly level: number;
+  readonly encrypted: boolean;
+}
+
+export interface SinkSettings extends StoreStyle {
+  /** Null: it is waited for (rule 12). */
+  readonly detachMs: number | null;
+}
+
+/** Something that happens at a time, milliseconds from the beginning. */
+export type Happening = { readonly at: number } & (
+  | { readonly do: "produce"; readonly p: number; readonly n: number; readonly gzip: boolean }
+  | {
+      readonly do: "transaction";
+      readonly p: number;
+      readonly n: number;
+      readonly producer: number;
+    }
+  | { readonly do: "finish"; readonly producer: number; readonly aborted: boolean }
+  | {
+      readonly do: "crash";
+      readonly daemon: number;
+      readonly port: string;
+      readonly nth: number;
+      readonly side: "before" | "after";
+    }
+  | { readonly do: "freeze"; readonly daemon: number; readonly ms: number }
+  | { readonly do: "stop"; readonly daemon: number; readonly ms: number }
+  | {
+      readonly do: "weather";
+      /** Null: all of them. */
+      readonly daemon: number | null;
+      readonly target: string;
+      readonly ms: number;
+      readonly what: "cut" | "lost-requests" | "lost-answers" | "late" | "slow";
+    }
+  | { readonly do: "outage"; readonly sink: number; readonly ms: number }
+  | {
+      readonly do: "trouble";
+      readonly sink: number;
+      readonly ms: number;
+      readonly what: "refuses-user" | "forgets" | "throttled";
+    }
+  | { readonly do: "restore"; readonly sink: number; readonly back: number }
+  | { readonly do: "move-coordinator"; readonly loadMs: number }
+  | { readonly do: "elect"; readonly p: number }
+  | { readonly do: "truncate"; readonly p: number; readonly back: number }
+  | { readonly do: "compact"; readonly p: number; readonly share: number }
+  | { readonly do: "retain"; readonly p: number }
+  | { readonly do: "recreate-topic" }
+  | { readonly do: "more-partitions" }
+  | {
+      readonly do: "commits";
+      readonly p: number;
+      readonly what: "wipe" | "foreign" | "rewind" | "lose";
+    }
+  | { readonly do: "upgrade"; readonly to: DaemonSettings }
+  | { readonly do: "clock"; readonly daemon: number; readonly ms: number }
+);
+
+/** A run, whole: what it begins with and what happens. Everything else follows from the seed. */
+export interface Scenario {
+  readonly seed: number;
+  readonly partitions: number;
+  readonly daemons: number;
+  readonly staticIds: boolean;
+  /** Of the last daemon: another group, which archives into the same sinks. */
+  readonly secondGroup: boolean;
+  readonly sinks: readonly SinkSettings[];
+  readonly settings: DaemonSettings;
+  readonly batchBytes: number;
+  readonly ageMs: number;
+  readonly memoryMiB: number;
+  readonly happenings: readonly Happening[];
+  /** Faults are over by then. */
+  readonly quietAt: number;
+}
+
+export const TOPIC = "logs";
