@@ -1,4 +1,4 @@
-import type { Config, PipelineConfig } from "./config.ts";
+import type { Config, PipelineConfig, TopicSelector } from "./config.ts";
 import type { ConfigDocument } from "./document.ts";
 import type { Path } from "./problems.ts";
 import { didYouMean } from "./suggest.ts";
@@ -66,6 +66,11 @@ function memory(config: Config, general: boolean, document: ConfigDocument): voi
       written ? text : `memory: ${text}`,
     );
   });
+  const all = config.pipelines.reduce((n, p) => n + 2 * p.batch.bytes, 0);
+  const largest = Math.max(...config.pipelines.map((p) => 2 * p.batch.bytes));
+  if (config.memoryBytes >= all || config.memoryBytes < largest) return;
+  const text = `${sizeText(config.memoryBytes)} is less than twice batch.bytes of all ${config.pipelines.length} pipelines together, and each needs its own: set at least ${sizeText(all)}`;
+  document.report("memory" in (document.value as object) ? ["memory"] : ["pipelines"], text);
 }
 
 /** What is encrypted for the archive must not lie readable beside it, unless that is meant. */
@@ -111,6 +116,14 @@ function knownSinks(
   });
 }
 
+/** Two expressions are the same only when they read the same. */
+function mayBeSame(a: TopicSelector, b: TopicSelector): boolean {
+  if (typeof a === "string") {
+    return typeof b === "string" ? a === b : new RegExp(b.regex, "u").test(a);
+  }
+  return typeof b === "string" ? mayBeSame(b, a) : a.regex === b.regex;
+}
+
 /** Two groups would cut one topic differently and race for the same names in the sink they share. */
 function sameTopicTwice(pipelines: readonly PipelineConfig[], document: ConfigDocument): void {
   pipelines.forEach((p, i) => {
@@ -119,9 +132,7 @@ function sameTopicTwice(pipelines: readonly PipelineConfig[], document: ConfigDo
         .slice(0, i)
         .find(
           (q) =>
-            typeof topic === "string" &&
-            q.topics.includes(topic) &&
-            q.sinks.some((s) => p.sinks.includes(s)),
+            q.topics.some((t) => mayBeSame(t, topic)) && q.sinks.some((s) => p.sinks.includes(s)),
         );
       if (other === undefined) return;
       const text = `pipeline ${JSON.stringify(other.name)} already archives it to a sink of this one`;

@@ -265,6 +265,24 @@ export const badConfigs = (dir: string): readonly BadConfig[] => [
     ['5:35: pipelines[1].topics[0]: pipeline "a" already archives it to a sink of this one'],
   ],
   [
+    "a topic that another pipeline's expression matches, into one sink",
+    edited({
+      3: "pipelines:\n  - { name: a, group: g, topics: [{ regex: '^c' }], sinks: [files] }\n  - { name: b, group: h, topics: [cd], sinks: [files] }",
+      4: "",
+    }),
+    ['5:35: pipelines[1].topics[0]: pipeline "a" already archives it to a sink of this one'],
+  ],
+  [
+    "memory for one pipeline, not for both",
+    edited({
+      3: "memory: 48MiB\npipelines:\n  - { name: a, group: g, topics: [c], sinks: [files] }\n  - { name: b, group: h, topics: [d], sinks: [files] }",
+      4: "",
+    }),
+    [
+      "3:9: memory: 48MiB is less than twice batch.bytes of all 2 pipelines together, and each needs its own: set at least 64MiB",
+    ],
+  ],
+  [
     "broken YAML",
     edited({ 4: "topics: [logs" }),
     ["5:1: Flow sequence in block collection must be sufficiently indented"],
