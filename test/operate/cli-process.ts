@@ -20,11 +20,16 @@ export interface Started {
 export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another installation's. @default src/main.ts */
+  readonly main?: string;
 }
 
 /** `node src/main.ts …` as a process of its own. */
-export function start(argv: readonly string[], { cwd, env = {} }: CliOptions = {}): Started {
-  const child = spawn(process.execPath, [MAIN, ...argv], {
+export function start(
+  argv: readonly string[],
+  { cwd, env = {}, main = MAIN }: CliOptions = {},
+): Started {
+  const child = spawn(process.execPath, [main, ...argv], {
     cwd: cwd ?? process.cwd(),
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
