@@ -92,6 +92,7 @@ export class Live {
   /** Once a second: keeps the history, and asks Kafka for the group's others while somebody looks. */
   tick(watched: boolean, signal: AbortSignal): void {
     const nowMs = this.#o.wall();
+    this.#sinks.tick(nowMs);
     if (watched) void this.#lookAtGroup(nowMs, signal);
     if (!this.#history.due(nowMs)) return;
     const partitions = this.status()?.partitions;
@@ -132,7 +133,12 @@ export class Live {
     const sinks = [...this.#sinks.view(status?.sinks ?? [], nowMs, waiting)];
     const isAway = (name: string): boolean =>
       sinks.some((s) => s.name === name && s.level !== "ok");
-    const rules = { nowMs, limitMs: limits.unconfirmedMs, self, isAway };
+    const rules = {
+      nowMs: this.#status?.atMs ?? nowMs,
+      limitMs: limits.unconfirmedMs,
+      self,
+      isAway,
+    };
     const partitions = rowsOf(status?.partitions ?? [], this.#groups, rules);
     const totals = this.#totals(status, nowMs);
     const ages = partitions.flatMap((p) => (p.oldestAtMs === null ? [] : [nowMs - p.oldestAtMs]));

@@ -38,6 +38,11 @@ export class SinkWatch {
     if (e.what === "sink-state") this.#changed(e, nowMs);
   }
 
+  /** Once a second: a sink that goes on being away says nothing. */
+  tick(nowMs: number): void {
+    for (const seen of this.#seen.values()) this.#mark(seen, nowMs, seen.state === "ok" ? 0 : 2);
+  }
+
   /** `status`: as the daemon sees them now; empty before it started. */
   view(
     status: readonly SinkStatus[],

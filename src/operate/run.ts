@@ -7,10 +7,12 @@ import type { DaemonHost } from "../observe/daemon-host.ts";
 import type { Emit } from "../observe/events.ts";
 import { type Log, LOG_LEVELS, openLog } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
+import type { StatusReport } from "../observe/status-report.ts";
 import { parseFailpoint } from "../pipeline/failpoint.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { ReloadSignal } from "./reload-signal.ts";
+import { ServiceNotifier } from "./service-notifier.ts";
 
 type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -56,22 +58,39 @@ async function runWith(
   announceFailpoint(log, env["BULK_ARCHIVER_FAILPOINT"] ?? "");
   const observer = await openObserver(config, { tool, version, log });
   const { emit, url } = observer;
+  const status = (): StatusReport | null => observer.view?.status() ?? null;
+  const { clock } = context;
+  const notify = new ServiceNotifier({ env, log, clock, status, stallMs: stallMs(config) });
+  signal.addEventListener("abort", () => notify.stopping(), { once: true });
   const load = (): Promise<Config> => loadConfig(config.file, { env, kinds: builtInSinks });
-  const reload = new ReloadSignal({ load, log, secrets, fixedLevel: fixed !== null, emit });
+  const reload = new ReloadSignal({
+    ...{ load, log, secrets, emit, fixedLevel: fixed !== null },
+    on: (state) => notify.reload(state),
+  });
   try {
     if (url !== null) log.info({ url }, "http listens");
     log.info({ config: config.file, pid: process.pid }, `${tool} starts`);
     warnOfDetach(config, emit);
     const { runDaemon } = await import("../daemon.ts");
-    const publish: DaemonHost["publish"] = (view) => observer.publish(view);
+    const publish: DaemonHost["publish"] = (view) => {
+      observer.publish(view);
+      notify.ready();
+    };
     const reloads: RunHost["reloads"] = (take) => reload.takenBy(take);
     const host: RunHost = { tool, version, env, log, emit, publish, reloads };
     await orUnstarted(runDaemon(config, host, signal), () => observer.view === null, signal);
     log.info({}, "stopped");
   } finally {
     reload.close();
+    await notify.close();
     await observer.close();
   }
+}
+
+/** Longer than anything takes that is merely slow. */
+function stallMs({ pipelines, sinks }: Config): number {
+  const ages = pipelines.map((p) => 4 * p.batch.ageMs);
+  return Math.max(600_000, ...ages, ...sinks.map((s) => 2 * s.limits.tryTimeoutMs));
 }
 
 /**

@@ -66,7 +66,7 @@ export async function startHttp(
 ): Promise<Running> {
   const { listen = "127.0.0.1", ...given } = access;
   const wall = (): number => Date.now();
-  const live = new Live({ tool: "bulk-archiver", version: "1", group: "g", view, wall });
+  const live = new Live({ tool: "bulk-archiver", version: "0.9.0", group: "archiver", view, wall });
   const streams = new EventStreams(() => live.report());
   const metrics = new Metrics("1", () => live.status());
   const routes = new Map<string, Route>(daemonRoutes({ metrics, live, streams, view }));

@@ -1,0 +1,160 @@
+import type { DaemonView } from "../../src/observe/daemon-host.ts";
+import type { GroupReport } from "../../src/observe/group-report.ts";
+import type { PartitionStatus, SinkStatus, StatusReport } from "../../src/observe/status-report.ts";
+import { viewOf } from "./http-server.ts";
+
+export interface SampleOptions {
+  readonly topics: readonly (readonly [name: string, partitions: number])[];
+  readonly members: number;
+  /** The one process has them all. @default false */
+  readonly alone?: boolean;
+  readonly sinks: readonly (readonly [name: string, kind: string])[];
+}
+
+export const SMALL: SampleOptions = {
+  topics: [
+    ["logs.web", 16],
+    ["logs.app", 16],
+    ["iot.telemetry", 12],
+    ["audit.access", 8],
+    ["payments.ledger", 8],
+    ["orders.events", 4],
+  ],
+  members: 3,
+  sinks: [
+    ["files", "fs"],
+    ["ceph", "s3"],
+    ["lake", "hdfs"],
+  ],
+};
+
+/** 1,000 partitions in 14 topics. */
+export const MANY: SampleOptions = {
+  ...SMALL,
+  topics: [
+    ...([
+      ["clicks.raw", 200],
+      ["clicks.session", 150],
+      ["metrics.host", 128],
+    ] as const),
+    ...([
+      ["metrics.pod", 96],
+      ["logs.web", 96],
+      ["logs.app", 64],
+      ["logs.db", 64],
+    ] as const),
+    ...([
+      ["audit.access", 48],
+      ["audit.change", 48],
+      ["payments.ledger", 32],
+    ] as const),
+    ...([
+      ["orders.events", 24],
+      ["mail.outbound", 24],
+      ["billing.usage", 16],
+      ["config", 10],
+    ] as const),
+  ],
+  members: 12,
+};
+
+/** What a daemon would say that archives so much; moved on by `tick`. */
+export class SampleView {
+  readonly #o: SampleOptions;
+  readonly #rows: PartitionStatus[];
+  #sinks: SinkStatus[];
+  #ticks = 0;
+
+  constructor(o: SampleOptions) {
+    this.#o = o;
+    this.#rows = o.topics.flatMap(([topic, count]) =>
+      Array.from({ length: count }, (_v, partition) => rowOf(topic, partition)),
+    );
+    this.#sinks = o.sinks.map(([name, kind], i) => ({
+      ...{ name, kind, primary: i === 0, state: "ok", since: null, lastError: null, next: null },
+      behind: 0n,
+    }));
+  }
+
+  /** The partitions of one member; of a daemon among several only these are its own. */
+  get own(): PartitionStatus[] {
+    const share = Math.ceil(this.#rows.length / this.#o.members);
+    return this.#rows.slice(0, this.#o.alone === true ? this.#rows.length : share);
+  }
+
+  tick(): void {
+    this.#ticks += 1;
+    for (const [i, row] of this.#rows.entries()) {
+      const end = (row.end ?? 0n) + BigInt((i * 7) % 90);
+      const caught = (this.#ticks + i) % 9 === 0;
+      const committed = caught ? end : (row.committed ?? 0n);
+      const oldest = caught ? null : (row.oldestUnconfirmedMs ?? 0) + 1000;
+      Object.assign(row, { end, committed, lag: end - committed, oldestUnconfirmedMs: oldest });
+    }
+  }
+
+  set(index: number, change: Partial<PartitionStatus>): void {
+    Object.assign(this.#rows[index] ?? {}, change);
+  }
+
+  sink(name: string, change: Partial<SinkStatus>): void {
+    this.#sinks = this.#sinks.map((s) => (s.name === name ? { ...s, ...change } : s));
+  }
+
+  view(): DaemonView {
+    return viewOf(() => this.status(), {
+      self: () => "archiver-1",
+      limits: () => ({ batchAgeMs: 60_000, unconfirmedMs: 180_000 }),
+      groups: () => Promise.resolve([this.group()]),
+    });
+  }
+
+  status(): StatusReport {
+    return {
+      ...{ tool: "bulk-archiver", version: "0.9.0", source: "daemon", group: "archiver" },
+      clusterId: "prod-eu1",
+      partitions: this.own.map((p) => ({ ...p })),
+      sinks: this.#sinks,
+      memory: { limit: 256 * 1024 ** 2, used: 143 * 1024 ** 2 },
+      member: {
+        id: "m1",
+        generation: 7,
+        instanceId: "archiver-1",
+        state: "stable",
+        lastError: null,
+      },
+    };
+  }
+
+  group(): GroupReport {
+    const names = Array.from({ length: this.#o.members }, (_v, i) => `archiver-${i + 1}`);
+    const share = Math.ceil(this.#rows.length / names.length);
+    return {
+      group: "archiver",
+      members: names.map((name, i) => ({ name, host: `node-${i + 1}`, self: i === 0 })),
+      partitions: this.#rows.map((p, i) => ({
+        ...{ topic: p.topic, partition: p.partition, owner: names[Math.floor(i / share)] ?? null },
+        ...{ committed: p.committed, end: p.end, plans: [], firstTimestampMs: null },
+      })),
+      retentionMs: new Map(this.#o.topics.map(([topic]) => [topic, 7 * 86_400_000])),
+    };
+  }
+}
+
+function rowOf(topic: string, partition: number): PartitionStatus {
+  const committed = 44_824_423n + BigInt(partition) * 1_000n;
+  const end = committed + BigInt(partition * 137);
+  return {
+    ...{ group: "archiver", topic, topicId: "Zm9vYmFyYmF6cXV4MTIzNA", partition, branch: 0 },
+    ...{ state: "running", committed, end, lag: end - committed },
+    pendingPlans: partition % 3 === 0 ? [] : [{ start: committed, end: committed + 99n }],
+    lastBatch: {
+      ...{ start: committed - 42_531n, end: committed, records: 42_500n, size: 3_800_000 },
+      ...{ path: "data/x", maxTimestamp: null },
+    },
+    waiting: null,
+    oldestUnconfirmedMs: partition === 0 ? null : (partition * 1300) % 60_000,
+    inFlight: partition % 3,
+    waitsFor: [],
+  };
+}
