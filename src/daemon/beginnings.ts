@@ -32,6 +32,10 @@ const RETRY_MS = 1_000;
 /** Begins the tasks of partitions that came with a lease. Tried until it succeeds or the lease is another. */
 export function beginPartitions(p: BeginningPorts, lease: Lease | null): Promise<void> {
   if (lease === null) return Promise.resolve();
+  // What a new generation interrupted is done under its lease.
+  for (const { scope, task } of p.partitions) {
+    if (task.state.stop?.code === "log-changed") void branchPartition(p, scope);
+  }
   const came = lease.partitions.filter((at) => !p.partitions.has(at.topic, at.partition));
   if (came.length === 0) return Promise.resolve();
   return persist(p, lease, "the primary could not be asked for branches", async () => {
@@ -49,7 +53,14 @@ export function beginPartitions(p: BeginningPorts, lease: Lease | null): Promise
   });
 }
 
-/** A partition whose log was cut short goes on in another branch; where that cannot be told it stays stopped. */
+/** Of each member's partitions: the committed offset at which a task was begun again in its branch. */
+const again = new WeakMap<Partitions, Map<string, bigint>>();
+
+/**
+ * A partition whose log was cut short goes on in another branch. Where nothing that is archived was lost
+ * it begins again in its own: what was cut off was only at hand. When that brings it no further it stays
+ * stopped, as it does where it cannot be told.
+ */
 export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<void> {
   const lease = p.lease();
   const [primary] = p.sinks;
@@ -58,7 +69,14 @@ export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<
   const committed = p.partitions.committed(scope) ?? 0n;
   await persist(p, lease, `${scopeText(scope)}: the next branch could not be begun`, async () => {
     const next = await beginBranch(ports, { scope, committed }, lease, p.signal);
-    if (next === null || p.lease() !== lease) return;
+    if (p.lease() !== lease) return;
+    if (next === null) {
+      if (!isFirstTime(p.partitions, scope, committed)) return;
+      p.partitions.end(scope.topic, scope.partition);
+      p.partitions.begin(scope, lease);
+      p.fetcher.wake();
+      return;
+    }
     p.partitions.end(scope.topic, scope.partition);
     p.partitions.begin(next.scope, lease);
     p.fetcher.wake();
@@ -67,6 +85,14 @@ export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<
         `longer in Kafka, and branch ${next.scope.branch} goes on from offset ${next.from}`,
     );
   });
+}
+
+function isFirstTime(partitions: Partitions, scope: Scope, committed: bigint): boolean {
+  const known = again.get(partitions) ?? new Map<string, bigint>();
+  again.set(partitions, known);
+  const before = known.get(scopeText(scope));
+  known.set(scopeText(scope), committed);
+  return before !== committed;
 }
 
 /** Never rejects: what passes is tried again while the lease counts, what does not is said. */
