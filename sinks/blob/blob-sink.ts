@@ -44,7 +44,7 @@ import {
 } from "./look.ts";
 import { probe } from "./probe.ts";
 import { readWhole, storedEquals } from "./read-whole.ts";
-import { removeBatch, setBatchAside } from "./set-aside.ts";
+import { expireBatch, removeBatch, setBatchAside } from "./set-aside.ts";
 
 export interface BlobSinkOptions {
   readonly store: BlobStore;
@@ -62,6 +62,11 @@ export class BlobSink implements Sink {
   /** Operator commands; absent where the capabilities say so. */
   readonly setAside?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
   readonly remove?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
+  readonly expire?: (
+    key: BatchKey,
+    seen: Tag,
+    signal: AbortSignal,
+  ) => Promise<"expired" | "locked">;
   readonly #store: BlobStore;
   readonly #options: BlobSinkOptions;
 
@@ -76,6 +81,7 @@ export class BlobSink implements Sink {
     }
     if (capabilities.remove) {
       this.remove = (key, seen, signal) => removeBatch(store, key, seen, signal);
+      this.expire = (key, seen, signal) => expireBatch(store, key, seen, signal);
     }
   }
 

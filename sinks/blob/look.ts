@@ -78,12 +78,16 @@ async function lookByManifest(
     const [data] = await findData(store, key, signal);
     return { is: "damaged", reason, tag: data?.tag ?? "" };
   };
+  const withoutData = async (m: Manifest): Promise<State> => {
+    const state = await damaged(`${m.seal.path} is gone, its manifest is there`);
+    return state.is === "damaged" && state.tag === "" ? { ...state, withoutData: m } : state;
+  };
   if (typeof manifest === "string") return damaged(`${manifestPath(key)}: ${manifest}`);
   if (manifest.batchId !== batchId(key)) {
     return damaged(`${manifestPath(key)} is the manifest of ${manifest.batchId}`);
   }
   const head = await store.head(manifest.seal.path, signal);
-  if (head === undefined) return damaged(`${manifest.seal.path} is gone, its manifest is there`);
+  if (head === undefined) return withoutData(manifest);
   const { tag } = head;
   const reason = await dataProblem(
     store,

@@ -34,6 +34,26 @@ export async function removeBatch(
   }
 }
 
+/** Removes a batch's data; who reads its manifest afterwards knows that it was there. */
+export async function expireBatch(
+  store: BlobStore,
+  key: BatchKey,
+  seen: Tag,
+  signal: AbortSignal,
+): Promise<"expired" | "locked"> {
+  const { data, manifest } = await seenFiles(store, key, seen, signal);
+  if (manifest.length === 0) {
+    throw new SinkError("sink-permanent", `${manifestPath(key)} is not there: nothing was removed`);
+  }
+  for (const { path } of data) if ((await store.locked?.(path, signal)) === true) return "locked";
+  for (const file of data) {
+    if (store.remove === undefined)
+      throw new SinkError("sink-permanent", "this store removes nothing");
+    await store.remove(file.path, file.tag, signal);
+  }
+  return "expired";
+}
+
 /** `seen` is the data's tag as `stat` gave it; empty where there was a manifest and no data. */
 async function seenFiles(
   store: BlobStore,

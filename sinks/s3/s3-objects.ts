@@ -105,6 +105,20 @@ export class S3Objects {
     }
   }
 
+  /** By a retention that is not over, or a legal hold; false also where these keys may not see either. */
+  async locked(path: string, signal: AbortSignal): Promise<boolean> {
+    const command = new HeadObjectCommand(this.#at(path));
+    try {
+      const doing = `look at the lock of ${path}`;
+      const found = await this.#bucket.send(doing, (c, o) => c.send(command, o), signal);
+      const until = found.ObjectLockRetainUntilDate?.getTime() ?? 0;
+      return until > Date.now() || found.ObjectLockLegalHoldStatus === "ON";
+    } catch (error) {
+      if (!answered(error, 404)) throw error;
+      return false;
+    }
+  }
+
   /** Bytes [from, to); rejects with `sink-transient` when the object is absent or ends early. */
   async *get(
     path: string,

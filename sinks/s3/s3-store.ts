@@ -173,6 +173,10 @@ export class S3Store implements BlobStore {
     await this.#removeAll(path, signal);
   }
 
+  locked(path: string, signal: AbortSignal): Promise<boolean> {
+    return this.#objects.locked(path, signal);
+  }
+
   close(): Promise<void> {
     this.#bucket.close();
     return Promise.resolve();

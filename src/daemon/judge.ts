@@ -16,6 +16,8 @@ export interface JudgeOptions {
   readonly clusterId: string;
   /** The active one first; empty without encryption. */
   readonly seeds: readonly Seed[];
+  /** Left out or null: data stays for ever. */
+  readonly retentionMs?: number | null;
   /** Left out: manifests are not signed. */
   readonly signer?: Signer | null;
   readonly sealer: CutSealer;
@@ -34,6 +36,11 @@ export function judgeOf(o: JudgeOptions): Judge {
   const active = macKeys.get(o.seeds[0]?.keyId ?? "") ?? null;
   return {
     macKeyOf: ({ seal }) => macKeys.get(seal.keyId ?? "") ?? active,
+    expired: ({ maxTimestamp }) => {
+      const keptMs = o.retentionMs ?? null;
+      if (keptMs === null || maxTimestamp === null) return false;
+      return maxTimestamp < BigInt(Math.floor(o.clock.wall())) - BigInt(keptMs);
+    },
     signer: o.signer ?? null,
     objection: async ({ description: d }, plan, signal) => {
       const foreign = foreignTo(o, d);

@@ -107,6 +107,7 @@ async function open(
     judge: (fetcher, scope) =>
       judgeOf({
         ...{ archiveId, clusterId, seeds, signer, sealer: pool, fetcher, scope },
+        retentionMs: p.retentionMs,
         clock: nodeClock,
       }),
     budget,

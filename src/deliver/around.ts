@@ -67,6 +67,10 @@ export function around(sink: Sink, a: Around): Sink {
     decorated.remove = (key, seen, signal) =>
       a.call("remove", 0, (s) => full.remove(key, seen, s), signal);
   }
+  if (sink.expire !== undefined) {
+    decorated.expire = (key, seen, signal) =>
+      a.call("expire", 0, (s) => full.expire(key, seen, s), signal);
+  }
   return decorated;
 }
 

@@ -4,6 +4,7 @@ import { type Behind, type ChainHead, decodePlans, encodePlans } from "../core/p
 import type { Plan } from "../core/plan.ts";
 import { type BatchKey, batchId, type Scope, scopeText } from "../core/scope.ts";
 import type { State } from "../sdk/sink.ts";
+import { firstManifest } from "./first-manifest.ts";
 import type { Links } from "./links.ts";
 import { markOf, planMark } from "./marks.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
@@ -89,7 +90,7 @@ export async function headOf(
   const last = await named.sink.floor(ports.scope, END_OF_TIME, signal);
   if (last === undefined) return "empty";
   const first = await firstManifest(ports, named, signal);
-  const state = await named.sink.stat(last, "cheap", signal);
+  const state = await stateOf(ports, named, last, signal);
   refuseDamaged(named, last, state);
   if (state.is !== "whole") {
     // The manifest outlived its data: the run ends before it, and the data is put back by a walk.
@@ -99,18 +100,20 @@ export async function headOf(
   return { first, head: last.end };
 }
 
-export async function firstManifest(
+/**
+ * What is there, where only the manifest of a batch that has expired counts as whole: nobody is to put
+ * its data back.
+ */
+async function stateOf(
   ports: TaskPorts,
   named: NamedSink,
+  key: BatchKey,
   signal: AbortSignal,
-): Promise<bigint> {
-  for await (const listed of named.sink.list(ports.scope, 0n, signal)) {
-    if (listed.manifest !== undefined) return listed.start;
-  }
-  throw new ArchiverError(
-    "sink-transient",
-    `sink ${named.name} showed a manifest and then lists none; it is asked again`,
-  );
+): Promise<State> {
+  const state = await named.sink.stat(key, "cheap", signal);
+  if (state.is !== "damaged" || state.withoutData === undefined) return state;
+  const { withoutData: manifest, tag } = state;
+  return ports.judge.expired(manifest) ? { is: "whole", manifest, tag } : state;
 }
 
 /** What covers or begins at a position in a sink (rule 7). */
@@ -123,11 +126,11 @@ export async function lookAt(
   const floor = await named.sink.floor(ports.scope, at, signal);
   const key: BatchKey = { ...ports.scope, start: at };
   if (floor !== undefined && floor.end > at) {
-    const state = await named.sink.stat(floor, "cheap", signal);
+    const state = await stateOf(ports, named, floor, signal);
     refuseDamaged(named, floor, state);
     return state.is === "whole" ? whole(state.manifest) : "nothing";
   }
-  const state = await named.sink.stat(key, "cheap", signal);
+  const state = await stateOf(ports, named, key, signal);
   refuseDamaged(named, key, state);
   if (state.is === "whole") return whole(state.manifest);
   if (state.is !== "data") return "nothing";

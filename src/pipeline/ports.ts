@@ -1,5 +1,5 @@
 import type { Cut } from "../core/cut.ts";
-import type { Description } from "../core/description.ts";
+import type { Description, Manifest } from "../core/description.ts";
 import type { ArchiverError } from "../core/errors.ts";
 import type { Plan } from "../core/plan.ts";
 import type { Clock, Random } from "../core/ports.ts";
@@ -68,6 +68,8 @@ export interface Judge {
   objection(batch: SealedBatch, plan: Plan | null, signal: AbortSignal): Promise<string | null>;
   /** For a manifest's MAC: of the seed that its batch was sealed with; null without a seed. */
   macKeyOf(d: Description): Uint8Array | null;
+  /** Whether the batch is so old that its data may be gone (`retention`). */
+  expired(manifest: Manifest): boolean;
   /** Null: manifests are not signed. */
   readonly signer: Signer | null;
 }

@@ -71,6 +71,8 @@ export interface BlobStore {
   /** Operator commands only. Moves away what is seen as `tag`, create-only at `to`. */
   move?(from: string, to: string, tag: string, signal: AbortSignal): Promise<void>;
   remove?(path: string, tag: string, signal: AbortSignal): Promise<void>;
+  /** Whether the store keeps the blob against everybody for now (object lock, legal hold). */
+  locked?(path: string, signal: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -47,8 +47,16 @@ export type State =
   | { readonly is: "data"; readonly description: Description; readonly tag: Tag }
   /** Data and manifest are there and agree. */
   | { readonly is: "whole"; readonly manifest: Manifest; readonly tag: Tag }
-  /** Something is there that is no valid batch: `reason` says why. */
-  | { readonly is: "damaged"; readonly reason: string; readonly tag: Tag };
+  /**
+   * Something is there that is no valid batch: `reason` says why. `withoutData`: the manifest, where it
+   * is valid and nothing but the data is gone; the batch may have expired.
+   */
+  | {
+      readonly is: "damaged";
+      readonly reason: string;
+      readonly tag: Tag;
+      readonly withoutData?: Manifest;
+    };
 
 /** Made once, delivered as the same bytes everywhere. */
 export interface SealedBatch {
@@ -124,6 +132,11 @@ export interface Sink {
   readRecords?(key: BatchKey, signal: AbortSignal): AsyncIterable<readonly ArchivedRecord[]>;
   setAside?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;
   remove?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes the data of a batch that has expired; its manifest stays. `locked`: the store keeps it for
+   * longer, and nothing was removed. Absent where the data is in no file of its own.
+   */
+  expire?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<"expired" | "locked">;
   close(): Promise<void>;
 }
 
