@@ -1,4 +1,5 @@
 import type { Cut } from "../core/cut.ts";
+import { ArchiverError } from "../core/errors.ts";
 import type { OpenBatch } from "./open-batch.ts";
 
 /** What the task asks for. */
@@ -10,6 +11,8 @@ export interface BuildRequest {
   readonly limit: bigint | null;
   /** Leader epoch of the record batch that ends at `start`; -1 when it is not known. */
   readonly epoch: number;
+  /** Offsets from `start` to here hold no records, as the group committed: Kafka may have lost them. */
+  readonly barren?: bigint | null;
 }
 
 /** A batch that is being filled, or waits for the one before it. */
@@ -22,6 +25,15 @@ export interface BuildJob {
   target: bigint | null;
   readonly resolve: (cut: Cut) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** True when nothing of what could not be fetched is missing: the batch goes on behind it. */
+export function passBarren({ request, batch }: BuildJob, error: unknown): boolean {
+  const to = request.barren ?? null;
+  const lost = error instanceof ArchiverError && error.code === "offset-out-of-range";
+  if (!lost || to === null || batch.next >= to) return false;
+  batch.skipTo(to);
+  return true;
 }
 
 /**

@@ -4,7 +4,7 @@ import { ArchiverError, type ErrorCode } from "../core/errors.ts";
 import { AbortedFilter } from "../record-batch/aborted.ts";
 import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
 import { CrcTries } from "./crc-tries.ts";
-import { type BuildJob, type BuildRequest, plannedEnd } from "./build-job.ts";
+import { type BuildJob, type BuildRequest, passBarren, plannedEnd } from "./build-job.ts";
 import type { FeedOptions, Fetched } from "./feed-options.ts";
 import { OpenBatch } from "./open-batch.ts";
 import { costBytes, TURN_AT_AGE, whyCut } from "./policy.ts";
@@ -268,6 +268,7 @@ export class Feed implements Applicant {
 
   /** What lies at `next` cannot be had. What was read before is archived before anything is given up. */
   #stuck(job: BuildJob, error: unknown): void {
+    if (passBarren(job, error)) return this.#o.onWant();
     const { batch, request } = job;
     const skip = error instanceof ArchiverError && LOST.has(error.code) ? this.#o.skip() : null;
     if (skip === null || skip.to <= batch.next) return this.#fail(error);

@@ -2,6 +2,7 @@ import { assert } from "../core/assert.ts";
 import type { Cut } from "../core/cut.ts";
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
+import type { ChainHead } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import { payloadRecords } from "../record-batch/payload-records.ts";
@@ -119,7 +120,7 @@ export class Batches {
   /** Assembles and seals; what a plan says is made again, or is a new candidate (rule 9). */
   async build(
     effect: Extract<Effect, { do: "build" }>,
-    plan: Plan | null,
+    { plan, chain }: { readonly plan: Plan | null; readonly chain: ChainHead | null },
     onCut: (end: bigint) => void,
     signal: AbortSignal,
   ): Promise<Result> {
@@ -127,7 +128,9 @@ export class Batches {
     let cut: Cut;
     try {
       const [exactEnd, epoch] = [effect.exact?.end ?? null, this.#links.epochAt(start)];
-      cut = await this.#ports.build({ start, exactEnd, limit, epoch }, signal);
+      // The group committed beyond the newest batch: there are markers only, which Kafka may drop.
+      const barren = chain?.offset === start ? limit : null;
+      cut = await this.#ports.build({ start, exactEnd, limit, epoch, barren }, signal);
     } catch (error) {
       if (!(error instanceof ArchiverError) || error.code !== "offset-out-of-range") throw error;
       return { of: "gone", slot, text: error.message };

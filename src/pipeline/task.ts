@@ -199,7 +199,7 @@ export class PartitionTask {
       case "build":
         return this.#batches.build(
           effect,
-          this.#plans.of(effect.exact),
+          { plan: this.#plans.of(effect.exact), chain: this.#chain },
           (end) => this.dispatch({ of: "cut", slot: effect.slot, end }),
           signal,
         );
