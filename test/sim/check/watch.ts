@@ -61,6 +61,8 @@ export class Watch implements Listener {
     const marks = marksIn(metadata);
     for (const [i, store] of this.#p.stores().entries()) {
       const mark = i === 0 ? undefined : marks.get(store.name);
+      // A restored sink lacks more than its mark says; it is filled from where it ends.
+      if (mark !== undefined && store.restored > 0) continue;
       const due = mark === undefined ? offset : Math.min(offset, mark);
       const lacking = this.lacking(store, topic, partition, due);
       if (lacking === null) continue;

@@ -145,14 +145,14 @@ export class Log {
     if (kept.length === 0) this.#floor = this.start;
     const { end } = this;
     this.#transactions = this.#transactions.filter((t) => t.first < end);
-    for (const t of this.#transactions) {
-      if (t.end === null || t.end < end) continue;
-      t.end = null;
-      t.aborted = false;
-      for (const r of this.#recordsOf(t)) r.state = "open";
-    }
+    const undone = this.#transactions.filter((t) => t.end !== null && t.end >= end);
     this.#epochs = this.#epochs.filter((e) => e.start <= end);
     this.elect();
+    // What lost its marker hangs, and its coordinator knows it as finished: an administrator aborts it.
+    for (const t of undone) {
+      t.end = null;
+      this.finish(t.producer, true);
+    }
   }
 
   /** Records that a cleaner takes; a batch keeps its range. Only what is stable is cleaned. */

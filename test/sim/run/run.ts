@@ -150,7 +150,16 @@ function statusOf(world: World): string {
   const offsets = [...world.cluster.groups].map(
     ([g, { offsets: o }]) => `${g} ${[...o].map(([k, v]) => `${k}@${v.offset}`).join(" ")}`,
   );
-  return [...tasks, ...logs, ...stores, ...offsets].join("\n  ");
+  return [...tasks, ...logs, ...stores, ...offsets, lackingIn(world)].join("\n  ");
+}
+
+function lackingIn(world: World): string {
+  try {
+    checkArchive(world.stores, logsOf(world));
+    return "the archive is whole";
+  } catch (error) {
+    return String(error);
+  }
 }
 
 /** The newest lines, and a number over all of them. */

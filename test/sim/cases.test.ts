@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import { small } from "./run/base.ts";
+import { run } from "./run/run.ts";
+import type { Happening, Scenario } from "./world/settings.ts";
+
+const produce = (at: number, n = 3): Happening => ({ at, do: "produce", p: 0, n, gzip: false });
+const stop = (at: number, ms: number): Happening => ({ at, do: "stop", daemon: 0, ms });
+
+/** Each is a fault of the product that the simulation found once. */
+const CASES: readonly (readonly [name: string, scenario: Scenario])[] = [
+  [
+    "retention takes markers behind the newest batch",
+    small([
+      produce(100),
+      { at: 3_000, do: "transaction", p: 0, n: 2, producer: 1 },
+      { at: 3_500, do: "finish", producer: 1, aborted: true },
+      { at: 9_000, do: "retain", p: 0 },
+      stop(9_500, 9_000),
+      produce(25_000),
+    ]),
+  ],
+  [
+    "a primary is restored to before what Kafka still has",
+    small([
+      produce(100),
+      produce(2_000),
+      { at: 6_000, do: "retain", p: 0 },
+      { at: 7_000, do: "restore", sink: 0, back: 1 },
+      produce(25_000),
+    ]),
+  ],
+  [
+    "compaction takes everything that a plan names",
+    small([
+      produce(100),
+      produce(5_000),
+      { at: 4_900, do: "crash", daemon: 0, port: "create data", nth: 1, side: "before" },
+      produce(5_100, 1),
+      { at: 5_800, do: "compact", p: 0, share: 1 },
+      produce(15_000),
+    ]),
+  ],
+  [
+    "compaction takes a batch that a restored primary lost",
+    small([
+      produce(100),
+      produce(2_000),
+      { at: 6_000, do: "restore", sink: 0, back: 1 },
+      produce(7_000, 2),
+      { at: 7_100, do: "compact", p: 0, share: 1 },
+      produce(8_000),
+    ]),
+  ],
+  [
+    "Kafka goes away while a batch is compared with it",
+    small([
+      produce(100),
+      produce(2_000),
+      { at: 6_000, do: "restore", sink: 0, back: 1 },
+      {
+        ...{ at: 15_500, do: "weather", daemon: null, target: "kafka", ms: 9_000 },
+        what: "lost-answers",
+      },
+    ]),
+  ],
+  [
+    "the log is cut short before anything is archived",
+    small([produce(400), { at: 2_000, do: "truncate", p: 0, back: 2 }, produce(6_000)], {
+      ageMs: 4_000,
+    }),
+  ],
+  [
+    "the log is cut short behind what is archived",
+    small(
+      [
+        produce(400),
+        produce(9_000, 4),
+        { at: 10_000, do: "truncate", p: 0, back: 2 },
+        produce(20_000),
+      ],
+      { ageMs: 4_000 },
+    ),
+  ],
+  [
+    "a rebalance comes while a branch begins",
+    small(
+      [
+        produce(400),
+        { at: 8_000, do: "trouble", sink: 0, ms: 6_000, what: "refuses-user" },
+        { at: 8_100, do: "truncate", p: 0, back: 1 },
+        { at: 9_000, do: "stop", daemon: 1, ms: 1_000 },
+        produce(40_000),
+      ],
+      { daemons: 2, quietAt: 60_000 },
+    ),
+  ],
+];
+
+test.each(CASES)("%s", async (_, scenario) => {
+  const outcome = await run(scenario, { keep: 400 });
+  expect(outcome.failure, outcome.trace.join("\n")).toBeNull();
+  // It was about something: batches were made and committed.
+  expect(outcome.commits).toBeGreaterThan(1);
+});
