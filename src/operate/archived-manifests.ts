@@ -4,6 +4,7 @@ import { parseManifest } from "../core/manifest.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import { scopeText, type Scope } from "../core/scope.ts";
 import type { Sink } from "../sdk/sink.ts";
+import { indexedBatches } from "./index/look-up.ts";
 import type { Bound } from "./offset-bound.ts";
 
 /** Opens one batch: its records in order, in groups. */
@@ -29,14 +30,37 @@ export async function offsetOf(
 ): Promise<bigint | undefined> {
   if (bound === undefined) return undefined;
   if ("offset" in bound) return bound.offset;
-  for await (const manifest of manifestsFrom(options, 0n, signal)) {
-    if ((manifest.maxTimestamp ?? -1n) < bound.timeMs) continue;
+  const { timeMs } = bound;
+  for await (const manifest of manifestsSince(options, timeMs, signal)) {
+    if ((manifest.maxTimestamp ?? -1n) < timeMs) continue;
     for await (const records of options.read(manifest, signal)) {
-      const first = records.find(({ timestamp }) => timestamp >= bound.timeMs);
+      const first = records.find(({ timestamp }) => timestamp >= timeMs);
       if (first !== undefined) return first.offset;
     }
   }
   return undefined;
+}
+
+/** Batches that may hold a record of that time or later: by the index where there is one. */
+async function* manifestsSince(
+  options: ArchivedScope,
+  timeMs: bigint,
+  signal: AbortSignal,
+): AsyncGenerator<Manifest> {
+  const { sink, scope } = options;
+  const late = ({ maxTimestamp }: { readonly maxTimestamp: bigint | null }): boolean =>
+    (maxTimestamp ?? -1n) >= timeMs;
+  const indexed = indexedBatches({ sink, scope, from: 0n, wanted: late }, signal);
+  for (;;) {
+    const found = await indexed.next();
+    if (found.done === true) {
+      yield* manifestsFrom(options, found.value, signal);
+      return;
+    }
+    if (!late(found.value)) continue;
+    const bytes = await sink.manifest({ ...scope, start: found.value.start }, signal);
+    if (bytes !== undefined) yield parseManifest(bytes);
+  }
 }
 
 /** @throws ArchiverError verification-failed */

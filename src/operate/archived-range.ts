@@ -1,3 +1,4 @@
+import type { Manifest } from "../core/description.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import { type ArchivedScope, manifestsFrom, offsetOf, refuseGap } from "./archived-manifests.ts";
 import type { Bound } from "./offset-bound.ts";
@@ -6,6 +7,8 @@ export interface RangeOptions extends ArchivedScope {
   readonly from?: Bound | undefined;
   /** Exclusive. */
   readonly to?: Bound | undefined;
+  /** False: the batch has nothing that is looked for, and is not opened. */
+  readonly mayHold?: (manifest: Manifest, signal: AbortSignal) => Promise<boolean>;
 }
 
 /**
@@ -27,6 +30,7 @@ export async function* archivedRange(
     refuseGap(options.scope, end, manifest.start);
     end = manifest.end;
     if (end <= next) continue;
+    if (options.mayHold !== undefined && !(await options.mayHold(manifest, signal))) continue;
     for await (const records of options.read(manifest, signal)) {
       const least = next;
       const inRange = ({ offset }: ArchivedRecord): boolean =>

@@ -3,6 +3,7 @@ import type { Scope } from "../core/scope.ts";
 import type { Sink } from "../sdk/sink.ts";
 import type { ReadBatch } from "./archived-manifests.ts";
 import { archivedRange } from "./archived-range.ts";
+import { batchesWith } from "./index/batches-with.ts";
 import type { Bound } from "./offset-bound.ts";
 
 /** One write to the pipe is about this long; a single record may be longer. */
@@ -17,6 +18,8 @@ export interface CatOptions {
   readonly read: ReadBatch;
   /** A record as a line of docs/format.md, newline included. */
   readonly line: (scope: Scope, record: ArchivedRecord) => string;
+  /** Only records with this key. */
+  readonly key?: Uint8Array | undefined;
 }
 
 /** The records of a range as ndjson, in chunks of whole lines. */
@@ -24,8 +27,12 @@ export async function* catLines(options: CatOptions, signal: AbortSignal): Async
   let chunk = "";
   try {
     for (const scope of options.scopes) {
-      for await (const records of archivedRange({ ...options, scope }, signal)) {
+      const { sink, key } = options;
+      const mayHold = key === undefined ? undefined : batchesWith(sink, scope, key);
+      const range = { ...options, scope, ...(mayHold === undefined ? {} : { mayHold }) };
+      for await (const records of archivedRange(range, signal)) {
         for (const record of records) {
+          if (key !== undefined && !isKey(record, key)) continue;
           chunk += options.line(scope, record);
           if (chunk.length < CHUNK_CHARS) continue;
           yield chunk;
@@ -40,3 +47,6 @@ export async function* catLines(options: CatOptions, signal: AbortSignal): Async
   }
   if (chunk !== "") yield chunk;
 }
+
+const isKey = ({ key }: ArchivedRecord, wanted: Uint8Array): boolean =>
+  key !== null && Buffer.compare(key, wanted) === 0;

@@ -5,7 +5,7 @@ import { openContent, readRecords } from "../seal/unseal.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { Sink } from "../sdk/sink.ts";
 import type { ReadBatch } from "./archived-manifests.ts";
-import { RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
+import { type Arguments, RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
 import { catLines } from "./cat-lines.ts";
 import { chooseScopes, scopeFilter } from "./choose-scopes.ts";
 import type { Command } from "./command.ts";
@@ -18,16 +18,22 @@ export const catCommand: Command = {
   summary: "print archived records, one JSON object a line",
   details:
     "The lines of docs/format.md, ordered by topic, partition and offset. Every file is checked " +
-    "whole before its records are printed. A range without records prints nothing.",
+    "whole before its records are printed. A range without records prints nothing. With --key only " +
+    "batches are opened that may hold it, where `index --keys` has made filters. One record is one " +
+    "line, so grep, jq and DuckDB take it from there.",
   options: [
     { flags: "--sink <name>", text: "which sink; default: the first" },
     ...SCOPE_OPTIONS,
     ...RANGE_OPTIONS,
+    { flags: "--key <text>", text: "only records with this key" },
+    { flags: "--key-base64 <bytes>", text: "the same for a key that is no text", parse: base64 },
     { flags: "--identity <file>", text: "age identity that opens encrypted files" },
   ],
   examples: [
     "bulk-archiver cat --topic logs --partition 0 --from 1200 --to 1300",
     "bulk-archiver cat --topic logs --from 2026-01-31T08:00:00Z --identity ./keys/identity | head",
+    "bulk-archiver cat --topic logs --key user-17 | jq .value",
+    "bulk-archiver cat --topic logs --from 2026-01-31T08:00:00Z | grep timeout",
   ],
   schema: null,
   run: async (args, context) => {
@@ -53,12 +59,28 @@ export const catCommand: Command = {
         ...range,
         read: readBatch(sink, identities),
         line: recordLine,
+        key: keyOf(args),
       };
       await out.stream(catLines(options, signal));
       return EXIT.done;
     });
   },
 };
+
+/** Undefined: records of any key. @throws ArchiverError usage */
+function keyOf(args: Arguments): Uint8Array | undefined {
+  const [text, bytes] = [args.text("key"), args.value<Buffer>("keyBase64")];
+  if (text !== undefined && bytes !== undefined) {
+    throw new ArchiverError("usage", "--key and --key-base64 are two ways to say one thing");
+  }
+  return text === undefined ? bytes : Buffer.from(text, "utf8");
+}
+
+function base64(text: string): Buffer {
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.toString("base64").replace(/=+$/, "") === text.replace(/=+$/, "")) return bytes;
+  throw new ArchiverError("usage", `${JSON.stringify(text)} is no base64`);
+}
 
 /** How a command reads one batch's records. */
 export const readBatch =

@@ -1,6 +1,7 @@
 import { catCommand } from "./cat.ts";
 import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
+import { indexCommand } from "./index-archive.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
 import { reconcileCommand } from "./reconcile.ts";
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   catCommand,
   verifyCommand,
   restoreCommand,
+  indexCommand,
   reconcileCommand,
   keygenCommand,
 ];

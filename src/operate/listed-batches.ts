@@ -4,6 +4,7 @@ import { ArchiverError } from "../core/errors.ts";
 import { parseManifest } from "../core/manifest.ts";
 import { batchId, type Scope } from "../core/scope.ts";
 import type { Listed, Sink } from "../sdk/sink.ts";
+import { indexedBatches } from "./index/look-up.ts";
 import type { Bound } from "./offset-bound.ts";
 
 const offset = z.bigint().nonnegative();
@@ -53,6 +54,32 @@ export async function* listedBatches(
   const { name, sink } = named;
   const first = await firstStart(sink, scope, from, signal);
   let begun = false;
+  const wanted = (r: Ending): boolean => begun || isIn(r, from);
+  const indexed = indexedBatches({ sink, scope, from: first, wanted }, signal);
+  for (;;) {
+    const found = await indexed.next();
+    if (found.done === true) {
+      yield* listedByThemselves(named, scope, { from, to, first: found.value, begun }, signal);
+      return;
+    }
+    const { start, end, records, minTimestamp, maxTimestamp, seal } = found.value;
+    begun ||= isIn(found.value, from);
+    if (!begun) continue;
+    if (to !== undefined && isPast(found.value, to)) return;
+    const { path, size } = seal;
+    const times = { minTimestamp, maxTimestamp };
+    yield { sink: name, ...scope, start, end, records, path, size, ...times, state: "whole" };
+  }
+}
+
+/** What is in no roll-up: a look at each. */
+async function* listedByThemselves(
+  { name, sink }: { readonly name: string; readonly sink: Sink },
+  scope: Scope,
+  { from, to, first, ...rest }: ListRange & { readonly first: bigint; readonly begun: boolean },
+  signal: AbortSignal,
+): AsyncGenerator<ListedBatch> {
+  let { begun } = rest;
   for await (const listed of sink.list(scope, first, signal)) {
     const batch = await describe(sink, scope, listed, signal);
     if (batch === undefined) continue;
@@ -79,12 +106,14 @@ async function firstStart(
   return floor !== undefined && floor.end > from.offset ? floor.start : from.offset;
 }
 
-const isIn = (d: Description, from: Bound | undefined): boolean => {
+type Ending = Pick<Description, "end" | "maxTimestamp">;
+
+const isIn = (d: Ending, from: Bound | undefined): boolean => {
   if (from === undefined) return true;
   return "offset" in from ? d.end > from.offset : (d.maxTimestamp ?? -1n) >= from.timeMs;
 };
 
-const isPast = (d: Description, to: Bound): boolean =>
+const isPast = (d: Pick<Description, "start" | "minTimestamp">, to: Bound): boolean =>
   "offset" in to ? d.start >= to.offset : (d.minTimestamp ?? -1n) >= to.timeMs;
 
 async function describe(

@@ -2,6 +2,7 @@ import { builtInSinks } from "../../sinks/index.ts";
 import { statusReport } from "../observe/status-report.ts";
 import { checkReport } from "../operate/check-report.ts";
 import { commands } from "../operate/commands.ts";
+import { indexReport } from "../operate/index/index-report.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
 import { errorReport } from "../operate/output.ts";
@@ -37,6 +38,7 @@ export function documents(): ReadonlyMap<string, string> {
       `What \`reconcile --json\` prints. ${INTEGERS}`,
       reconcileReport,
     ),
+    index: reportSchema("index --json", "What `index --json` prints.", indexReport),
     keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
     error: reportSchema(
       "errors",

@@ -1,0 +1,86 @@
+import { blake3 } from "@napi-rs/blake-hash";
+import { ArchiverError } from "../../core/errors.ts";
+import { offsetName } from "../../core/layout.ts";
+import type { BatchKey } from "../../core/scope.ts";
+import { MAX_DOCUMENT_BYTES } from "../../sdk/documents.ts";
+import { indexFolder } from "./roll-up.ts";
+
+const MAGIC = Buffer.from("bulk-archiver keys 1\n", "ascii");
+/** With ten bits a key and seven hashes one batch in a hundred is opened in vain. */
+const BITS_A_KEY = 10;
+const HASHES = 7;
+const MAX_FILTER_BYTES = MAX_DOCUMENT_BYTES - MAGIC.length;
+/** Distinct keys that are counted; a batch with more has a filter of the greatest size. */
+const MAX_COUNTED = 1 << 20;
+
+export const keyFilterPath = (key: BatchKey): string =>
+  `${indexFolder(key)}/${offsetName(key.start)}.keys`;
+
+/** Which keys a batch may hold (a Bloom filter): no is certain, yes is likely. */
+export class KeyFilter {
+  readonly #bits: Uint8Array;
+
+  private constructor(bits: Uint8Array) {
+    this.#bits = bits;
+  }
+
+  static of(hashes: Iterable<bigint>, keys: number): KeyFilter {
+    const bytes = Math.ceil((Math.max(1, keys) * BITS_A_KEY) / 8);
+    const filter = new KeyFilter(new Uint8Array(Math.min(bytes, MAX_FILTER_BYTES)));
+    for (const hash of hashes) {
+      for (const bit of filter.#places(hash)) {
+        const at = bit >>> 3;
+        filter.#bits[at] = (filter.#bits[at] ?? 0) | (1 << (bit & 7));
+      }
+    }
+    return filter;
+  }
+
+  /** @throws ArchiverError format-invalid */
+  static parse(bytes: Uint8Array): KeyFilter {
+    if (bytes.length > MAGIC.length && MAGIC.equals(bytes.subarray(0, MAGIC.length))) {
+      return new KeyFilter(bytes.subarray(MAGIC.length));
+    }
+    throw new ArchiverError("format-invalid", "a filter of keys that is none; run index --rebuild");
+  }
+
+  mayHold(key: Uint8Array): boolean {
+    return this.#places(keyHash(key)).every(
+      (bit) => ((this.#bits[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0,
+    );
+  }
+
+  encode(): Buffer {
+    return Buffer.concat([MAGIC, this.#bits]);
+  }
+
+  /** Two halves of one hash make as many as are needed (Kirsch and Mitzenmacher). */
+  #places(hash: bigint): readonly number[] {
+    const size = this.#bits.length * 8;
+    const [a, b] = [Number(hash & 0xffff_ffffn), Number(hash >> 32n)];
+    return Array.from({ length: HASHES }, (_, i) => (a + i * (b | 1)) % size).map((n) =>
+      n < 0 ? n + size : n,
+    );
+  }
+}
+
+/** 64 bits of BLAKE3. */
+const keyHash = (key: Uint8Array): bigint =>
+  blake3(Buffer.from(key.buffer, key.byteOffset, key.byteLength)).readBigUInt64BE(0);
+
+/** Collects the keys of one batch. */
+export class KeyCollector {
+  readonly #hashes = new Set<bigint>();
+  #more = false;
+
+  add(key: Uint8Array | null): void {
+    if (key === null || this.#more) return;
+    this.#hashes.add(keyHash(key));
+    this.#more = this.#hashes.size >= MAX_COUNTED;
+  }
+
+  /** Undefined when there are so many that a filter would say yes to everything. */
+  filter(): KeyFilter | undefined {
+    return this.#more ? undefined : KeyFilter.of(this.#hashes, this.#hashes.size);
+  }
+}
