@@ -5,9 +5,16 @@ import { didYouMean } from "./suggest.ts";
 
 export type SinkKinds = ReadonlyMap<string, SinkPlugin>;
 
+/** The contract of `bulk-archiver/sdk` that this daemon keeps. */
+const SDK = 1;
+
 const PACKAGE = /^(?:@[a-z0-9][a-z0-9._-]*\/)?[a-z0-9][a-z0-9._-]*$/;
 
-/** The plugin of a kind: built in, or an npm package that exports one as `plugin` or by default. */
+/**
+ * The plugin of a kind: built in, or an npm package that exports one as `plugin` or by default. It is
+ * looked for where the daemon's own packages are, never beside the configuration file: who installs
+ * the daemon decides which code it runs (docs/decisions/0010).
+ */
 export async function findPlugin(
   kind: string,
   builtIn: SinkKinds,
@@ -31,8 +38,12 @@ export async function findPlugin(
   }
   const plugin = loaded["plugin"] ?? loaded["default"];
   if (isPlugin(plugin)) return plugin;
+  const sdk = (plugin as { sdk?: unknown } | undefined)?.sdk;
+  if (typeof sdk === "number" && sdk !== SDK) {
+    return { problem: `the package ${kind} is made for sdk ${sdk}, this daemon has sdk ${SDK}` };
+  }
   return {
-    problem: `the package ${kind} exports no sink plugin (sdk 1) as "plugin" or by default; ${known}`,
+    problem: `the package ${kind} exports no sink plugin (sdk ${SDK}) as "plugin" or by default; ${known}`,
   };
 }
 
@@ -46,5 +57,5 @@ function isPlugin(value: unknown): value is SinkPlugin {
   const { kind, sdk, schema, open } = value as Partial<Record<keyof SinkPlugin, unknown>>;
   const parses =
     typeof (schema as { safeParseAsync?: unknown } | undefined)?.safeParseAsync === "function";
-  return typeof kind === "string" && sdk === 1 && parses && typeof open === "function";
+  return typeof kind === "string" && sdk === SDK && parses && typeof open === "function";
 }
