@@ -5,6 +5,7 @@ import { indexCommand } from "./index-archive.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
 import { reconcileCommand } from "./reconcile.ts";
+import { replayCommand } from "./replay.ts";
 import { restoreCommand } from "./restore.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   verifyCommand,
   restoreCommand,
   indexCommand,
+  replayCommand,
   reconcileCommand,
   keygenCommand,
 ];

@@ -6,7 +6,7 @@ import { indexReport } from "../operate/index/index-report.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
 import { errorReport } from "../operate/output.ts";
-import { reconcileReport } from "../operate/repair/report.ts";
+import { reconcileReport, replayReport } from "../operate/repair/report.ts";
 import { restoreReport } from "../operate/restore/restore-report.ts";
 import { cliPage } from "./cli-page.ts";
 import { configSchema } from "./config-schema.ts";
@@ -32,6 +32,11 @@ export function documents(): ReadonlyMap<string, string> {
       "restore --json",
       `What \`restore --json\` prints. ${INTEGERS}`,
       restoreReport,
+    ),
+    replay: reportSchema(
+      "replay --json",
+      `What \`replay --json\` prints. ${INTEGERS}`,
+      replayReport,
     ),
     reconcile: reportSchema(
       "reconcile --json",

@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { blake3Hex } from "../../src/core/digest.ts";
 
 /** One batch of a file archive, as it lies there. */
 export interface StoredBatch {
@@ -37,14 +38,14 @@ export function batchesOf(archive: string): StoredBatch[] {
     .sort((a, b) => a.partition - b.partition || Number(a.start - b.start));
 }
 
-/** Every file below data/ and manifests/, by its path there: what two archives must have the same of. */
+/** Every file below data/ and manifests/, by its path there, as a digest: what two archives must have the same of. */
 export function contentOf(archive: string): Map<string, string> {
   const roots = ["data", "manifests"].map((f) => join(archive, f));
   return new Map(
     roots
       .flatMap(files)
       .sort()
-      .map((p) => [p.slice(archive.length), readFileSync(p).toString("base64")]),
+      .map((p) => [p.slice(archive.length), blake3Hex(readFileSync(p))]),
   );
 }
 

@@ -18,11 +18,11 @@ export async function* inOrder<T, R>(
       const [first] = begun;
       if (begun.length < width || first === undefined) continue;
       yield await first;
-      begun.splice(0, 1);
+      void begun.shift();
     }
     for (let first = begun[0]; first !== undefined; first = begun[0]) {
       yield await first;
-      begun.splice(0, 1);
+      void begun.shift();
     }
   } finally {
     await Promise.allSettled(begun);
