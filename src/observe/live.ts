@@ -11,7 +11,8 @@ import type { PartitionStatus, StatusReport } from "./status-report.ts";
 import { startingVerdict, verdictOf } from "./verdict.ts";
 
 const MAX_EVENTS = 200;
-const GROUP_MS = 5_000;
+/** Between two looks at the group: while somebody reads the page, and otherwise, for retention. */
+const GROUP_MS = { watched: 5_000, alone: 60_000 };
 const GROUP_TIMEOUT_MS = 10_000;
 /** Many routes ask for it; the work of making it is bounded by this. */
 const STATUS_MS = 250;
@@ -89,11 +90,11 @@ export class Live {
     return this.#status.report;
   }
 
-  /** Once a second: keeps the history, and asks Kafka for the group's others while somebody looks. */
+  /** Once a second: keeps the history, and asks Kafka now and then for the group's others. */
   tick(watched: boolean, signal: AbortSignal): void {
     const nowMs = this.#o.wall();
     this.#sinks.tick(nowMs);
-    if (watched) void this.#lookAtGroup(nowMs, signal);
+    void this.#lookAtGroup(nowMs, watched ? GROUP_MS.watched : GROUP_MS.alone, signal);
     if (!this.#history.due(nowMs)) return;
     const partitions = this.status()?.partitions;
     const oldest = (partitions ?? []).flatMap((p) => p.oldestUnconfirmedMs ?? []);
@@ -104,9 +105,9 @@ export class Live {
   }
 
   /** Never rejects: what went wrong is in the report. */
-  async #lookAtGroup(nowMs: number, signal: AbortSignal): Promise<void> {
+  async #lookAtGroup(nowMs: number, everyMs: number, signal: AbortSignal): Promise<void> {
     const view = this.#o.view();
-    if (view === null || this.#asking || nowMs - this.#groupsAtMs < GROUP_MS) return;
+    if (view === null || this.#asking || nowMs - this.#groupsAtMs < everyMs) return;
     this.#asking = true;
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(GROUP_TIMEOUT_MS)]);
@@ -191,6 +192,11 @@ export class Live {
       inFlight: partitions.reduce((n, p) => n + p.inFlight, 0),
       retentionLeftMs: this.#retentionLeft(partitions),
     };
+  }
+
+  /** How long Kafka keeps what is not archived; null: for ever, or nothing waits, or it is not known. */
+  retentionLeftMs(): number | null {
+    return this.#retentionLeft(this.status()?.partitions ?? []);
   }
 
   #retentionLeft(partitions: readonly PartitionStatus[]): number | null {

@@ -1,175 +1,109 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { ERRORS } from "../core/errors.ts";
-import type { BatchConfirmed, ArchiverEvent, SinkCalled } from "./events.ts";
 import { BoundedLabel } from "./bounded-label.ts";
+import type { ArchiverEvent, BatchConfirmed, SinkCalled } from "./events.ts";
+import { metricSet } from "./metric-set.ts";
 import type { StatusReport } from "./status-report.ts";
 
-const SECONDS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
-const SIZES = [16, 64, 256, 1024, 4096, 8192, 16_384, 32_768, 65_536].map((kib) => kib * 1024);
-const MAX_TOPICS = 200;
+export const MAX_TOPICS = 200;
 const MAX_VALUES = 100;
+/** Series of partitions end here: the rest shows by topic. */
+export const MAX_PARTITIONS = 2_000;
+/** Counted from 0, so that the first one is an increase too. */
+const HOLES = ["aborted", "control", "compacted", "filtered", "dead-lettered"] as const;
 const STATES = ["locating", "walking", "running", "stopped"] as const;
 
-type Names = readonly string[];
+/** What is read at each scrape. */
+export interface MetricSources {
+  readonly status: () => StatusReport | null;
+  readonly limitMs: () => number | null;
+  readonly retentionLeftMs: () => number | null;
+  readonly ready: () => boolean;
+  readonly streams: () => number;
+  readonly perPartition: boolean;
+}
+
+const NONE: MetricSources = {
+  status: () => null,
+  limitMs: () => null,
+  retentionLeftMs: () => null,
+  ready: () => false,
+  streams: () => 0,
+  perPartition: true,
+};
 
 /** Prometheus metrics. Counters follow from events; gauges are read from the status at each scrape. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #status: () => StatusReport | null;
+  readonly #m = metricSet(this.registry);
+  readonly #sources: MetricSources;
   readonly #topic = new BoundedLabel(MAX_TOPICS);
   readonly #value = new BoundedLabel(MAX_VALUES);
 
-  readonly #records = this.#counter("records_total", "Records in confirmed batches", ["topic"]);
-  readonly #rawBytes = this.#counter(
-    "raw_bytes_total",
-    "Bytes of sealed batches as they came from Kafka",
-    ["topic"],
-  );
-  readonly #fetchedBytes = this.#counter(
-    "fetched_bytes_total",
-    "Bytes of records that Kafka sent; those dropped and fetched again count each time",
-    ["topic"],
-  );
-  readonly #storedBytes = this.#counter(
-    "stored_bytes_total",
-    "Bytes of confirmed batches as stored in each sink",
-    ["topic"],
-  );
-  readonly #batches = this.#counter("batches_total", "Batches confirmed by every sink", ["topic"]);
-  readonly #cuts = this.#counter("batch_cuts_total", "Batches sealed, by the rule that cut them", [
-    "reason",
-  ]);
-  readonly #size = this.#histogram("batch_stored_bytes", "Sizes of stored files", [], SIZES);
-  readonly #stage = this.#histogram(
-    "stage_seconds",
-    "Time a batch spends in a stage (seal, deliver)",
-    ["stage"],
-    SECONDS,
-  );
-  readonly #holes = this.#counter(
-    "hole_offsets_total",
-    "Offsets in confirmed batches without a record",
-    ["reason"],
-  );
-  readonly #adopted = this.#counter(
-    "batches_adopted_total",
-    "Batches that a sink already held and that were finished",
-    [],
-  );
-  readonly #revised = this.#counter(
-    "batches_revised_total",
-    "Batches made anew with other content",
-    [],
-  );
-  readonly #commits = this.#counter("commits_total", "Offset commits, by what they were for", [
-    "why",
-  ]);
-  readonly #retries = this.#counter("step_retries_total", "Steps of a partition done again", [
-    "step",
-  ]);
-  readonly #errors = this.#counter("errors_total", "Errors, by code (docs/errors.md)", ["code"]);
-  readonly #conflicts = this.#counter(
-    "conflicts_total",
-    "Partitions stopped because something is not what it should be",
-    ["code"],
-  );
-  readonly #rebalances = this.#counter("rebalances_total", "Assignments received from the group", [
-    "group",
-  ]);
-  readonly #lost = this.#counter(
-    "memberships_lost_total",
-    "Times the group had thrown this member out",
-    ["group"],
-  );
-  readonly #calls = this.#counter("sink_calls_total", "Tries of calls of a sink", [
-    "sink",
-    "op",
-    "outcome",
-  ]);
-  readonly #callSeconds = this.#histogram(
-    "sink_call_seconds",
-    "Time of one try",
-    ["sink", "op"],
-    SECONDS,
-  );
-  readonly #callBytes = this.#counter("sink_bytes_total", "Bytes written to or read from a sink", [
-    "sink",
-    "op",
-  ]);
-  readonly #lag = this.#gauge(
-    "lag_offsets",
-    "Offsets in Kafka that are not committed as archived",
-    ["topic"],
-  );
-  readonly #oldest = this.#gauge(
-    "oldest_unconfirmed_seconds",
-    "Age of the oldest record that not every sink has confirmed",
-    ["topic"],
-  );
-  readonly #partitions = this.#gauge("partitions", "Partitions of this process, by state", [
-    "state",
-  ]);
-  readonly #inFlight = this.#gauge(
-    "batches_in_flight",
-    "Batches that are built, sealed or delivered now",
-    [],
-  );
-  readonly #memoryUsed = this.#gauge("memory_used_bytes", "Bytes of the budget in use", []);
-  readonly #memoryLimit = this.#gauge(
-    "memory_limit_bytes",
-    "What memory of the configuration leaves for batches",
-    [],
-  );
-  readonly #sinkUp = this.#gauge("sink_up", "1: well, 0: retrying, parked or unreachable", [
-    "sink",
-  ]);
-  readonly #sinkBehind = this.#gauge(
-    "sink_behind_offsets",
-    "Offsets that the primary has and this sink has not",
-    ["sink"],
-  );
-  readonly #build = this.#gauge("build_info", "Always 1", ["version"]);
-
-  constructor(version: string, status: () => StatusReport | null) {
-    this.#status = status;
-    this.#build.set({ version }, 1);
+  constructor(version: string, sources: Partial<MetricSources> = {}) {
+    this.#sources = { ...NONE, ...sources };
+    this.#m.build.set({ version }, 1);
+    for (const reason of HOLES) this.#m.holes.inc({ reason }, 0);
     collectDefaultMetrics({ register: this.registry });
   }
 
   take(event: ArchiverEvent): void {
+    const m = this.#m;
     switch (event.what) {
       case "fetched":
-        return this.#fetchedBytes.inc({ topic: this.#topic.of(event.topic) }, event.bytes);
+        return m.fetchedBytes.inc({ topic: this.#topic.of(event.topic) }, event.bytes);
       case "batch-sealed":
-        this.#cuts.inc({ reason: event.reason });
-        this.#rawBytes.inc({ topic: this.#topic.of(event.batch.topic) }, event.rawBytes);
-        return this.#stage.observe({ stage: "seal" }, event.ms / 1000);
+        m.cuts.inc({ reason: event.reason });
+        m.rawBytes.inc({ topic: this.#topic.of(event.batch.topic) }, event.rawBytes);
+        m.rawSize.observe(event.rawBytes);
+        return m.stage.observe({ stage: "seal" }, event.ms / 1000);
       case "batch-confirmed":
         return this.#confirmed(event);
       case "batch-adopted":
-        return this.#adopted.inc();
+        return m.adopted.inc();
       case "batch-revised":
-        return this.#revised.inc();
+        return m.revised.inc();
       case "committed":
-        return this.#commits.inc({ why: event.why });
+        return m.commits.inc({ why: event.why });
       case "step-retried":
-        return this.#retries.inc({ step: this.#value.of(event.step) });
+        return m.retries.inc({ step: this.#value.of(event.step) });
       case "partition-stopped":
-        if (ERRORS[event.code].class === "conflict") this.#conflicts.inc({ code: event.code });
-        return this.#errors.inc({ code: event.code });
+        if (ERRORS[event.code].class === "conflict") m.conflicts.inc({ code: event.code });
+        return m.errors.inc({ code: event.code });
       case "fetch-failed":
       case "pipeline-failed":
       case "reload-refused":
-        return this.#errors.inc({ code: event.code });
+        return m.errors.inc({ code: event.code });
+      case "sink-state":
+        if (event.code !== undefined) m.errors.inc({ code: event.code });
+        return;
+      default:
+        return this.#takeMore(event);
+    }
+  }
+
+  #takeMore(event: ArchiverEvent): void {
+    const m = this.#m;
+    switch (event.what) {
+      case "daemon-started":
+        for (const { name: sink } of event.sinks) m.detached.inc({ sink }, 0);
+        for (const { group } of event.pipelines) {
+          m.rebalances.inc({ group }, 0);
+          m.lost.inc({ group }, 0);
+        }
+        return;
       case "partitions-assigned":
-        return this.#rebalances.inc({ group: event.group });
+        return m.rebalances.inc({ group: event.group });
       case "membership-lost":
-        return this.#lost.inc({ group: event.group });
+        return m.lost.inc({ group: event.group });
       case "sink-called":
         return this.#called(event);
-      case "sink-state":
-        if (event.code !== undefined) this.#errors.inc({ code: event.code });
-        return;
+      case "sink-detached":
+        return m.detached.inc({ sink: event.sink });
+      case "sink-filled":
+        return m.filled.inc({ sink: event.sink });
+      case "warned":
+        return m.warnings.inc({ code: this.#value.of(event.code) });
       default:
         return;
     }
@@ -177,75 +111,92 @@ export class Metrics {
 
   /** The text of a scrape. */
   async scrape(): Promise<{ type: string; text: string }> {
-    const status = this.#status();
-    if (status !== null) this.#read(status);
+    this.read();
     return { type: this.registry.contentType, text: await this.registry.metrics() };
   }
 
+  /** Brings the gauges up to now. */
+  read(): void {
+    const { status, limitMs, retentionLeftMs, ready, streams } = this.#sources;
+    const m = this.#m;
+    const now = status();
+    m.ready.set(ready() ? 1 : 0);
+    m.streams.set(streams());
+    set(m.limit, limitMs());
+    set(m.retentionLeft, retentionLeftMs());
+    if (now === null) return;
+    this.#readPartitions(now);
+    this.#readSinks(now);
+    m.memoryUsed.set(now.memory?.used ?? 0);
+    m.memoryLimit.set(now.memory?.limit ?? 0);
+  }
+
   #confirmed({ batch, ms }: BatchConfirmed): void {
+    const m = this.#m;
     const topic = this.#topic.of(batch.topic);
-    this.#batches.inc({ topic });
-    this.#records.inc({ topic }, Number(batch.records));
-    this.#storedBytes.inc({ topic }, batch.seal.size);
-    this.#size.observe(batch.seal.size);
-    this.#stage.observe({ stage: "deliver" }, ms / 1000);
+    m.batches.inc({ topic });
+    m.records.inc({ topic }, Number(batch.records));
+    m.storedBytes.inc({ topic }, batch.seal.size);
+    m.size.observe(batch.seal.size);
+    m.count.observe(Number(batch.records));
+    m.stage.observe({ stage: "deliver" }, ms / 1000);
+    const now = Date.now();
+    m.lastConfirmed.set(now / 1000);
+    // A producer may write any time into a record: one to come has no age.
+    const ageMs = batch.minTimestamp === null ? -1 : now - Number(batch.minTimestamp);
+    if (ageMs >= 0) m.confirmedAge.observe(ageMs / 1000);
     const { aborted, control, compacted, filtered, deadLettered } = batch;
     const holes = { aborted, control, compacted, filtered, "dead-lettered": deadLettered };
     for (const [reason, offsets] of Object.entries(holes)) {
-      if (offsets > 0n) this.#holes.inc({ reason }, Number(offsets));
+      if (offsets > 0n) m.holes.inc({ reason }, Number(offsets));
     }
   }
 
   #called({ sink, op, outcome, ms, bytes }: SinkCalled): void {
-    this.#calls.inc({ sink, op, outcome });
-    this.#callSeconds.observe({ sink, op }, ms / 1000);
-    if (bytes > 0) this.#callBytes.inc({ sink, op }, bytes);
+    const m = this.#m;
+    m.calls.inc({ sink, op, outcome });
+    m.callSeconds.observe({ sink, op }, ms / 1000);
+    if (bytes > 0) m.callBytes.inc({ sink, op }, bytes);
+    const again = outcome === "sink-transient" || outcome === "sink-unauthorized";
+    if (again) m.sinkRetries.inc({ sink, code: outcome });
   }
 
-  #read(status: StatusReport): void {
-    this.#lag.reset();
-    this.#oldest.reset();
+  #readPartitions({ partitions }: StatusReport): void {
+    const m = this.#m;
+    for (const gauge of [m.lag, m.oldest, m.partitionLag, m.partitionOldest]) gauge.reset();
     const oldest = new Map<string, number>();
-    let inFlight = 0;
-    for (const p of status.partitions) {
+    for (const p of partitions) {
       const topic = this.#topic.of(p.topic);
-      this.#lag.inc({ topic }, Number(p.lag ?? 0n));
+      m.lag.inc({ topic }, Number(p.lag ?? 0n));
       oldest.set(topic, Math.max(oldest.get(topic) ?? 0, p.oldestUnconfirmedMs ?? 0));
-      inFlight += p.inFlight;
     }
-    for (const [topic, ms] of oldest) this.#oldest.set({ topic }, ms / 1000);
+    for (const [topic, ms] of oldest) m.oldest.set({ topic }, ms / 1000);
     for (const state of STATES) {
-      this.#partitions.set({ state }, status.partitions.filter((p) => p.state === state).length);
+      m.partitions.set({ state }, partitions.filter((p) => p.state === state).length);
     }
-    this.#inFlight.set(inFlight);
-    this.#memoryUsed.set(status.memory?.used ?? 0);
-    this.#memoryLimit.set(status.memory?.limit ?? 0);
-    for (const s of status.sinks) {
-      this.#sinkUp.set({ sink: s.name }, s.state === "ok" ? 1 : 0);
-      if (s.behind !== null) this.#sinkBehind.set({ sink: s.name }, Number(s.behind));
+    m.inFlight.set(partitions.reduce((n, p) => n + p.inFlight, 0));
+    if (!this.#sources.perPartition) return;
+    for (const p of partitions.slice(0, MAX_PARTITIONS)) {
+      const labels = { group: p.group, topic: p.topic, partition: String(p.partition) };
+      if (p.lag !== null) m.partitionLag.set(labels, Number(p.lag));
+      m.partitionOldest.set(labels, (p.oldestUnconfirmedMs ?? 0) / 1000);
     }
   }
 
-  #counter(name: string, help: string, labelNames: Names): Counter {
-    return new Counter({
-      name: `bulk_archiver_${name}`,
-      help,
-      labelNames,
-      registers: [this.registry],
-    });
+  #readSinks({ sinks, partitions }: StatusReport): void {
+    const m = this.#m;
+    for (const { name: sink, state, behind } of sinks) {
+      m.sinkUp.set({ sink }, state === "ok" ? 1 : 0);
+      m.sinkParked.set({ sink }, state === "parked" ? 1 : 0);
+      if (behind !== null) m.sinkBehind.set({ sink }, Number(behind));
+      const waiting = partitions.filter((p) => p.waitsFor?.includes(sink) === true);
+      m.sinkWaiting.set({ sink }, waiting.length);
+    }
   }
+}
 
-  #gauge(name: string, help: string, labelNames: Names): Gauge {
-    return new Gauge({
-      name: `bulk_archiver_${name}`,
-      help,
-      labelNames,
-      registers: [this.registry],
-    });
-  }
-
-  #histogram(name: string, help: string, labelNames: Names, buckets: number[]): Histogram {
-    const registers = [this.registry];
-    return new Histogram({ name: `bulk_archiver_${name}`, help, labelNames, buckets, registers });
-  }
+/** A gauge without a value is left out of the scrape. */
+function set(gauge: { set(v: number): void; remove(): void }, ms: number | null): void {
+  if (ms === null) gauge.remove();
+  else gauge.set(ms / 1000);
 }

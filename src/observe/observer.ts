@@ -17,6 +17,8 @@ export interface ObserverOptions {
   /** Of the first pipeline. */
   readonly group: string;
   readonly log: Log;
+  /** Lag and age of each partition as metrics of their own. */
+  readonly perPartition: boolean;
   /** Null: no HTTP. */
   readonly http: { readonly host: string; readonly port: number; readonly access: Access } | null;
 }
@@ -38,8 +40,15 @@ export class Observer {
     const { tool, version, group, log } = o;
     const view = (): DaemonView | null => this.#view;
     this.#live = new Live({ tool, version, group, view, wall: () => Date.now() });
-    this.#metrics = new Metrics(version, () => this.#live.status());
     this.#streams = new EventStreams(() => this.#live.report());
+    this.#metrics = new Metrics(version, {
+      status: () => this.#live.status(),
+      limitMs: () => this.#view?.limits().unconfirmedMs ?? null,
+      retentionLeftMs: () => this.#live.retentionLeftMs(),
+      ready: () => !this.#live.stopping && this.#view?.notReady() === null,
+      streams: () => this.#streams.size,
+      perPartition: o.perPartition,
+    });
     this.emit = (event: ArchiverEvent): void => {
       this.#metrics.take(event);
       this.#live.take(event);

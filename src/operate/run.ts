@@ -130,10 +130,11 @@ function openObserver(
   config: Config,
   about: { readonly tool: string; readonly version: string; readonly log: Log },
 ): Promise<Observer> {
-  const { http, pipelines } = config;
+  const { http, pipelines, telemetry } = config;
   const group = pipelines[0]?.group ?? "";
-  if (http === null) return Observer.open({ ...about, group, http });
+  const options = { ...about, group, perPartition: telemetry.perPartition };
+  if (http === null) return Observer.open({ ...options, http });
   const { host, port, hosts, token, publicPaths } = http;
   const access = { hosts, publicPaths, token: () => token?.().reveal() ?? null };
-  return Observer.open({ ...about, group, http: { host, port, access } });
+  return Observer.open({ ...options, http: { host, port, access } });
 }

@@ -64,6 +64,10 @@ export const EVENTS: readonly ArchiverEvent[] = [
   { what: "membership-lost", group: "g", reason: "UNKNOWN_MEMBER_ID" },
   { what: "sink-called", sink: "files", op: "publish", outcome: "created", ms: 3, bytes: 2048 },
   { what: "sink-state", sink: "files", state: "retrying", code: "sink-transient", text: "503" },
+  { what: "sink-called", sink: "lake", op: "stat", outcome: "sink-transient", ms: 9, bytes: 0 },
+  { what: "sink-detached", scope, sink: "lake", offset: 12n },
+  { what: "sink-filled", scope, sink: "lake", start: 1n, end: 12n },
+  { what: "sink-attached", scope, sink: "lake" },
   { what: "fetch-failed", broker: 1, code: "kafka-unreachable", text: "refused" },
   { what: "warned", code: "another-group", text: "claimed by b" },
 ];

@@ -68,7 +68,7 @@ export async function startHttp(
   const wall = (): number => Date.now();
   const live = new Live({ tool: "bulk-archiver", version: "0.9.0", group: "archiver", view, wall });
   const streams = new EventStreams(() => live.report());
-  const metrics = new Metrics("1", () => live.status());
+  const metrics = new Metrics("1", { status: () => live.status() });
   const routes = new Map<string, Route>(daemonRoutes({ metrics, live, streams, view }));
   routes.set("/breaks", () => {
     throw new Error("inside");

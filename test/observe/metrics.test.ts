@@ -75,7 +75,7 @@ const STATUS: StatusReport = {
 };
 
 test("counters follow from events, gauges from the status", async () => {
-  const metrics = new Metrics("1.2.3", () => STATUS);
+  const metrics = new Metrics("1.2.3", { status: () => STATUS, limitMs: () => 180_000 });
   for (const event of EVENTS) metrics.take(event);
   const { type, text } = await metrics.scrape();
   expect(type).toContain("text/plain");
@@ -108,6 +108,12 @@ test("counters follow from events, gauges from the status", async () => {
     'bulk_archiver_partitions{state="running"}': 2,
     'bulk_archiver_partitions{state="stopped"}': 1,
     bulk_archiver_batches_in_flight: 6,
+    bulk_archiver_unconfirmed_limit_seconds: 180,
+    bulk_archiver_batch_records_count: 1,
+    'bulk_archiver_batch_raw_bytes_bucket{le="16384"}': 1,
+    'bulk_archiver_warnings_total{code="another-group"}': 1,
+    'bulk_archiver_partition_lag_offsets{group="g",topic="logs",partition="1"}': 7,
+    'bulk_archiver_sink_parked{sink="ceph"}': 1,
     bulk_archiver_memory_used_bytes: 400,
     bulk_archiver_memory_limit_bytes: 1000,
     'bulk_archiver_sink_up{sink="files"}': 1,
@@ -122,7 +128,7 @@ test("counters follow from events, gauges from the status", async () => {
 
 test("a partition that went away leaves no lag behind", async () => {
   let status = STATUS;
-  const metrics = new Metrics("1", () => status);
+  const metrics = new Metrics("1", { status: () => status });
   await metrics.scrape();
   status = { ...STATUS, partitions: STATUS.partitions.filter((p) => p.topic === "audit") };
   const found = samples((await metrics.scrape()).text);
@@ -131,7 +137,7 @@ test("a partition that went away leaves no lag behind", async () => {
 });
 
 test("a thousand topics make two hundred label values and one for the rest", async () => {
-  const metrics = new Metrics("1", () => null);
+  const metrics = new Metrics("1");
   for (let i = 0; i < 1000; i++) {
     metrics.take({ what: "batch-confirmed", batch: description(`topic-${i}`), ms: 1 });
   }
@@ -142,7 +148,20 @@ test("a thousand topics make two hundred label values and one for the rest", asy
 });
 
 test("before the daemon can say anything, a scrape works and claims nothing", async () => {
-  const found = samples((await new Metrics("1", () => null).scrape()).text);
+  const found = samples((await new Metrics("1").scrape()).text);
   expect(found.has('bulk_archiver_sink_up{sink="files"}')).toBe(false);
   expect(found.get('bulk_archiver_build_info{version="1"}')).toBe(1);
+});
+
+test("series of partitions end at two thousand, or are switched off", async () => {
+  const [one] = STATUS.partitions;
+  if (one === undefined) throw new Error("the sample has partitions");
+  const partitions = Array.from({ length: 5000 }, (_v, i) => ({ ...one, partition: i }));
+  const series = async (perPartition: boolean): Promise<number> => {
+    const status = () => ({ ...STATUS, partitions });
+    const found = samples((await new Metrics("1", { status, perPartition }).scrape()).text);
+    return [...found.keys()].filter((k) => k.startsWith("bulk_archiver_partition_lag")).length;
+  };
+  expect(await series(true)).toBe(2000);
+  expect(await series(false)).toBe(0);
 });
