@@ -4,6 +4,7 @@ import type { Command } from "./command.ts";
 import { indexCommand } from "./index-archive.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
+import { pruneCommand } from "./prune.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { replayCommand } from "./replay.ts";
 import { restoreCommand } from "./restore.ts";
@@ -23,5 +24,6 @@ export const commands: readonly Command[] = [
   indexCommand,
   replayCommand,
   reconcileCommand,
+  pruneCommand,
   keygenCommand,
 ];

@@ -6,6 +6,7 @@ import { indexReport } from "../operate/index/index-report.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
 import { errorReport } from "../operate/output.ts";
+import { pruneReport } from "../operate/prune/prune-report.ts";
 import { reconcileReport, replayReport } from "../operate/repair/report.ts";
 import { restoreReport } from "../operate/restore/restore-report.ts";
 import { cliPage } from "./cli-page.ts";
@@ -44,6 +45,7 @@ export function documents(): ReadonlyMap<string, string> {
       reconcileReport,
     ),
     index: reportSchema("index --json", "What `index --json` prints.", indexReport),
+    prune: reportSchema("prune --json", `What \`prune --json\` prints. ${INTEGERS}`, pruneReport),
     keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
     error: reportSchema(
       "errors",

@@ -27,8 +27,10 @@ export class AcrossSinks {
   /** `found[i]` is what sink i has at this start. */
   compare(scope: Scope, start: bigint, found: readonly (Walked | undefined)[]): void {
     this.#batches++;
+    // A sink that was added later need not have what had expired by then.
+    const gone = found.every((walked) => walked === undefined || walked.expired);
     for (const [i, walked] of found.entries()) {
-      if (walked !== undefined) continue;
+      if (walked !== undefined || gone) continue;
       const text = "is not in this sink, but in another";
       this.problem(scope, this.#names[i] ?? "", start, "across-missing", text);
     }

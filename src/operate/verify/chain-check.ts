@@ -3,6 +3,7 @@ import type { ArchiveIdentity } from "../../sdk/sink.ts";
 import type { SeedKeys } from "./foreign-keys.ts";
 import { type PublicKeys, signedByOne, unsignedText } from "./foreign-signatures.ts";
 import { macMatches, ownGenesis } from "./own-manifest.ts";
+import type { Pruned } from "./pruned-record.ts";
 import type { Problem } from "./report.ts";
 import type { Tally } from "./tally.ts";
 
@@ -17,6 +18,10 @@ export interface Vouchers {
   readonly publicKeys: PublicKeys;
   /** Published heads of this chain: where it ended, and its link there. */
   readonly heads: ReadonlyMap<bigint, string>;
+  /** What the first batch follows, where what came before it has expired elsewhere. */
+  readonly lateStart: string | undefined;
+  /** How far `prune` says that it went. */
+  readonly pruned: Pruned | undefined;
 }
 
 /** Follows the batches of one scope in order: gaps, overlaps, links, MACs, signatures and heads. */
@@ -26,6 +31,8 @@ export class ChainCheck {
   readonly #keys: Seeds;
   readonly #publicKeys: PublicKeys;
   readonly #heads: Map<bigint, string>;
+  readonly #pruned: Pruned | undefined;
+  readonly #lateStart: string | undefined;
   /** Undefined at the beginning and after a manifest that could not be read. */
   #end: bigint | undefined;
   #link: string | undefined;
@@ -39,6 +46,8 @@ export class ChainCheck {
     this.#keys = vouchers.seeds;
     this.#publicKeys = vouchers.publicKeys;
     this.#heads = new Map(vouchers.heads);
+    this.#pruned = vouchers.pruned;
+    this.#lateStart = vouchers.lateStart;
   }
 
   /** The manifest of `start` is unreadable or missing: the next one cannot be held against it. */
@@ -81,6 +90,8 @@ export class ChainCheck {
 
   /** A head's batch is met once; one that ends there with another link is not it. */
   #head(m: Manifest, say: (code: string, text: string) => void): void {
+    if (m.end === this.#pruned?.end && m.link !== this.#pruned.link)
+      say("pruned-wrong", `its link is ${m.link}, the record of what was pruned has another`);
     const link = this.#heads.get(m.end);
     if (link === undefined) return;
     this.#heads.delete(m.end);
@@ -142,7 +153,7 @@ export class ChainCheck {
   #chain(m: Manifest, say: (code: string, text: string) => void): void {
     if (!this.#began) {
       const genesis = ownGenesis(this.#identity?.archiveId ?? m.archiveId, m);
-      if (m.prevLink !== genesis) {
+      if (m.prevLink !== genesis && m.prevLink !== this.#lateStart) {
         say(
           "chain-start",
           `is the first here, but follows the link ${m.prevLink}: batches before it are missing`,

@@ -8,11 +8,12 @@ import type { Seeds } from "./chain-check.ts";
 import { survey } from "./entries.ts";
 import type { Expiry } from "./expiry.ts";
 import type { PublicKeys } from "./foreign-signatures.ts";
-import { type Heads, headsOf } from "./heads.ts";
+import type { Heads } from "./heads.ts";
 import type { AcrossReport, PartitionReport, Problem, SinkReport } from "./report.ts";
 import { sampled, type Sampling } from "./sampling.ts";
 import type { DeepCheck } from "./stored-data.ts";
 import { type Looked, nothingLooked, Tally } from "./tally.ts";
+import { type Vouched, vouchersOf } from "./vouchers.ts";
 import { walkScope } from "./walk-scope.ts";
 
 export interface NamedSink {
@@ -177,10 +178,10 @@ async function verifyScope(
   signal: AbortSignal,
 ): Promise<readonly Tally[]> {
   const tallies = audited.map(() => new Tally(scope));
-  const walks = audited.map(({ sink, identity }, i) => {
-    const { seeds, publicKeys, deep, expiry } = options;
-    const heads = headsOf(options.heads, scope, identity?.archiveId);
-    const vouchers = { identity, seeds, publicKeys, heads };
+  const vouched = await vouchersOf(options, audited, tallies, signal);
+  const walks = audited.map(({ sink }, i) => {
+    const { vouchers, expiry } = vouched[i] as Vouched;
+    const { deep } = options;
     const tailWaitMs = across === undefined ? 0 : options.tailWaitMs;
     const reads = sampled(scope, options.sampling);
     const progress = (batches: number, bytes: number): void =>

@@ -1,0 +1,168 @@
+import type { PipelineConfig } from "../config/config.ts";
+import { ArchiverError } from "../core/errors.ts";
+import type { Scope } from "../core/scope.ts";
+import { manifestMacKey } from "../seal/keys.ts";
+import { type Arguments, SCOPE_OPTIONS } from "./arguments.ts";
+import { scopeFilter } from "./choose-scopes.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { EXIT } from "./exit-code.ts";
+import type { CommandSink } from "./open-sinks.ts";
+import { Progress } from "./progress.ts";
+import { findOld, type OldBatches } from "./prune/find-old.ts";
+import type { PrunedPipeline, PrunedSink, PruneReport } from "./prune/prune-report.ts";
+import { guard, pruneScope } from "./prune/prune-sink.ts";
+import { pruneSummary } from "./prune/summary.ts";
+import { type RepairContext, withRepair } from "./repair/context.ts";
+import { byScope, inFilter } from "./verify/scope-filter.ts";
+
+const DEFAULT_PERCENT = 10;
+const END_OF_TIME = (1n << 63n) - 1n;
+
+export const pruneCommand: Command = {
+  name: "prune",
+  summary: "remove data that is older than the retention; manifests stay",
+  details:
+    "Of pipelines with `retention`, on sinks of files: data whose newest record is older, that is " +
+    "committed, and that is not the newest batch of its partition. Says in the sink what goes before it " +
+    "goes, signed where signing is on. What object lock keeps stays. Safe beside a running daemon; after " +
+    "an interruption run it again.",
+  options: [
+    { flags: "--sink <name>", text: "only this sink; default: all", repeat: true },
+    ...SCOPE_OPTIONS,
+    {
+      flags: "--max-delete-percent <number>",
+      text: `refuse when more of a sink's batches or bytes would go; default: ${DEFAULT_PERCENT}`,
+      parse: percentOf,
+    },
+    { flags: "--dry-run", text: "say what would go, remove nothing" },
+  ],
+  examples: [
+    "bulk-archiver prune --dry-run",
+    "bulk-archiver prune --max-delete-percent 25",
+    "bulk-archiver prune --sink files --topic logs --json",
+  ],
+  schema: "prune.schema.json",
+  run: async (args, context) => {
+    const config = await context.config();
+    const pipelines = config.pipelines.filter((p) => p.retentionMs !== null);
+    if (pipelines.length === 0) {
+      throw new ArchiverError("usage", "no pipeline has a `retention`: nothing is ever old enough");
+    }
+    const dryRun = args.flag("dryRun");
+    const done: PrunedPipeline[] = [];
+    for (const pipeline of pipelines) {
+      const request = { command: "prune", config, pipeline, withKafka: true, dryRun };
+      const prune = (repair: RepairContext): Promise<PrunedPipeline> =>
+        prunePipeline(repair, args, context);
+      done.push(await withRepair(request, context, prune));
+    }
+    const partitions = done.flatMap((p) => p.sinks.flatMap((s) => s.partitions));
+    const ok = partitions.every((p) => p.damaged === 0);
+    const report: PruneReport = { ok, tool: context.tool, dryRun, pipelines: done };
+    await (context.out.json
+      ? context.out.document(report)
+      : context.out.text(pruneSummary(report)));
+    return ok ? EXIT.done : EXIT.different;
+  },
+};
+
+function percentOf(text: string): number {
+  const value = /^\d{1,3}(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (value >= 0 && value <= 100) return value;
+  throw new ArchiverError("usage", `${JSON.stringify(text)} is no percentage from 0 to 100`);
+}
+
+async function prunePipeline(
+  repair: RepairContext,
+  args: Arguments,
+  { out, clock }: CommandContext,
+): Promise<PrunedPipeline> {
+  const { pipeline, seeds, signer, identity, signal } = repair;
+  const retentionMs = pipeline.retentionMs ?? 0;
+  const now = BigInt(Math.floor(clock.wall()));
+  const before = now - BigInt(retentionMs);
+  const chosen = chosenSinks(repair, args.texts("sink"), pipeline);
+  const progress = new Progress({
+    ...{ title: "prune", unit: "batches", stderr: out.stderr },
+    now: () => clock.now(),
+  });
+  const dryRun = args.flag("dryRun");
+  const macKey = seeds[0] === undefined ? null : manifestMacKey(seeds[0].secret);
+  const keys = { signer, macKey };
+  const sinks: PrunedSink[] = [];
+  try {
+    const looked = [];
+    for (const named of chosen) {
+      const found = await oldOf(repair, named, args, { before, now });
+      const judged = { ...named, ...share(found), found };
+      if (!dryRun)
+        guard(named.name, judged.percent, args.number("maxDeletePercent") ?? DEFAULT_PERCENT);
+      looked.push(judged);
+    }
+    for (const { name, sink, found, percent, keptBatches, keptBytes } of looked) {
+      const able = sink.expire !== undefined;
+      progress.expect(found.reduce((sum, { old }) => sum + old.length, 0));
+      const o = { name, sink, identity, keys, retentionMs, dryRun: dryRun || !able, progress };
+      const partitions = [];
+      for (const one of found) partitions.push(await pruneScope(o, one, signal));
+      sinks.push({ name, able, keptBatches, keptBytes, percent, partitions });
+    }
+  } finally {
+    progress.stop();
+  }
+  return {
+    name: pipeline.name,
+    retentionMs,
+    before: new Date(Number(before)).toISOString(),
+    sinks,
+  };
+}
+
+function chosenSinks(
+  { sinks }: RepairContext,
+  names: readonly string[],
+  pipeline: PipelineConfig,
+): readonly CommandSink[] {
+  const unknown = names.find((name) => !sinks.some((s) => s.name === name));
+  if (unknown !== undefined) {
+    throw new ArchiverError("usage", `pipeline ${pipeline.name} has no sink ${unknown}`);
+  }
+  return names.length === 0 ? sinks : sinks.filter((s) => names.includes(s.name));
+}
+
+/** Of each scope up to the committed offset; a topic that is no longer archived is settled for good. */
+async function oldOf(
+  repair: RepairContext,
+  { sink }: CommandSink,
+  args: Arguments,
+  times: { readonly before: bigint; readonly now: bigint },
+): Promise<readonly OldBatches[]> {
+  const { kafka, signal } = repair;
+  const filter = scopeFilter(args);
+  const scopes: Scope[] = [];
+  if (sink.expire !== undefined)
+    for await (const scope of sink.scopes(signal)) if (inFilter(scope, filter)) scopes.push(scope);
+  const found: OldBatches[] = [];
+  for (const scope of scopes.sort(byScope)) {
+    const settled = kafka?.settled(scope) ?? null;
+    const upTo = settled === "not-live" ? END_OF_TIME : (settled ?? 0n);
+    found.push(await findOld({ sink, scope, upTo, ...times }, signal));
+  }
+  return found;
+}
+
+/** Of batches or of bytes, whichever is more. */
+function share(
+  found: readonly OldBatches[],
+): Pick<PrunedSink, "keptBatches" | "keptBytes" | "percent"> {
+  const sum = (of: (o: OldBatches) => number): number => found.reduce((n, o) => n + of(o), 0);
+  const [keptBatches, keptBytes] = [sum((o) => o.keptBatches), sum((o) => o.keptBytes)];
+  const batches = sum(({ old }) => old.length);
+  const bytes = sum(({ old }) => old.reduce((n, m) => n + m.seal.size, 0));
+  const part = (of: number, all: number): number => (all === 0 ? 0 : (100 * of) / all);
+  return {
+    keptBatches,
+    keptBytes,
+    percent: Math.max(part(batches, keptBatches), part(bytes, keptBytes)),
+  };
+}

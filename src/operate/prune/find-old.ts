@@ -1,0 +1,64 @@
+import type { Manifest } from "../../core/description.ts";
+import { parseManifest } from "../../core/manifest.ts";
+import type { Scope } from "../../core/scope.ts";
+import type { Sink } from "../../sdk/sink.ts";
+
+/** Batches in a row that are too young: those behind them are not looked at. */
+const ENOUGH_YOUNG = 100;
+
+/** What of one scope of one sink is old enough to go. */
+export interface OldBatches {
+  readonly scope: Scope;
+  readonly old: readonly Manifest[];
+  /** Everything below this end that had data is in `old`; null: the first batch stays. */
+  readonly prefix: { readonly end: bigint; readonly link: string } | null;
+  /** Batches that have data, and its bytes. */
+  readonly keptBatches: number;
+  readonly keptBytes: number;
+}
+
+export interface FindOldOptions {
+  readonly sink: Sink;
+  readonly scope: Scope;
+  /** Only what ends at or before it. */
+  readonly upTo: bigint;
+  /** Milliseconds since the epoch: what is older may go. */
+  readonly before: bigint;
+  readonly now: bigint;
+}
+
+/**
+ * A batch is as old as its newest record, or the newest of any batch before it: they were archived in
+ * order, so a clock of a producer that was behind makes nothing old. Times to come count for nothing but
+ * the batch itself. The newest batch always stays.
+ */
+export async function findOld(o: FindOldOptions, signal: AbortSignal): Promise<OldBatches> {
+  const { sink, scope, upTo, before, now } = o;
+  const last = await sink.floor(scope, (1n << 63n) - 1n, signal);
+  const old: Manifest[] = [];
+  let [keptBatches, keptBytes, young] = [0, 0, 0];
+  let newest = -(1n << 63n);
+  let prefix: OldBatches["prefix"] = null;
+  let unbroken = true;
+  for await (const { start, data, manifest } of sink.list(scope, 0n, signal)) {
+    if (data === undefined || manifest === undefined) continue;
+    keptBatches++;
+    keptBytes += data.size;
+    if (young >= ENOUGH_YOUNG || last === undefined || start >= last.start) continue;
+    const bytes = await sink.manifest({ ...scope, start }, signal);
+    if (bytes === undefined) continue;
+    const m = parseManifest(bytes);
+    const own = m.maxTimestamp;
+    if (own !== null && own > newest && own <= now) newest = own;
+    const age = own !== null && own > newest ? own : newest;
+    if (own === null || age >= before || m.end > upTo) {
+      young++;
+      unbroken = false;
+      continue;
+    }
+    young = 0;
+    old.push(m);
+    if (unbroken) prefix = { end: m.end, link: m.link };
+  }
+  return { scope, old, prefix, keptBatches, keptBytes };
+}
