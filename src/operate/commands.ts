@@ -1,6 +1,7 @@
 import { catCommand } from "./cat.ts";
 import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
+import { exportCommand } from "./export.ts";
 import { indexCommand } from "./index-archive.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   catCommand,
   verifyCommand,
   restoreCommand,
+  exportCommand,
   indexCommand,
   replayCommand,
   reconcileCommand,

@@ -2,6 +2,7 @@ import { builtInSinks } from "../../sinks/index.ts";
 import { statusReport } from "../observe/status-report.ts";
 import { checkReport } from "../operate/check-report.ts";
 import { commands } from "../operate/commands.ts";
+import { exportReport } from "../operate/export/export-report.ts";
 import { indexReport } from "../operate/index/index-report.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
@@ -43,6 +44,11 @@ export function documents(): ReadonlyMap<string, string> {
       "reconcile --json",
       `What \`reconcile --json\` prints. ${INTEGERS}`,
       reconcileReport,
+    ),
+    export: reportSchema(
+      "export --json",
+      `What \`export --json\` prints. ${INTEGERS}`,
+      exportReport,
     ),
     index: reportSchema("index --json", "What `index --json` prints.", indexReport),
     prune: reportSchema("prune --json", `What \`prune --json\` prints. ${INTEGERS}`, pruneReport),
