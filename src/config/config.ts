@@ -153,5 +153,6 @@ export interface SinkConfig {
     readonly tryTimeoutMs: number;
   };
   readonly whenAway: { readonly detachMs: number | null };
+  readonly backfill: "wait" | "auto";
   readonly plaintext: "refuse" | "allow";
 }

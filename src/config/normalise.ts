@@ -127,6 +127,7 @@ function sinkConfig(s: SinkInput, { plugin, config }: ParsedSink): SinkConfig {
       tryTimeoutMs: timeout,
     },
     whenAway: { detachMs: s.whenAway === "wait" ? null : s.whenAway.detach },
+    backfill: s.backfill,
     plaintext: s.plaintext,
   };
 }

@@ -223,6 +223,12 @@ export const sinkFields = {
     .union([z.literal("wait"), z.strictObject({ detach: duration(1000, 365 * DAY_MS) })])
     .default("wait")
     .describe("`wait`: nothing is committed without it; `detach`: the others go on after so long"),
+  backfill: z
+    .enum(["wait", "auto"])
+    .default("wait")
+    .describe(
+      "A sink that lacks what was archived before, such as one added later: `wait`: a partition goes on when it is filled; `auto`: the others go on meanwhile",
+    ),
   limits: z
     .strictObject({
       concurrency: z.int().min(1).max(1024).default(8).describe("Calls at once"),

@@ -14,6 +14,8 @@ export interface SinkSettings {
   readonly config: unknown;
   readonly limits: Pick<DecorateOptions, "limit" | "tryTimeoutMs">;
   readonly whenAway: { readonly detachMs: number | null };
+  /** @default "wait" */
+  readonly backfill?: "wait" | "auto";
 }
 
 export interface OpenedSink extends DecoratedSink {
@@ -21,6 +23,7 @@ export interface OpenedSink extends DecoratedSink {
   /** After being away for so long the others go on without it; null: they wait. Null for the primary. */
   readonly detachMs: number | null;
   readonly mayBeAway: boolean;
+  readonly fillsBeside: boolean;
   readonly claim: Claim & { readonly settle: (refusal: ArchiverError | null) => void };
 }
 
@@ -51,11 +54,11 @@ export async function openSinks(
       { clock, random, onEvent, onHealth },
     );
     const { detachMs } = s.whenAway;
-    const mayBeAway = detachMs !== null;
-    opened.push({ ...decorated, kind: s.kind, detachMs, mayBeAway, claim: unclaimed() });
+    const away = { detachMs, mayBeAway: detachMs !== null, fillsBeside: s.backfill === "auto" };
+    opened.push({ ...decorated, kind: s.kind, ...away, claim: unclaimed() });
   }
   const first = primaryOf(opened);
-  const primary: OpenedSink = { ...first, detachMs: null, mayBeAway: false };
+  const primary: OpenedSink = { ...first, detachMs: null, mayBeAway: false, fillsBeside: false };
   return [primary, ...opened.filter((o) => o !== first)];
 }
 

@@ -19,6 +19,8 @@ export interface NamedSink {
   readonly sink: Sink;
   /** The others may go on without it (rule 12). Never the primary. */
   readonly mayBeAway: boolean;
+  /** Where it lacks what was archived before, the others go on while it is filled. Never the primary. */
+  readonly fillsBeside?: boolean;
   readonly claim: Claim;
 }
 

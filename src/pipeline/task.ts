@@ -187,9 +187,7 @@ export class PartitionTask {
       case "read-committed":
         return this.#read(effect.round, signal);
       case "head":
-        return headOf(ports, sinkAt(ports, effect.sink), this.#links, signal).then(
-          (head): Result => ({ of: "head", sink: effect.sink, head }),
-        );
+        return this.#head(effect.sink, signal);
       case "resolve-start":
         return this.#resolveStart(effect.committed, signal);
       case "look":
@@ -222,6 +220,16 @@ export class PartitionTask {
     this.#chain = found.chain;
     const { committed, behind } = found;
     return { of: "read-committed", round, committed, behind: behindOf(behind, this.#ports) };
+  }
+
+  /** A sink that lacks what the chain had, and is to be filled beside the others, is one that is away. */
+  async #head(sink: number, signal: AbortSignal): Promise<Event> {
+    const named = sinkAt(this.#ports, sink);
+    const head = await headOf(this.#ports, named, this.#links, signal);
+    const chain = this.#chain;
+    const lacks = chain !== null && (head === "empty" || head.head < chain.offset);
+    if (lacks && sink > 0 && named.fillsBeside === true) return { of: "detach", sink };
+    return { of: "head", sink, head };
   }
 
   async #resolveStart(committed: bigint | null, signal: AbortSignal): Promise<Result> {

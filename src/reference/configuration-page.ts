@@ -78,7 +78,7 @@ ${GENERAL_EXAMPLE}\`\`\`
 
 const PIPELINE_KEYS_TEXT =
   "`group`, `topics`, `start`, `batch`, `format`, `compression` and `encryption`";
-const COMMON = ["name", "kind", "whenAway", "limits", "plaintext"];
+const COMMON = ["name", "kind", "whenAway", "backfill", "limits", "plaintext"];
 
 interface Level {
   readonly properties: Readonly<Record<string, JsonSchema>>;

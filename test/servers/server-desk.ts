@@ -74,7 +74,5 @@ function keep(kind: string): Keeper {
     child.once("error", reject);
     child.once("close", (code) => reject(new Error(`the ${kind} server did not start (${code})`)));
   });
-  // Who asks hears of it; nobody has to.
-  address.catch(() => undefined);
   return { child, address };
 }
