@@ -109,7 +109,7 @@ function manifestText(m: Manifest): string {
 function descriptionFields(d: Description): object {
   return {
     ...ordered(d, HEAD),
-    holes: d.holes.map((hole) => ordered(hole, ["from", "to", "reason", "offsets"])),
+    holes: d.holes.map((hole) => ordered(hole, ["from", "to", "reason", "offsets", "text"])),
     ...ordered(d, ["minTimestamp", "maxTimestamp", "format"]),
     content: { algorithm: d.content.algorithm, ...mark(d.content) },
     ...ordered(d, ["contentCheck", "recordsDigest"]),

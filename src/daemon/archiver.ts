@@ -15,7 +15,7 @@ import type { HitFailpoint } from "../pipeline/failpoint.ts";
 import type { Judge, OffsetStore, Sealer, TaskEvent, TaskPorts } from "../pipeline/ports.ts";
 import { CopyTurns, detachAway, RetentionGuard } from "./away-sinks.ts";
 import { type BeginningPorts, beginPartitions, branchPartition } from "./beginnings.ts";
-import { logPort } from "./log-port.ts";
+import { insideBatch, logPort } from "./log-port.ts";
 import { OperatorDesk } from "./operator-desk.ts";
 import { performRequest } from "./operator-perform.ts";
 import { offsetStore } from "./offset-store.ts";
@@ -123,8 +123,7 @@ export class Archiver {
       begin: (lease) => beginPartitions(this.#beginnings(), lease),
       perform: performRequest({
         ...{ partitions: this.partitions, sinks: o.sinks.map((s) => s.name) },
-        align: (scope, offset, signal) =>
-          logPort(this.fetcher, scope, o.start).align(offset, signal),
+        inside: (...at) => insideBatch(this.fetcher, ...at),
         begin: () => beginPartitions(this.#beginnings(), this.#lease),
       }),
     });

@@ -18,7 +18,7 @@ export interface BeginningPorts {
   readonly catalogue: TopicCatalogue;
   readonly fetcher: Fetcher;
   readonly offsets: OffsetStore;
-  readonly desk: Pick<OperatorDesk, "read" | "wantsPause">;
+  readonly desk: Pick<OperatorDesk, "read" | "holdsBack">;
   readonly clock: Clock;
   readonly log: Log;
   /** The lease that counts now. */
@@ -41,12 +41,12 @@ export function beginPartitions(p: BeginningPorts, lease: Lease | null): Promise
   return persist(p, lease, "the primary could not be asked for branches", async () => {
     // An operator's pause holds for whoever owns the partition.
     await p.desk.read(p.signal);
-    const free = came.filter((at) => !p.desk.wantsPause(at));
+    const free = came.filter((at) => !p.desk.holdsBack(at));
     const scopes = await branchesOf(free, p.sinks[0]?.sink, p.catalogue, p.signal);
     if (p.lease() !== lease) return;
     for (const scope of scopes) {
       const { topic, partition } = scope;
-      if (p.desk.wantsPause(scope) || p.partitions.has(topic, partition)) continue;
+      if (p.desk.holdsBack(scope) || p.partitions.has(topic, partition)) continue;
       p.partitions.begin(scope, lease);
     }
     p.fetcher.wake();

@@ -2,7 +2,7 @@ import { ArchiverError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
 import type { LogPort } from "../pipeline/ports.ts";
-import { recordBatches } from "../record-batch/header.ts";
+import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
 
 /** A broker sends the first record batch whole, however little is asked for. */
 const PEEK_BYTES = 1;
@@ -21,11 +21,8 @@ export function logPort(fetcher: Fetcher, scope: Scope, start: "earliest" | "lat
       // Out of range is the build's to report, with what the log has.
       if (got.error?.kafkaCode === "OFFSET_OUT_OF_RANGE") return offset;
       if (got.error !== undefined) throw got.error;
-      for (const { header } of recordBatches(got.records)) {
-        if (header.nextOffset <= offset) continue;
-        return header.baseOffset < offset ? header.baseOffset : offset;
-      }
-      return offset;
+      const base = holding(got.records, offset)?.baseOffset ?? offset;
+      return base < offset ? base : offset;
     },
     startOffset: async (signal) => {
       const [found] = await fetcher.offsets([{ topic, partition }], start, signal);
@@ -36,4 +33,26 @@ export function logPort(fetcher: Fetcher, scope: Scope, start: "earliest" | "lat
       );
     },
   };
+}
+
+/** Offsets [from, to) of the record batch that `offset` lies inside of; null: a batch may begin there. */
+export async function insideBatch(
+  fetcher: Fetcher,
+  { topic, partition }: Scope,
+  offset: bigint,
+  signal: AbortSignal,
+): Promise<{ readonly from: bigint; readonly to: bigint } | null> {
+  const [end] = await fetcher.offsets([{ topic, partition }], "latest", signal);
+  if (end !== undefined && offset >= end.offset) return null;
+  const got = await fetcher.fetchOnce({ topic, partition, offset, maxBytes: PEEK_BYTES }, signal);
+  if (got.error !== undefined) throw got.error;
+  const found = holding(got.records, offset);
+  if (found === undefined || found.baseOffset >= offset) return null;
+  return { from: found.baseOffset, to: found.nextOffset };
+}
+
+/** The header of the record batch that the offset is in, or that comes next. */
+function holding(records: Uint8Array, offset: bigint): RecordBatchHeader | undefined {
+  for (const { header } of recordBatches(records)) if (header.nextOffset > offset) return header;
+  return undefined;
 }

@@ -62,6 +62,12 @@ const READ_MS = 3_000;
 /** What is on its way is delivered first; a sink that is away is not waited for. */
 const DRAIN_MS = 20_000;
 
+/** A detached sink is not waited for from the beginning of a task on. */
+const whilePaused = (r: OperatorRequest): Omit<OperatorAnswer, "id"> =>
+  r.do === "skip"
+    ? { is: "refused", text: "the partition is paused: `resume` it first" }
+    : { is: "done", text: "the partition is paused; it counts when it is resumed" };
+
 const isEmpty = (t: Task): boolean => t.slots.length === 0 && t.sent === null;
 const keyOf = (p: TopicPartition): string => `${p.topic}/${p.partition}`;
 
@@ -74,6 +80,8 @@ export class OperatorDesk {
   readonly #p: DeskPorts;
   #seen = new Map<string, Seen>();
   readonly #pausing = new Map<string, Pausing>();
+  /** Partitions whose task did not begin, because a pause was asked for. */
+  readonly #heldBack = new Set<string>();
   /** By request id: what was performed, and what came of it. */
   readonly #answered = new Map<string, OperatorAnswer>();
   #readAt = -Infinity;
@@ -89,9 +97,11 @@ export class OperatorDesk {
     return [...this.#pausing.values()].filter((p) => p.is === "ended").map((p) => p.paused);
   }
 
-  /** Somebody wants the partition left alone, as last read. */
-  wantsPause(at: TopicPartition): boolean {
-    return this.#pauses(keyOf(at)).length > 0;
+  /** Asked before a task begins: somebody wants the partition left alone, as last read. */
+  holdsBack(at: TopicPartition): boolean {
+    const holds = this.#pauses(keyOf(at)).length > 0;
+    if (holds) this.#heldBack.add(keyOf(at));
+    return holds;
   }
 
   /** An operator wants the sink not waited for, as last read. */
@@ -216,9 +226,16 @@ export class OperatorDesk {
   async #resume(lease: Lease): Promise<void> {
     const owned = new Set(lease.partitions.map(keyOf));
     let some = false;
+    // A pause can be over before it was taken up.
+    for (const key of this.#heldBack) {
+      if (this.#pausing.has(key) || (owned.has(key) && this.#pauses(key).length > 0)) continue;
+      this.#heldBack.delete(key);
+      some ||= owned.has(key);
+    }
     for (const [key, { paused }] of this.#pausing) {
       if (owned.has(key) && this.#pauses(key).length > 0) continue;
       this.#pausing.delete(key);
+      this.#heldBack.delete(key);
       if (!owned.has(key)) continue;
       this.#p.partitions.end(paused.scope.topic, paused.scope.partition);
       some = true;
@@ -230,8 +247,11 @@ export class OperatorDesk {
     for (const at of lease.partitions) {
       const p = this.#p.partitions.at(at.topic, at.partition);
       for (const r of this.#seen.get(keyOf(at))?.requests ?? []) {
-        if (r.do === "pause" || p === undefined || this.#settled(r.id)) continue;
-        this.#answered.set(r.id, { id: r.id, ...(await this.#p.perform(r, p, signal)) });
+        if (r.do === "pause" || this.#settled(r.id)) continue;
+        if (p !== undefined)
+          this.#answered.set(r.id, { id: r.id, ...(await this.#p.perform(r, p, signal)) });
+        else if (this.#pausing.has(keyOf(at)))
+          this.#answered.set(r.id, { id: r.id, ...whilePaused(r) });
       }
     }
   }

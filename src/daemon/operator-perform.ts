@@ -1,4 +1,5 @@
 import type { OperatorAnswer, OperatorRequest } from "../core/operator-requests.ts";
+import type { Scope } from "../core/scope.ts";
 import type { PerformRequest } from "./operator-desk.ts";
 import type { Partition, Partitions } from "./partitions.ts";
 
@@ -6,6 +7,12 @@ export interface PerformPorts {
   readonly partitions: Partitions;
   /** In the order of the configuration; the first is the primary. */
   readonly sinks: readonly string[];
+  /** Offsets of the record batch that `offset` lies inside of; null: a batch may begin there. */
+  readonly inside: (
+    scope: Scope,
+    offset: bigint,
+    signal: AbortSignal,
+  ) => Promise<{ readonly from: bigint; readonly to: bigint } | null>;
   /** Begins tasks of owned partitions that have none. */
   readonly begin: () => Promise<void>;
 }
@@ -20,10 +27,10 @@ const working = (text: string): Answer => ({ is: "working", text });
 export function performRequest(ports: PerformPorts): PerformRequest {
   /** Ids of skips that a partition was begun anew for. */
   const skips = new Set<string>();
-  return (request, partition) => {
+  return (request, partition, signal) => {
     switch (request.do) {
       case "skip":
-        return skip(ports, request, partition, skips);
+        return skip(ports, request, partition, skips, signal);
       case "detach":
         return Promise.resolve(detach(ports, request.sink, partition));
       case "attach":
@@ -34,10 +41,11 @@ export function performRequest(ports: PerformPorts): PerformRequest {
 
 /** The partition begins anew, and gives up below `to` what it cannot have. */
 async function skip(
-  { partitions, begin }: PerformPorts,
+  { partitions, begin, inside }: PerformPorts,
   { id, to, reason }: Extract<OperatorRequest, { do: "skip" }>,
   { scope, task, endOffset }: Partition,
   begun: Set<string>,
+  signal: AbortSignal,
 ): Promise<Answer> {
   const committed = task.state.committed?.offset ?? null;
   if (committed !== null && committed >= to) {
@@ -52,6 +60,12 @@ async function skip(
   }
   if (endOffset !== null && to > endOffset)
     return refused(`the log ends at offset ${endOffset}: nothing beyond it can be given up`);
+  const batch = await inside(scope, to, signal);
+  if (batch !== null)
+    return refused(
+      `offset ${to} lies inside the record batch of ${batch.from} to ${batch.to - 1n}, which is not ` +
+        `taken apart: name ${batch.to}`,
+    );
   begun.add(id);
   partitions.skip(scope, { to, text: reason });
   partitions.end(scope.topic, scope.partition);

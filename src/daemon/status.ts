@@ -4,6 +4,7 @@ import type { StatusReport } from "../observe/status-report.ts";
 import { isAttached, type Task } from "../pipeline/state.ts";
 import type { Archiver } from "./archiver.ts";
 import type { OpenedSink } from "./open-sinks.ts";
+import type { PausedPartition } from "./operator-desk.ts";
 import type { Partition } from "./partitions.ts";
 
 export interface StatusSources {
@@ -31,12 +32,13 @@ export function statusOf(s: StatusSources): StatusReport {
     source: "daemon",
     group: first?.group ?? "",
     clusterId: s.clusterId,
-    partitions: s.archivers.flatMap(({ group, archiver, sinks }) =>
-      [...archiver.partitions].map((p) => ({
+    partitions: s.archivers.flatMap(({ group, archiver, sinks }) => [
+      ...[...archiver.partitions].map((p) => ({
         ...partitionOf(group, p, archiver.trouble(p.scope), s.clock),
         waitsFor: waitsFor(p.task.state, sinks),
       })),
-    ),
+      ...archiver.desk.paused.map((p) => pausedOf(group, p)),
+    ]),
     sinks: s.sinks.map((sink) => {
       const primary = s.archivers.some(({ sinks }) => sinks[0]?.name === sink.name);
       return sinkOf(sink, primary, behindOf(s, sink.name));
@@ -82,6 +84,23 @@ function partitionOf(
     inFlight: p.task.inFlight(),
   };
 }
+
+const pausedOf = (
+  group: string,
+  { scope, by, committed }: PausedPartition,
+): StatusReport["partitions"][number] => ({
+  group,
+  ...scope,
+  state: "paused",
+  committed,
+  end: null,
+  lag: null,
+  pendingPlans: [],
+  lastBatch: null,
+  waiting: `paused by ${by}`,
+  oldestUnconfirmedMs: null,
+  inFlight: 0,
+});
 
 /** In a batch under way, or not in one yet. */
 const oldest = (inBatch: number | null, before: number | null): number | null =>

@@ -10,8 +10,10 @@ const partition = z.strictObject({
   partition: z.int().nonnegative(),
   branch: z.int().nonnegative(),
   state: z
-    .enum(["locating", "walking", "running", "stopped", "ended", "unassigned", "unknown"])
-    .describe("Of the task that owns it; `unknown` when no daemon was asked"),
+    .enum(["locating", "walking", "running", "paused", "stopped", "ended", "unassigned", "unknown"])
+    .describe(
+      "Of the task that owns it; `paused`: an operator asked for that; `unknown` when no daemon was asked",
+    ),
   committed: offset.nullable().describe("Next offset to archive; null: nothing committed yet"),
   end: offset.nullable().describe("Last stable offset in Kafka; null: not known now"),
   lag: offset.nullable().describe("end - committed"),

@@ -1,15 +1,20 @@
+import { attachCommand } from "./attach.ts";
 import { catCommand } from "./cat.ts";
 import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
 import { exportCommand } from "./export.ts";
 import { indexCommand } from "./index-archive.ts";
+import { detachCommand } from "./detach.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
 import { pruneCommand } from "./prune.ts";
+import { pauseCommand } from "./pause.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { replayCommand } from "./replay.ts";
 import { restoreCommand } from "./restore.ts";
+import { resumeCommand } from "./resume.ts";
 import { runCommand } from "./run.ts";
+import { skipCommand } from "./skip.ts";
 import { statusCommand } from "./status.ts";
 import { verifyCommand } from "./verify.ts";
 
@@ -27,5 +32,10 @@ export const commands: readonly Command[] = [
   replayCommand,
   reconcileCommand,
   pruneCommand,
+  pauseCommand,
+  resumeCommand,
+  detachCommand,
+  attachCommand,
+  skipCommand,
   keygenCommand,
 ];

@@ -6,6 +6,7 @@ import { exportReport } from "../operate/export/export-report.ts";
 import { indexReport } from "../operate/index/index-report.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
+import { ordersReport } from "../operate/orders/orders-report.ts";
 import { errorReport } from "../operate/output.ts";
 import { pruneReport } from "../operate/prune/prune-report.ts";
 import { reconcileReport, replayReport } from "../operate/repair/report.ts";
@@ -52,6 +53,11 @@ export function documents(): ReadonlyMap<string, string> {
     ),
     index: reportSchema("index --json", "What `index --json` prints.", indexReport),
     prune: reportSchema("prune --json", `What \`prune --json\` prints. ${INTEGERS}`, pruneReport),
+    orders: reportSchema(
+      "skip, detach, attach, pause, resume --json",
+      `What these commands print with --json. ${INTEGERS}`,
+      ordersReport,
+    ),
     keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
     error: reportSchema(
       "errors",

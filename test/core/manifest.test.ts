@@ -177,7 +177,7 @@ describe("consistency", () => {
       holes: [
         { from: 100n, to: 106n, reason: "compacted", offsets: 2n },
         { from: 106n, to: 107n, reason: "retention" },
-        { from: 107n, to: 108n, reason: "skipped" },
+        { from: 107n, to: 108n, reason: "skipped", text: "disk of broker 2, ticket 815" },
         { from: 109n, to: 110n, reason: "control" },
       ],
     });
@@ -209,6 +209,8 @@ describe("chain", () => {
       { branch: 1 },
       { topicId: "BAAAAAAAAAAAAAAAAAAAAQ" },
       { holes: [] },
+      { holes: [{ from: 100n, to: 101n, reason: "skipped" }] },
+      { holes: [{ from: 100n, to: 101n, reason: "skipped", text: "why" }] },
       { content: { algorithm: "blake3", digest: "0".repeat(64) } },
       { content: { algorithm: "blake3", tag: (sample().content as { digest: string }).digest } },
     ];

@@ -11,6 +11,12 @@ export interface ManifestText {
   readonly control: number;
   readonly compacted: number;
   readonly deadLettered: number;
+  readonly holes: readonly {
+    readonly from: number;
+    readonly to: number;
+    readonly reason: string;
+    readonly text?: string;
+  }[];
   readonly seal: { readonly path: string; readonly size: number; readonly contentSize: number };
 }
 

@@ -2,11 +2,12 @@ import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "nod
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parse } from "../../src/core/json.ts";
+import { parse, stringify } from "../../src/core/json.ts";
 import type { PartitionStatus, StatusReport } from "../../src/observe/status-report.ts";
 import { createTopic, named, withAdmin } from "../kafka/live-kafka.ts";
 import { KafkaServer } from "../servers/kafka.ts";
 import { Lanes } from "./lanes.ts";
+import { manifestsOf } from "./manifests.ts";
 import { committed } from "./offsets.ts";
 import { bulkRecords } from "./odd-records.ts";
 import { RawProducer } from "./raw-producer.ts";
@@ -177,5 +178,53 @@ describe("partitions that cannot go on", () => {
         ]),
       );
     }
+  });
+
+  it("give up what cannot be had when an operator says so, and nothing else", async () => {
+    lanes.start();
+    await put(1);
+    await othersArchived();
+    for (let i = 0; i < 100 && (await stopped()).length < 3; i += 1) await sleep(100);
+    const skip = (topic: string, to: bigint) =>
+      lanes.cli(
+        ...["skip", "--topic", topic, "--partition", "1", "--to", String(to)],
+        ...["--reason", "a disk that rots"],
+      );
+    const inside = await skip(spoiled, rotten + 1n);
+    expect([inside.code, inside.stdout]).toEqual([
+      1,
+      expect.stringContaining(`name ${rotten + 20n}`),
+    ]);
+    // Kafka's tool deletes up to an offset inside a record batch, which is not taken apart.
+    const within = await skip(trimmed, BigInt(FIRST + 10));
+    expect([within.code, within.stdout]).toEqual([
+      1,
+      expect.stringContaining(`name ${FIRST + 20}`),
+    ]);
+    for (const [topic, to] of [
+      [spoiled, rotten + 20n],
+      [trimmed, BigInt(FIRST + 20)],
+    ] as const) {
+      const skipped = await skip(topic, to);
+      expect(skipped.code, skipped.stdout + skipped.stderr).toBe(0);
+    }
+    await lanes.archived("files", topics);
+    const holes = (topic: string) =>
+      manifestsOf(lanes.archive("copy"), topic)
+        .filter((m) => m.partition === 1)
+        .flatMap((m) => m.holes.map((h) => ({ records: m.records, start: m.start, ...h })));
+    const why = { records: 0, reason: "skipped", text: "a disk that rots" };
+    expect(holes(spoiled)).toEqual([
+      { ...why, start: Number(rotten), from: Number(rotten), to: Number(rotten) + 20 },
+    ]);
+    expect(holes(trimmed)).toEqual([{ ...why, start: FIRST, from: FIRST, to: FIRST + 20 }]);
+    const after = FIRST + 20 + 20 + 15 + 1;
+    const records = (topic: string) =>
+      manifestsOf(lanes.archive("files"), topic)
+        .filter((m) => m.partition === 1)
+        .reduce((n, m) => n + m.records, 0);
+    expect([records(spoiled), records(trimmed)]).toEqual([after - 20, after - 20]);
+    const report = await lanes.verify("--across-sinks", "--deep");
+    expect([report.ok, report.across?.ok], stringify(report)).toEqual([true, true]);
   });
 });

@@ -25,6 +25,8 @@ export interface ForeignBatch {
   readonly control: boolean;
   readonly count: number;
   readonly bytes: Buffer;
+  /** Its CRC32C is right. */
+  readonly sound: boolean;
 }
 
 const HEADER_BYTES = 61;
@@ -45,13 +47,17 @@ export function batchLength(bytes: Buffer): number | undefined {
 
 /** Header of one whole batch, its CRC32C checked. */
 export function readHeader(bytes: Buffer): ForeignBatch {
+  const batch = headerOf(bytes);
+  if (batch.sound) return batch;
+  throw damaged(`CRC32C of the record batch at offset ${batch.baseOffset} is wrong`);
+}
+
+/** Header of one whole batch, right or not; a broker's disk may have damaged it. */
+export function headerOf(bytes: Buffer): ForeignBatch {
   const length = batchLength(bytes);
   if (length !== bytes.length) throw damaged("a record batch is cut off");
   const baseOffset = bytes.readBigInt64BE(0);
-  const seen = crc32c(bytes.subarray(21));
-  if (seen !== bytes.readUInt32BE(17)) {
-    throw damaged(`CRC32C of the record batch at offset ${baseOffset} is wrong`);
-  }
+  const sound = crc32c(bytes.subarray(21)) === bytes.readUInt32BE(17);
   const attributes = bytes.readInt16BE(21);
   const lastDelta = bytes.readInt32BE(23);
   const count = bytes.readInt32BE(57);
@@ -66,6 +72,7 @@ export function readHeader(bytes: Buffer): ForeignBatch {
     control: (attributes & 0x20) !== 0,
     count,
     bytes,
+    sound,
   };
 }
 

@@ -74,18 +74,19 @@ export class KafkaCompare {
     );
   }
 
-  /** The archive has such a record batch raw: all of its offsets are dead-lettered. */
+  /** The archive has such a record batch raw, all of its offsets dead-lettered; or it was given up. */
   async #undecodable(from: bigint, to: bigint): Promise<void> {
     await this.#passOver(to, "absent");
-    let kept = 0n;
+    let [kept, given] = [0n, 0n];
     for (const hole of this.#holesIn(from, to)) {
-      if (hole.reason !== "dead-lettered") continue;
-      kept += (hole.to < to ? hole.to : to) - (hole.from > from ? hole.from : from);
+      const offsets = (hole.to < to ? hole.to : to) - (hole.from > from ? hole.from : from);
+      if (hole.reason === "dead-lettered") kept += offsets;
+      else if (hole.reason === "skipped") given += offsets;
     }
     this.explained.deadLettered += kept;
-    if (kept === to - from) return;
+    if (kept + given === to - from) return;
     this.lost++;
-    const text = `[${from}, ${to}) cannot be decoded in the topic, and the archive has not all of it raw`;
+    const text = `[${from}, ${to}) cannot be read in the topic, and the archive has not all of it raw`;
     this.#say("lost", from, text);
   }
 

@@ -1,7 +1,7 @@
 import { ArchiverError } from "../../core/errors.ts";
 import type { CommittedHead } from "./committed-head.ts";
 import type { ForeignBatch, ForeignRecord } from "./foreign-decoder.ts";
-import { batchLength, markerOf, readHeader, readRecords } from "./foreign-decoder.ts";
+import { batchLength, headerOf, markerOf, readRecords } from "./foreign-decoder.ts";
 
 /**
  * How the live topic is read: raw, as the broker keeps it. `against-kafka` asks nothing else of it.
@@ -88,7 +88,7 @@ function* batchesOf(bytes: Uint8Array): Generator<ForeignBatch> {
     const length = batchLength(rest);
     // A fetch may end in the middle of a batch.
     if (length === undefined || length > rest.length) return;
-    yield readHeader(rest.subarray(0, length));
+    yield headerOf(rest.subarray(0, length));
     rest = rest.subarray(length);
   }
 }
@@ -121,8 +121,9 @@ function* itemsOf(
   if (at < to) yield { kind: "absent", from: at, to };
 }
 
-/** Undefined when its bytes, right by their CRC, are no records. */
+/** Undefined when its bytes are damaged, or are no records. */
 function recordsOf(batch: ForeignBatch): readonly ForeignRecord[] | undefined {
+  if (!batch.sound) return undefined;
   try {
     return [...readRecords(batch)];
   } catch (error) {
