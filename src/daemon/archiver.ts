@@ -58,6 +58,8 @@ export interface ArchiverOptions {
   readonly onRetentionNear: (text: string) => void;
   /** Offsets were left out because an operator said so. */
   readonly onGivenUp: (text: string) => void;
+  /** For a job that ends: where each partition's log is taken to end. @default where it ends */
+  readonly endsAt?: (topic: string, partition: number) => bigint | null;
   /** A partition goes on in another branch. */
   readonly onBranch: (text: string) => void;
   readonly about: Readonly<Record<string, string>>;
@@ -105,6 +107,7 @@ export class Archiver {
       onFetched: o.onFetched,
       onFetchFailed: o.onFetchFailed,
       onGivenUp: o.onGivenUp,
+      endsAt: o.endsAt ?? (() => null),
       onOutOfRange: (scope, offset) =>
         void refuseOutOfRange(this, scope, offset, { log, signal: this.#stop.signal }),
       portsOf: (scope) => this.#portsOf(scope),

@@ -137,6 +137,7 @@ async function open(
     onGivenUp: (text) => host.emit({ what: "warned", code: "offsets-given-up", text }),
     onBranch: (text) => host.emit({ what: "warned", code: "log-cut-short", text }),
     about: ABOUT,
+    ...(host.endsAt === undefined ? {} : { endsAt: host.endsAt }),
   });
   const { name, group } = p;
   return {

@@ -9,6 +9,7 @@ import type { Clock } from "../core/ports.ts";
 import { type Scope, scopeText } from "../core/scope.ts";
 import type { Demand, FetchedPartition, FetchWant } from "../kafka/fetcher.ts";
 import type { Lease } from "../kafka/lease.ts";
+import { recordBatches } from "../record-batch/header.ts";
 import { PartitionTask } from "../pipeline/task.ts";
 import type { TaskPorts } from "../pipeline/ports.ts";
 
@@ -35,6 +36,8 @@ export interface PartitionsOptions {
   readonly onGivenUp: (text: string) => void;
   /** Kafka does not have the offset that was asked for; `refuse` is the answer to that. */
   readonly onOutOfRange: (scope: Scope, offset: bigint) => void;
+  /** Where a partition's log is taken to end, whatever comes after it; null: where it ends. */
+  readonly endsAt: (topic: string, partition: number) => bigint | null;
   /** Everything a task needs but its stream. */
   readonly portsOf: (scope: Scope) => Omit<TaskPorts, "scope" | "build">;
 }
@@ -120,7 +123,9 @@ export class Partitions implements Demand {
   *wants(): Generator<FetchWant> {
     for (const { scope, feed } of this.#owned.values()) {
       const want = feed.want();
-      if (want !== null) yield { topic: scope.topic, partition: scope.partition, ...want };
+      const end = this.#o.endsAt(scope.topic, scope.partition);
+      if (want !== null && (end === null || want.offset < end))
+        yield { topic: scope.topic, partition: scope.partition, ...want };
     }
   }
 
@@ -133,9 +138,10 @@ export class Partitions implements Demand {
       return;
     }
     if (f.records.length > 0) this.#o.onFetched(f.topic, f.records.length);
-    p.endOffset = f.lastStableOffset;
+    const taken = upTo(f, this.#o.endsAt(f.topic, f.partition));
+    p.endOffset = taken.lastStableOffset;
     p.logStart = f.logStartOffset;
-    p.feed.offer(f);
+    p.feed.offer(taken);
   }
 
   failed(broker: number, error: ArchiverError): void {
@@ -161,8 +167,9 @@ export class Partitions implements Demand {
   sawEnd(topic: string, partition: number, end: bigint): void {
     const p = this.#owned.get(keyOf(topic, partition));
     if (p === undefined) return;
-    p.endOffset = end;
-    p.feed.sawEnd(end, this.#o.clock.now());
+    const most = this.#o.endsAt(topic, partition);
+    p.endOffset = most !== null && most < end ? most : end;
+    p.feed.sawEnd(p.endOffset, this.#o.clock.now());
   }
 
   tick(): void {
@@ -170,4 +177,15 @@ export class Partitions implements Demand {
     for (const { feed } of this.#owned.values()) feed.tick(now);
     this.#o.turns.grant();
   }
+}
+
+/** What a fetch brought of a log that ends there: whole record batches, as one is never split. */
+function upTo(f: FetchedPartition, end: bigint | null): FetchedPartition {
+  if (end === null || f.lastStableOffset <= end) return f;
+  let bytes = 0;
+  for (const { header } of recordBatches(f.records)) {
+    if (header.baseOffset >= end) break;
+    bytes = header.position + header.sizeBytes;
+  }
+  return { ...f, records: f.records.subarray(0, bytes), lastStableOffset: end };
 }

@@ -38,4 +38,6 @@ export interface DaemonHost {
   readonly emit: Emit;
   /** Once, as soon as it can answer. */
   publish(view: DaemonView): void;
+  /** For a job that ends: where each partition's log is taken to end. @default where it ends */
+  readonly endsAt?: (topic: string, partition: number) => bigint | null;
 }

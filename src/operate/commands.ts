@@ -3,6 +3,7 @@ import { catCommand } from "./cat.ts";
 import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
 import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { indexCommand } from "./index-archive.ts";
 import { detachCommand } from "./detach.ts";
 import { keygenCommand } from "./keygen.ts";
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   verifyCommand,
   restoreCommand,
   exportCommand,
+  importCommand,
   indexCommand,
   replayCommand,
   reconcileCommand,

@@ -3,6 +3,7 @@ import { statusReport } from "../observe/status-report.ts";
 import { checkReport } from "../operate/check-report.ts";
 import { commands } from "../operate/commands.ts";
 import { exportReport } from "../operate/export/export-report.ts";
+import { importReport } from "../operate/import/import-report.ts";
 import { indexReport } from "../operate/index/index-report.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
@@ -50,6 +51,11 @@ export function documents(): ReadonlyMap<string, string> {
       "export --json",
       `What \`export --json\` prints. ${INTEGERS}`,
       exportReport,
+    ),
+    import: reportSchema(
+      "import --json",
+      `What \`import --json\` prints. ${INTEGERS}`,
+      importReport,
     ),
     index: reportSchema("index --json", "What `index --json` prints.", indexReport),
     prune: reportSchema("prune --json", `What \`prune --json\` prints. ${INTEGERS}`, pruneReport),
