@@ -113,11 +113,8 @@ export class Archiver {
       portsOf: (scope) => this.#portsOf(scope),
     });
     const fetch = { ...FETCH, maxResponseBytes: o.maxFetchBytes ?? FETCH.maxResponseBytes };
-    this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, fetch, {
-      clock,
-      random,
-      log,
-    });
+    const ports = { clock, random, log };
+    this.fetcher = new Fetcher(o.client, o.catalogue, this.partitions, fetch, ports);
     this.member = this.#member();
     this.desk = new OperatorDesk({
       ...{ client: o.client, group: o.group, clock, log, partitions: this.partitions },
