@@ -150,7 +150,7 @@ describe("imports", () => {
       }
     }
     expect(loaded).toContain("zod");
-    const drivers = /^(@aws-sdk|@smithy|@elastic|cassandra-driver)/;
+    const drivers = /^(@aws-sdk|@smithy|@elastic|@opentelemetry|cassandra-driver)/;
     expect([...loaded].filter((name) => drivers.test(name))).toEqual([]);
   });
 

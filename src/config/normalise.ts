@@ -43,18 +43,19 @@ export function normalise(
       ? input.pipelines.map((p, i) => pipelineConfig(p, ["pipelines", i], sinks, context))
       : [single(input, sinks, context)];
   const kafka = kafkaConfig(input.kafka, context);
+  const telemetry = telemetryConfig(input.telemetry);
   const config: Config = {
     file: context.file,
     baseDir: context.baseDir,
     kafka,
     memoryBytes: input.memory,
     http: input.http === undefined ? null : httpConfig(input.http, context),
-    telemetry: telemetryConfig(input.telemetry),
+    telemetry,
     log: input.log,
     drainTimeoutMs: input.drainTimeout,
     sinks,
     pipelines,
-    secrets: context.secrets,
+    secrets: [...context.secrets, ...Object.values(telemetry.otlp?.headers ?? {})],
   };
   crossCheck(config, "pipelines" in input, context.document);
   return config;

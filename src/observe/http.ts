@@ -25,7 +25,8 @@ export interface HttpOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const MAX_CONNECTIONS = 100;
+const MAX_CONNECTIONS = 200;
+const MAX_BY_ADDRESS = 60;
 const MAX_HEADER_BYTES = 16 << 10;
 /** A client that takes nothing for so long is gone. */
 const IDLE_MS = 30_000;
@@ -51,11 +52,14 @@ export class HttpServer {
         headersTimeout: 5_000,
         requestTimeout: 10_000,
         keepAliveTimeout: 5_000,
+        // Node looks for requests that are too slow only so often.
+        connectionsCheckingInterval: 1_000,
         requireHostHeader: true,
       },
       (request, response) => void answer(request, response, options),
     );
     server.maxConnections = MAX_CONNECTIONS;
+    limitByAddress(server);
     server.setTimeout(IDLE_MS, (socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) =>
@@ -73,6 +77,22 @@ export class HttpServer {
       this.#server.closeAllConnections();
     });
   }
+}
+
+/** One asker cannot take all connections, so that probes and scrapers get theirs. */
+function limitByAddress(server: Server): void {
+  const open = new Map<string, number>();
+  server.on("connection", (socket) => {
+    const from = socket.remoteAddress ?? "";
+    const count = open.get(from) ?? 0;
+    if (count >= MAX_BY_ADDRESS) return void socket.destroy();
+    open.set(from, count + 1);
+    socket.once("close", () => {
+      const left = (open.get(from) ?? 1) - 1;
+      if (left === 0) open.delete(from);
+      else open.set(from, left);
+    });
+  });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): ArchiverError {

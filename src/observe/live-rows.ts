@@ -64,7 +64,7 @@ function ownRow(p: PartitionStatus, { nowMs, limitMs, self, isAway }: RowRules):
   };
 
   function ownState(): LivePartition["state"] {
-    if (p.state === "stopped") return "stopped";
+    if (p.state === "stopped" || p.state === "paused") return p.state;
     if (MOVING.has(p.state)) return waitsFor.some(isAway) ? "waiting" : "moving";
     if (waitsFor.some(isAway)) return "waiting";
     if (ageMs !== null && ageMs > limitMs) return "behind";

@@ -11,7 +11,7 @@ const MAX_VALUES = 100;
 export const MAX_PARTITIONS = 2_000;
 /** Counted from 0, so that the first one is an increase too. */
 const HOLES = ["aborted", "control", "compacted", "filtered", "dead-lettered"] as const;
-const STATES = ["locating", "walking", "running", "stopped"] as const;
+const STATES = ["locating", "walking", "running", "paused", "stopped"] as const;
 
 /** What is read at each scrape. */
 export interface MetricSources {

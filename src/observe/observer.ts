@@ -3,6 +3,7 @@ import type { DaemonView } from "./daemon-host.ts";
 import { logEvent } from "./event-log.ts";
 import { EventStreams } from "./event-streams.ts";
 import type { ArchiverEvent, Emit } from "./events.ts";
+import type { Exporter, ExportOptions } from "./exporter.ts";
 import { HttpServer } from "./http.ts";
 import { Live } from "./live.ts";
 import type { Log } from "./log.ts";
@@ -19,6 +20,8 @@ export interface ObserverOptions {
   readonly log: Log;
   /** Lag and age of each partition as metrics of their own. */
   readonly perPartition: boolean;
+  /** OpenTelemetry; null: no export. */
+  readonly otlp: ExportOptions | null;
   /** Null: no HTTP. */
   readonly http: { readonly host: string; readonly port: number; readonly access: Access } | null;
 }
@@ -33,6 +36,7 @@ export class Observer {
   readonly #stop = new AbortController();
   #view: DaemonView | null = null;
   #http: HttpServer | null = null;
+  #exporter: Exporter | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   private constructor(o: ObserverOptions) {
@@ -52,6 +56,7 @@ export class Observer {
     this.emit = (event: ArchiverEvent): void => {
       this.#metrics.take(event);
       this.#live.take(event);
+      this.#exporter?.take(event);
       logEvent(log, event);
     };
   }
@@ -59,7 +64,12 @@ export class Observer {
   /** @throws ArchiverError port-busy */
   static async open(options: ObserverOptions): Promise<Observer> {
     const observer = new Observer(options);
-    await observer.#start();
+    try {
+      await observer.#start();
+    } catch (error) {
+      await observer.close();
+      throw error;
+    }
     return observer;
   }
 
@@ -82,16 +92,24 @@ export class Observer {
     this.#stop.abort(new DOMException("the daemon ends", "AbortError"));
     this.#streams.close();
     await this.#http?.close();
+    await this.#exporter?.close();
   }
 
   async #start(): Promise<void> {
-    const { http, log } = this.#o;
+    const { http, log, otlp, version } = this.#o;
+    if (otlp !== null) {
+      // The SDK is loaded where it is configured, and costs nothing else.
+      const { openOtlp } = await import("./otlp/otlp-exporter.ts");
+      this.#exporter = openOtlp(otlp, { metrics: this.#metrics, log, version });
+    }
+    if (http !== null || otlp !== null) {
+      this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    }
     if (http === null) return;
     const onError = (error: unknown): void => log.error({ err: error }, "http");
     const [metrics, live, streams] = [this.#metrics, this.#live, this.#streams];
     const routes = daemonRoutes({ metrics, live, streams, view: () => this.#view });
     this.#http = await HttpServer.open({ ...http, routes, onError });
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   #tick(): void {

@@ -30,6 +30,7 @@ export function verdictOf(f: VerdictFacts): Verdict {
     draining(f) ??
     joining(f) ??
     moving(f) ??
+    paused(f) ??
     behind(f) ??
     calm(f)
   );
@@ -177,6 +178,20 @@ function moving(f: VerdictFacts): Verdict | null {
     title: `${n + unowned} changing owner`,
     sentence: `${[change, none].filter((t) => t !== "").join(", ")}; nothing is lost.`,
     second: "The committed offset and the head of every sink are read before anything is written.",
+    todo: [],
+  };
+}
+
+function paused(f: VerdictFacts): Verdict | null {
+  const n = f.partitions.filter((p) => p.state === "paused").length;
+  if (n === 0) return null;
+  const are = `${n} of ${countWords(f.partitions.length, "partition is", "partitions are")}`;
+  return {
+    level: "attention",
+    code: "PAUSED",
+    title: `${n} paused`,
+    sentence: `${are} paused by an operator: their records stay in Kafka until they are resumed.`,
+    second: `The others go on.${kept(f)}`,
     todo: [],
   };
 }

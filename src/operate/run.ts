@@ -4,7 +4,6 @@ import { loadConfig } from "../config/load.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { RunHost } from "../daemon.ts";
 import type { DaemonHost } from "../observe/daemon-host.ts";
-import type { Emit } from "../observe/events.ts";
 import { type Log, LOG_LEVELS, openLog } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
 import type { StatusReport } from "../observe/status-report.ts";
@@ -70,7 +69,6 @@ async function runWith(
   try {
     if (url !== null) log.info({ url }, "http listens");
     log.info({ config: config.file, pid: process.pid }, `${tool} starts`);
-    warnOfDetach(config, emit);
     const { runDaemon } = await import("../daemon.ts");
     const publish: DaemonHost["publish"] = (view) => {
       observer.publish(view);
@@ -118,21 +116,18 @@ function announceFailpoint(log: Log, failpoint: string): void {
   log.warn({ failpoint: parsed }, `FAILPOINT ${failpoint}: this process will end itself there`);
 }
 
-function warnOfDetach(config: Config, emit: Emit): void {
-  for (const { name, whenAway } of config.sinks) {
-    if (whenAway.detachMs === null) continue;
-    const text = `sink ${name}: detaching is not built yet, so it is waited for; nothing is lost`;
-    emit({ what: "warned", code: "detach-waits", text });
-  }
-}
-
 function openObserver(
   config: Config,
   about: { readonly tool: string; readonly version: string; readonly log: Log },
 ): Promise<Observer> {
   const { http, pipelines, telemetry } = config;
   const group = pipelines[0]?.group ?? "";
-  const options = { ...about, group, perPartition: telemetry.perPartition };
+  const { perPartition, otlp } = telemetry;
+  const headers = Object.entries(otlp?.headers ?? {}).map(([k, v]) => [k, v.reveal()] as const);
+  const options = {
+    ...{ ...about, group, perPartition },
+    otlp: otlp === null ? null : { ...otlp, headers: Object.fromEntries(headers) },
+  };
   if (http === null) return Observer.open({ ...options, http });
   const { host, port, hosts, token, publicPaths } = http;
   const access = { hosts, publicPaths, token: () => token?.().reveal() ?? null };

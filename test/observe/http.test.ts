@@ -203,3 +203,25 @@ test("which names are known", () => {
   expect(isKnownHost("", [])).toBe(false);
   expect(plain(200, "x").body).toBe("x\n");
 });
+
+test("who sends slowly, or opens many connections, is cut off, and others are answered", async () => {
+  const { server, ask } = await start(() => null);
+  const port = Number(new URL(server.url).port);
+  const open = (text: string): Promise<number> =>
+    new Promise((resolve) => {
+      const began = Date.now();
+      const socket = connect(port, "127.0.0.1", () => socket.write(text));
+      socket.on("error", () => undefined);
+      socket.on("close", () => resolve(Date.now() - began));
+      socket.resume();
+    });
+  const slow = Array.from({ length: 50 }, () => open("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "));
+  expect((await ask("/healthz")).status).toBe(200);
+  const times = await Promise.all(slow);
+  expect(Math.max(...times)).toBeLessThan(9_000);
+  const many = Array.from({ length: 80 }, () => open(""));
+  const first = await Promise.race(many);
+  expect(first).toBeLessThan(2_000);
+  const huge = await open(`GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ${"x".repeat(100_000)}`);
+  expect(huge).toBeLessThan(2_000);
+}, 30_000);

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -151,6 +152,26 @@ test("a sink that is killed shows within seconds, and so does its return", async
   await says("#sinks tr[data-sink=copy]", /Healthy/);
   await says("#events", /copy is well again/);
   expect(alone).toBeLessThan(10_000);
+});
+
+test("promtool objects to nothing of ours in a scrape of this run", async () => {
+  const scrape = await (await fetch(`${url}metrics`)).text();
+  const { stdout, stderr } = spawnSync("promtool", ["check", "metrics"], {
+    input: scrape,
+    encoding: "utf8",
+  });
+  const said = `${stdout}${stderr}`.split("\n").filter((l) => l.includes("bulk_archiver"));
+  expect(said).toEqual([]);
+  const value = (name: string): number =>
+    Number(new RegExp(`^bulk_archiver_${name} (\\S+)$`, "m").exec(scrape)?.[1]);
+  expect(value("ready")).toBe(1);
+  expect(value("http_event_streams")).toBe(1);
+  expect(value("unconfirmed_limit_seconds")).toBe(62);
+  expect(
+    value(`partition_lag_offsets{group="${name}",topic="${name}",partition="3"}`),
+  ).toBeGreaterThanOrEqual(0);
+  expect(value('sink_retries_total{sink="copy",code="sink-transient"}')).toBeGreaterThan(0);
+  expect(value("confirmed_age_seconds_count")).toBeGreaterThan(0);
 });
 
 test("nothing was asked from elsewhere, nothing was refused by the page's own policy", async () => {

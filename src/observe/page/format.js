@@ -82,6 +82,7 @@ export const STATES = [
   ["stopped", "Stopped, needs you"],
   ["waiting", "Waiting for a sink"],
   ["unowned", "No owner"],
+  ["paused", "Paused by an operator"],
   ["behind", "Catching up"],
   ["moving", "Changing owner"],
   ["fresh", "No batch yet"],
