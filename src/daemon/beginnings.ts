@@ -1,4 +1,5 @@
 import { ArchiverError } from "../core/errors.ts";
+import { encodePlans } from "../core/plan-codec.ts";
 import type { Clock } from "../core/ports.ts";
 import { type Scope, scopeText } from "../core/scope.ts";
 import type { Log } from "../kafka/client/options.ts";
@@ -72,6 +73,7 @@ export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<
     if (p.lease() !== lease) return;
     if (next === null) {
       if (!isFirstTime(p.partitions, scope, committed)) return;
+      await withoutPlans(p, scope, lease);
       p.partitions.end(scope.topic, scope.partition);
       p.partitions.begin(scope, lease);
       p.fetcher.wake();
@@ -85,6 +87,15 @@ export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<
         `longer in Kafka, and branch ${next.scope.branch} goes on from offset ${next.from}`,
     );
   });
+}
+
+/** What was planned may lie beyond the log's end, and would be waited for. */
+async function withoutPlans(p: BeginningPorts, scope: Scope, lease: Lease): Promise<void> {
+  const offset = p.partitions.committed(scope);
+  if (offset === null) return;
+  const { topic, partition } = scope;
+  const metadata = encodePlans({ plans: [], chain: null, behind: [] });
+  await p.offsets.commit(lease, { topic, partition, offset, metadata }, p.signal);
 }
 
 function isFirstTime(partitions: Partitions, scope: Scope, committed: bigint): boolean {

@@ -34,7 +34,7 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
       if (e.at !== t.position) return t;
       return { ...t, looks: t.looks.map((l, i) => (i === e.sink ? e.look : l)) };
     case "cut":
-      return change(t, e.slot, (s) => (s.end === null ? { ...s, end: e.end } : s));
+      return onCut(t, e.slot, e.end);
     case "build":
       return onBuilt(t, e.slot, e.end, e.mark);
     case "gone":
@@ -119,6 +119,16 @@ function onCommit(t: Task, value: Committed): Task {
     slots.push(planned === s.planned ? s : { ...s, planned });
   }
   return { ...t, committed: value, sent: null, position, archived, slots };
+}
+
+/** Cut otherwise than planned it is a new candidate, and what follows depends on where it ends. */
+function onCut(t: Task, id: number, end: bigint): Task {
+  const j = t.slots.findIndex((s) => s.id === id);
+  const slot = t.slots[j];
+  if (slot === undefined || slot.ready || slot.end === end) return t;
+  if (slot.end === null) return change(t, id, (s) => ({ ...s, end }));
+  const cut: Slot = { ...slot, end, origin: "cut", mark: null, planned: false };
+  return { ...t, slots: [...t.slots.slice(0, j), cut] };
 }
 
 /** What was built from Kafka. When it is not what the plan says, it is a new candidate (rule 9). */

@@ -182,3 +182,20 @@ test("drain: no new batch; what is ready is finished, what follows one that is n
   expect(keys(ready)).toEqual(["publish 1 to 0"]);
   expect(keys(after(ready, ...put(1, 0), ...put(1, 1), committed(10n)))).toEqual([]);
 });
+
+test("a cut elsewhere than planned is a new candidate, and what follows is dropped", () => {
+  const two = after(
+    begin(2, 2),
+    read(0n, plan(0n, 10n), plan(10n, 20n)),
+    ...[empty(0), empty(1)],
+    { of: "resolve-start", offset: 0n },
+    ...[look(0, 0n), look(1, 0n)],
+  );
+  expect(two.slots.map((s) => s.start)).toEqual([0n, 10n]);
+  const t = after(two, { of: "cut", slot: two.slots[0]?.id ?? 0, end: 13n });
+  // The next one begins where it ends, and nothing is delivered before it is planned.
+  expect(t.slots.map((s) => [s.start, s.end, s.planned])).toEqual([
+    [0n, 13n, false],
+    [13n, null, false],
+  ]);
+});

@@ -1,24 +1,29 @@
-import { run } from "./run/run.ts";
-import { scenarioOf } from "./run/scenario.ts";
+import { instrument } from "./cover/instrument.ts";
 
+/**
+ * The simulation, from the command line.
+ *
+ *     npm run sim -- [--seed N] [--runs M] [--forever] [--shrink] [--trace] [--coverage]
+ */
 const args = process.argv.slice(2);
 const number = (name: string, otherwise: number): number => {
   const at = args.indexOf(`--${name}`);
   return at < 0 ? otherwise : Number(args[at + 1]);
 };
-const seed = number("seed", 1);
-const runs = number("runs", 1);
-const verbose = args.includes("--trace");
-let failed = 0;
-const began = performance.now();
-for (let s = seed; s < seed + runs; s += 1) {
-  const o = await run(scenarioOf(s), { keep: verbose ? 1_000_000 : 0 });
-  if (verbose) console.log(o.trace.join("\n"));
-  if (o.failure !== null) {
-    failed += 1;
-    console.log(`seed ${s}: ${o.failure.text}`);
-  }
-  if (runs === 1) console.log(o.hash, o.events, o.virtualMs, o.objects, o.commits);
+const has = (name: string): boolean => args.includes(`--${name}`);
+
+if (has("coverage")) {
+  instrument();
+  const { reportCoverage } = await import("./cover/report.ts");
+  process.exitCode = await reportCoverage(number("seed", 1), number("runs", 300));
+} else {
+  const { simulate } = await import("./run/simulate.ts");
+  process.exitCode = await simulate({
+    firstSeed: number("seed", 1),
+    runs: has("forever")
+      ? Number.POSITIVE_INFINITY
+      : number("runs", args.includes("--seed") ? 1 : 6_000),
+    shrink: has("shrink"),
+    trace: has("trace"),
+  });
 }
-console.log(`${((performance.now() - began) / runs).toFixed(1)} ms a run`);
-console.log(`${runs - failed} passed, ${failed} failed`);

@@ -1,9 +1,7 @@
 import type { Clock, Random } from "../../../src/core/ports.ts";
 import type { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
-
-/** Where in the product a crash was tried: the stack at the call of a port. */
-export type OnCrash = (point: string, side: "before" | "after", stack: string) => void;
+import { waits } from "./waits.ts";
 
 export interface CrashPlan {
   /** Dies at the n-th call of a port from now on whose name contains this. */
@@ -27,7 +25,7 @@ export class SimProcess {
   readonly clock: Clock;
   readonly random: Random;
   readonly #scheduler: Scheduler;
-  readonly #onCrash: OnCrash;
+  readonly #dice: Dice;
   readonly #onDeath: (why: string) => void;
   #alive = true;
   #frozenUntil = 0;
@@ -36,19 +34,17 @@ export class SimProcess {
   #wallSkewMs = 0;
   /** Calls of ports so far. */
   calls = 0;
-  /** Stacks of calls are told even without a crash; for finding out where crashes are possible. */
-  watch: ((point: string, call: number, stack: string) => void) | null = null;
 
   constructor(
     name: string,
-    ports: { readonly scheduler: Scheduler; readonly dice: Dice; readonly onCrash: OnCrash },
+    ports: { readonly scheduler: Scheduler; readonly dice: Dice },
     onDeath: (why: string) => void,
   ) {
     this.name = name;
     this.#scheduler = ports.scheduler;
-    this.#onCrash = ports.onCrash;
     this.#onDeath = onDeath;
     const { dice } = ports;
+    this.#dice = dice;
     this.clock = {
       now: () => this.#scheduler.now,
       wall: () => EPOCH_MS + this.#scheduler.now + this.#wallSkewMs,
@@ -78,19 +74,18 @@ export class SimProcess {
   die(why: string): void {
     if (!this.#alive) return;
     this.#alive = false;
+    waits.recorder?.died(this);
     this.#onDeath(why);
   }
 
   /** Called at every call of a port; true when the process dies at it. */
   point(name: string): "before" | "after" | null {
     this.calls += 1;
-    if (this.watch !== null) this.watch(name, this.calls, stack());
     const plan = this.#plan;
     if (plan === null || !name.includes(plan.at)) return null;
     this.#seen += 1;
     if (this.#seen < plan.nth) return null;
     this.#plan = null;
-    this.#onCrash(name, plan.side, stack());
     return plan.side;
   }
 
@@ -101,10 +96,20 @@ export class SimProcess {
       if (!this.#alive) return;
       const wait = this.#frozenUntil - this.#scheduler.now;
       if (wait > 0) undo = this.#scheduler.after(wait, run);
-      else fire();
+      else {
+        waits.owner = this;
+        fire();
+      }
     };
     undo = this.#scheduler.after(ms, run);
     return () => undo();
+  }
+
+  /** Work of the process itself that takes a while. */
+  work(name: string, signal: AbortSignal): Promise<void> {
+    const fate = this.point(name);
+    if (fate !== null) this.die(`${fate} ${name}`);
+    return this.#wait(this.#dice.int(1, 20), signal);
   }
 
   #sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -114,6 +119,10 @@ export class SimProcess {
       this.die("at a sleep");
       return never();
     }
+    return this.#wait(ms, signal);
+  }
+
+  #wait(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason as Error);
       const abort = (): void => {
@@ -131,11 +140,3 @@ export class SimProcess {
 
 /** What waits for it is forgotten with it; one for all would keep everything that ever waited. */
 export const never = (): Promise<never> => new Promise(() => undefined);
-
-function stack(): string {
-  const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = 60;
-  const text = new Error("here").stack ?? "";
-  Error.stackTraceLimit = before;
-  return text;
-}

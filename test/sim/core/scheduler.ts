@@ -1,3 +1,5 @@
+import { waits } from "./waits.ts";
+
 /** Something that happens at a time; `fire` is null once it was taken back. */
 interface Entry {
   readonly at: number;
@@ -46,6 +48,8 @@ export class Scheduler {
           if (entry === undefined) return resolve("still");
           this.#now = entry.at;
           this.#fired += 1;
+          waits.owner = null;
+          waits.recorder?.passed();
           entry.fire?.();
         } catch (error) {
           return reject(error);

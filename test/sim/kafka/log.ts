@@ -43,6 +43,8 @@ export class Log {
   readonly truth: Truth[] = [];
   epoch = 0;
   start = 0;
+  /** It lost its end once: what was committed before may be aborted now, or anything else. */
+  cutShort = false;
   #batches: Batch[] = [];
   #transactions: Transaction[] = [];
   /** First offset of each epoch. */
@@ -137,6 +139,7 @@ export class Log {
 
   /** An unclean election: everything from the batch that holds `offset` on is gone. */
   truncate(offset: number): void {
+    this.cutShort = true;
     const kept = this.#batches.filter((b) => b.last < offset);
     for (const b of this.#batches.slice(kept.length)) {
       for (const r of b.records) r.lost ??= "truncation";

@@ -4,6 +4,8 @@ export const plainSink = (name: string): SinkSettings => ({
   name,
   ...{ about: "side", createOnly: "atomic", startingWith: false, greatest: true, hashes: false },
   detachMs: null,
+  concurrency: 8,
+  bytesPerSecond: null,
 });
 
 /** A small run in which nothing happens but what is given; for cases that have a name. */

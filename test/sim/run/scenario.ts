@@ -15,19 +15,27 @@ export function scenarioOf(seed: number): Scenario {
   const sinks = sinksOf(dice);
   const daemons = dice.pick([1, 1, 2, 2, 2, 3]);
   const partitions = dice.pick([1, 1, 1, 2, 2]);
-  const quietAt = dice.int(12, 35) * 1_000;
-  const shape = { seed, daemons, partitions, sinks, quietAt };
+  const busyMs = dice.int(12, 35) * 1_000;
+  const shape = { seed, daemons, partitions, sinks, busyMs };
+  // Some runs idle for so long that the daemons look after what they archived.
+  const idles = dice.chance(0.03);
   const secondGroup = daemons > 1 && dice.chance(0.08);
-  const happenings = [...production(dice, shape), ...faults(dice, { ...shape, secondGroup })];
+  const settings = settingsOf(dice);
+  const { encrypted } = settings;
+  const wrong = faults(dice, { ...shape, secondGroup, encrypted });
+  const happenings = [...production(dice, shape), ...wrong];
   return {
     ...shape,
     secondGroup,
+    quietAt: idles ? 640_000 : busyMs,
     staticIds: dice.chance(0.4),
-    settings: settingsOf(dice),
+    settings,
     batchBytes: dice.int(200, 1_500),
     ageMs: dice.int(300, 2_500),
     memoryMiB: dice.pick([2, 4, 8]),
-    happenings: happenings.sort((a, b) => a.at - b.at),
+    happenings: [...happenings, ...(idles ? [{ ...LATER, at: 635_000 }] : [])].sort(
+      (a, b) => a.at - b.at,
+    ),
   };
 }
 
@@ -48,17 +56,30 @@ function sinksOf(dice: Dice): SinkSettings[] {
     startingWith: dice.chance(0.5),
     greatest: dice.chance(0.5),
     hashes: dice.chance(0.4),
+    concurrency: dice.pick([1, 2, 4, 8]),
+    bytesPerSecond: dice.chance(0.1) ? dice.int(1_000, 20_000) : null,
     detachMs: i > 0 && dice.chance(0.4) ? dice.int(2, 8) * 1_000 : null,
   }));
 }
 
-type Shape = Pick<Scenario, "daemons" | "partitions" | "sinks" | "quietAt">;
+const LATER: Happening = { at: 0, do: "produce", p: 0, n: 3, gzip: false };
+
+interface Troubled extends Shape {
+  readonly secondGroup: boolean;
+  /** A daemon without the seed cannot judge what was sealed with it. */
+  readonly encrypted: boolean;
+}
+
+interface Shape extends Pick<Scenario, "daemons" | "partitions" | "sinks"> {
+  /** How long records are produced and things go wrong. */
+  readonly busyMs: number;
+}
 
 function production(dice: Dice, s: Shape): Happening[] {
   const made: Happening[] = [];
   const transactions = dice.chance(0.4);
   for (let i = dice.int(6, 22); i > 0; i -= 1) {
-    const at = dice.chance(0.3) ? dice.int(0, 500) : dice.int(0, s.quietAt);
+    const at = dice.chance(0.3) ? dice.int(0, 500) : dice.int(0, s.busyMs);
     const p = dice.int(0, s.partitions - 1);
     const n = dice.int(1, 5);
     if (transactions && dice.chance(0.5)) {
@@ -73,7 +94,7 @@ function production(dice: Dice, s: Shape): Happening[] {
   return made;
 }
 
-function faults(dice: Dice, s: Shape & { secondGroup: boolean }): Happening[] {
+function faults(dice: Dice, s: Troubled): Happening[] {
   const made: Happening[] = [];
   const used = { once: 0 };
   for (let i = dice.pick([0, 1, 2, 3, 3, 4, 5, 7, 9]); i > 0; i -= 1) {
@@ -85,7 +106,7 @@ function faults(dice: Dice, s: Shape & { secondGroup: boolean }): Happening[] {
 
 function crash(dice: Dice, s: Shape): Happening {
   return {
-    at: dice.int(0, s.quietAt),
+    at: dice.int(0, s.busyMs),
     do: "crash",
     daemon: dice.int(0, s.daemons - 1),
     port: dice.pick(PORTS),
@@ -94,8 +115,8 @@ function crash(dice: Dice, s: Shape): Happening {
   };
 }
 
-function fault(dice: Dice, s: Shape & { secondGroup: boolean }, used: { once: number }): Happening {
-  const at = dice.int(0, s.quietAt);
+function fault(dice: Dice, s: Troubled, used: { once: number }): Happening {
+  const at = dice.int(0, s.busyMs);
   const daemon = dice.int(0, s.daemons - 1);
   const sink = dice.int(0, s.sinks.length - 1);
   const p = dice.int(0, s.partitions - 1);
@@ -109,7 +130,10 @@ function fault(dice: Dice, s: Shape & { secondGroup: boolean }, used: { once: nu
     const whose = dice.chance(0.3) ? null : daemon;
     return { at, do: "weather", daemon: whose, target: dice.pick(targets), ms, what };
   }
-  if (which < 53) return { at, do: "outage", sink, ms };
+  if (which < 53) {
+    const long = dice.chance(0.5);
+    return { at: long ? dice.pick([0, at]) : at, do: "outage", sink, ms: long ? ms + 9_000 : ms };
+  }
   if (which < 59) {
     const what = dice.pick(["refuses-user", "forgets", "throttled"] as const);
     return { at, do: "trouble", sink, ms, what };
@@ -118,17 +142,26 @@ function fault(dice: Dice, s: Shape & { secondGroup: boolean }, used: { once: nu
   if (which < 70) return { at, do: "elect", p };
   if (which < 75) return { at, do: "retain", p };
   if (which < 80) return { at, do: "compact", p, share: dice.unit() };
-  if (which < 83) return { at, do: "upgrade", to: settingsOf(dice) };
+  if (which < 83) return { at, do: "upgrade", to: { ...settingsOf(dice), encrypted: s.encrypted } };
   if (which < 86) return { at, do: "clock", daemon, ms: dice.int(-86_400_000, 86_400_000) };
   // What follows is a catastrophe each; two of them at once may lose what both had.
   used.once += 1;
   if (used.once > 1) return { at, do: "stop", daemon, ms };
   if (which < 88) return { at, do: "more-partitions" };
-  if (which < 91 && s.sinks.length > 1) return { at, do: "restore", sink, back: dice.unit() };
+  if (which < 91 && s.sinks.length > 1) return restored(dice, s, at);
   if (which < 94 && !s.secondGroup)
     return { at, do: "commits", p, what: dice.pick(["wipe", "foreign", "rewind", "lose"]) };
   if (which < 97) return { at, do: "truncate", p, back: dice.int(0, 12) };
-  return s.sinks.length > 1
-    ? { at, do: "restore", sink, back: dice.unit() }
-    : { at, do: "elect", p };
+  return s.sinks.length > 1 ? restored(dice, s, at) : { at, do: "elect", p };
+}
+
+/** Not the primary where another sink may be away: who is away is not asked for what the primary lost. */
+function restored(dice: Dice, { sinks }: Shape, at: number): Happening {
+  const mayBeAway = sinks.some((s) => s.detachMs !== null);
+  return {
+    at,
+    do: "restore",
+    sink: dice.int(mayBeAway ? 1 : 0, sinks.length - 1),
+    back: dice.unit(),
+  };
 }

@@ -1,7 +1,7 @@
 import type { BlobHead, BlobStore, NewBlob } from "../../../src/sdk/blob-store.ts";
 import { SinkError } from "../../../src/sdk/sink-error.ts";
 import type { Network, Weather } from "../core/network.ts";
-import type { SimProcess } from "../core/process.ts";
+import { never, type SimProcess } from "../core/process.ts";
 import type { SimStore } from "./store.ts";
 
 const TIMEOUT_MS = 8_000;
@@ -34,10 +34,14 @@ export function storeView(p: ViewPorts): BlobStore {
   const ask = <T>(verb: string, effect: () => T, signal: AbortSignal): Promise<T> => {
     const noAnswer = (sent: boolean): SinkError =>
       new SinkError("sink-transient", `${store.name} ${verb}: ${sent ? "no answer" : "refused"}`);
+    const { restored } = store;
+    // Whoever restores a store sees to it that nothing from before reaches it.
+    const effect_ = (): T | Promise<T> =>
+      store.restored === restored ? guarded(p, verb, effect) : never();
     const call = {
       name: `${store.name} ${verb}`,
       weather: p.weather(),
-      effect: () => guarded(p, verb, effect),
+      effect: effect_,
       ...{ timeoutMs: TIMEOUT_MS, noAnswer, signal },
     };
     return p.network.call(process, call);

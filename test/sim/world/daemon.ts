@@ -8,11 +8,13 @@ import type { KafkaClient } from "../../../src/kafka/client/kafka-client.ts";
 import type { Log } from "../../../src/kafka/client/options.ts";
 import { TopicCatalogue } from "../../../src/kafka/topics.ts";
 import type { TaskEvent } from "../../../src/pipeline/ports.ts";
-import { inlineSealer } from "../../../src/seal/pool.ts";
+import type { Seed } from "../../../src/seal/keys.ts";
+import { type CutSealer, inlineSealer } from "../../../src/seal/pool.ts";
 import type { BlobStore } from "../../../src/sdk/blob-store.ts";
 import type { Sink, SinkPlugin } from "../../../src/sdk/sink.ts";
 import { z } from "zod";
 import { BlobSink } from "../../../sinks/blob/blob-sink.ts";
+import type { LimitOptions } from "../../../src/deliver/limit.ts";
 import type { SimProcess } from "../core/process.ts";
 import type { SimClient } from "../kafka/client.ts";
 import { RECIPIENT, SEEDS } from "./keys.ts";
@@ -57,7 +59,8 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
   const sinks = await openSinks(
     p.sinks.map(({ settings: s, store }) => ({
       ...{ name: s.name, kind: "simulated", plugin: pluginOf(s, store), config: {} },
-      ...{ limits: { tryTimeoutMs: TRY_MS }, whenAway: { detachMs: s.detachMs } },
+      limits: { tryTimeoutMs: TRY_MS, limit: limitOf(s) },
+      whenAway: { detachMs: s.detachMs },
     })),
     {
       ...{ clock, random, baseDir: "/", partitionCount: () => undefined },
@@ -72,7 +75,7 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
   const claim = { clock, freshId: p.freshId, warn };
   const archiveId = await claimArchive(sinks, identity, claim, lifetime);
   const seeds = settings.encrypted ? SEEDS : [];
-  const sealer = inlineSealer(seeds);
+  const sealer = sealerOf(process, seeds);
   const { format, codec, level } = settings;
   const seal: SealSettings = {
     ...{ archiveId, clusterId, format, codec, level, recompress: "auto", onPoison: "keep" },
@@ -110,6 +113,19 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
   return { budget, archiver, ended: archiver.run() };
 }
 
+/** Sealing inline; it takes a while, and the process may die meanwhile. */
+function sealerOf(process: SimProcess, seeds: readonly Seed[]): CutSealer {
+  const inline = inlineSealer(seeds);
+  return {
+    ...inline,
+    seal: async (cut, recipe, signal) => {
+      const sealed = await inline.seal(cut, recipe, signal);
+      await process.work("seal", signal);
+      return sealed;
+    },
+  };
+}
+
 function pluginOf(s: SinkSettings, store: BlobStore): SinkPlugin {
   const open = (): Promise<Sink> =>
     Promise.resolve(
@@ -125,6 +141,9 @@ function pluginOf(s: SinkSettings, store: BlobStore): SinkPlugin {
     );
   return { kind: "simulated", sdk: 1, schema: z.unknown(), open };
 }
+
+const limitOf = ({ concurrency, bytesPerSecond }: SinkSettings): LimitOptions =>
+  bytesPerSecond === null ? { concurrency } : { concurrency, bytesPerSecond };
 
 function logTo(say: (text: string) => void): Log {
   const line = (fields: object, text: string): void =>

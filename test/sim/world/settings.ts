@@ -11,6 +11,8 @@ export interface DaemonSettings {
 export interface SinkSettings extends StoreStyle {
   /** Null: it is waited for (rule 12). */
   readonly detachMs: number | null;
+  readonly concurrency: number;
+  readonly bytesPerSecond: number | null;
 }
 
 /** Something that happens at a time, milliseconds from the beginning. */

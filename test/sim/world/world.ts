@@ -2,9 +2,10 @@ import type { TaskEvent } from "../../../src/pipeline/ports.ts";
 import { Violation } from "../check/violation.ts";
 import { Watch } from "../check/watch.ts";
 import { FAIR, Network, type Weather } from "../core/network.ts";
-import { type OnCrash, SimProcess } from "../core/process.ts";
+import { SimProcess } from "../core/process.ts";
 import { Dice } from "../core/random.ts";
 import { Scheduler } from "../core/scheduler.ts";
+import { waits } from "../core/waits.ts";
 import { SimClient } from "../kafka/client.ts";
 import { Cluster } from "../kafka/cluster.ts";
 import { SimStore } from "../stores/store.ts";
@@ -28,9 +29,8 @@ interface Instance {
 
 export interface Watcher {
   readonly trace: (line: string) => void;
-  readonly onCrash: OnCrash;
-  /** Told of every call of a port, with the stack that led to it. */
-  readonly onCall: ((point: string, call: number, stack: string) => void) | null;
+  /** Told of every process that starts. */
+  readonly onStart: (process: SimProcess) => void;
 }
 
 const RESTART_MS = 700;
@@ -72,6 +72,7 @@ export class World {
       stores: () => this.stores,
       topicId: (topic) => this.cluster.topic(topic).id,
       truth: (topic, partition) => this.cluster.log(topic, partition).truth,
+      cutShort: (topic, partition) => this.cluster.log(topic, partition).cutShort,
     });
     this.cluster.onCommit = (c) => this.judge(() => this.watch.committed(c));
     const listener = {
@@ -142,9 +143,10 @@ export class World {
     const n = this.#starts;
     const name = `d${d}#${n}`;
     const dice = this.dice.fork(name);
-    const ports = { scheduler: this.scheduler, dice, onCrash: this.#watcher.onCrash };
+    const ports = { scheduler: this.scheduler, dice };
     const process = new SimProcess(name, ports, (why) => this.#died(d, name, why));
-    process.watch = this.#watcher.onCall;
+    this.#watcher.onStart(process);
+    waits.owner = process;
     const instance: Instance = { process, running: null };
     this.#instances[d] = instance;
     this.trace(`${name} starts`);

@@ -1,0 +1,112 @@
+import { type Recorder, waits } from "../core/waits.ts";
+import { SimProcess } from "../core/process.ts";
+import { run } from "../run/run.ts";
+import { scenarioOf } from "../run/scenario.ts";
+import { EXEMPT } from "./exempt.ts";
+import { type Site, sites } from "./protocol-path.ts";
+
+export interface Coverage {
+  readonly sites: readonly (Site & { readonly crashes: number; readonly waits: number })[];
+  readonly runs: number;
+  readonly deaths: number;
+  readonly failures: readonly string[];
+}
+
+/** A wait that came up: enough to come there again and die. */
+interface Example {
+  readonly seed: number;
+  readonly process: string;
+  readonly call: number;
+}
+
+class Waits implements Recorder {
+  readonly crashes = new Map<string, number>();
+  readonly begun = new Map<string, number>();
+  readonly examples = new Map<string, Example>();
+  readonly #pending = new WeakMap<object, Map<string, number>>();
+  /** Waits that began since time last went on. */
+  readonly #fresh: { place: string; over: boolean; example: Example }[] = [];
+  seed = 0;
+  deaths = 0;
+
+  began(owner: object, place: string, value: unknown): void {
+    add(this.begun, place, 1);
+    if (!(owner instanceof SimProcess)) return;
+    // The call itself may be what killed it.
+    if (!owner.alive) add(this.crashes, place, 1);
+    if (!owner.alive || !(value instanceof Promise)) return;
+    const pending = this.#pending.get(owner) ?? new Map<string, number>();
+    this.#pending.set(owner, pending);
+    add(pending, place, 1);
+    const { name: process, calls: call } = owner;
+    const wait = { place, over: false, example: { seed: this.seed, process, call } };
+    const over = (): void => {
+      wait.over = true;
+      add(pending, place, -1);
+    };
+    value.then(over, over);
+    if (!this.examples.has(place)) this.#fresh.push(wait);
+  }
+
+  passed(): void {
+    for (const { place, over, example } of this.#fresh)
+      if (!over && !this.examples.has(place)) this.examples.set(place, example);
+    this.#fresh.length = 0;
+  }
+
+  died(owner: object): void {
+    this.deaths += 1;
+    for (const [place, n] of this.#pending.get(owner) ?? []) if (n > 0) add(this.crashes, place, n);
+  }
+}
+
+const add = (to: Map<string, number>, key: string, n: number): void => {
+  to.set(key, (to.get(key) ?? 0) + n);
+};
+
+/**
+ * Where crashes were tried: after the runs of the seeds, every wait that came up and at which none
+ * happened to die is come back to, in the run it was seen in, and died at.
+ */
+export async function cover(firstSeed: number, runs: number): Promise<Coverage> {
+  const recorder = new Waits();
+  waits.recorder = recorder;
+  const failures: string[] = [];
+  let all = 0;
+  const once = async (seed: number, at: Example | null): Promise<void> => {
+    recorder.seed = seed;
+    all += 1;
+    const outcome = await run(scenarioOf(seed), {
+      onStart: (process) => {
+        if (process.name === at?.process)
+          process.crashAt({ at: "", nth: Math.max(1, at.call), side: "after" });
+      },
+    });
+    if (outcome.failure !== null) failures.push(`seed ${seed}: ${outcome.failure.text}`);
+  };
+  for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) await once(seed, null);
+  for (const { place } of sites()) {
+    const example = recorder.examples.get(place);
+    if (!recorder.crashes.has(place) && example !== undefined) await once(example.seed, example);
+  }
+  waits.recorder = null;
+  const counted = sites().map((s) => ({
+    ...s,
+    crashes: recorder.crashes.get(s.place) ?? 0,
+    waits: recorder.begun.get(s.place) ?? 0,
+  }));
+  return { sites: counted, runs: all, deaths: recorder.deaths, failures };
+}
+
+/** Waits at which no crash was tried and that are not known to be out of reach. */
+export const uncovered = (c: Coverage): Coverage["sites"] =>
+  c.sites.filter((s) => s.crashes === 0 && !EXEMPT.some((e) => matches(e, s)));
+
+/** Reasons that fit no wait any more, or one that was crashed at. */
+export const stale = (c: Coverage): readonly string[] =>
+  EXEMPT.filter((e) => !c.sites.some((s) => matches(e, s) && s.crashes === 0)).map(
+    (e) => `${e.file}: ${e.text}`,
+  );
+
+const matches = (e: (typeof EXEMPT)[number], s: Site): boolean =>
+  s.place.startsWith(`${e.file}:`) && s.text.includes(e.text);

@@ -1,0 +1,111 @@
+import { type Outcome, run } from "./run.ts";
+import { scenarioOf } from "./scenario.ts";
+import { Worker as Thread, isMainThread, parentPort } from "node:worker_threads";
+import { shrink } from "./shrink.ts";
+
+export interface SimulateOptions {
+  readonly firstSeed: number;
+  /** Infinity: until somebody stops it. */
+  readonly runs: number;
+  readonly shrink: boolean;
+  readonly trace: boolean;
+}
+
+const THREADS = 2;
+/** Seeds that a thread gets at once. */
+const PORTION = 20;
+const SHOWN = 10;
+
+interface Portion {
+  readonly first: number;
+  readonly count: number;
+}
+
+type Verdict = Omit<Outcome, "trace">;
+
+/** Runs the seeds and prints what failed, with the command to run it again. The answer is the exit code. */
+export async function simulate(o: SimulateOptions): Promise<number> {
+  const began = performance.now();
+  if (o.trace || o.shrink || o.runs === 1) return closely(o);
+  const failed: Verdict[] = [];
+  let done = 0;
+  await inThreads(o, (verdict) => {
+    done += 1;
+    if (verdict.failure === null) return;
+    failed.push(verdict);
+    if (failed.length <= SHOWN) console.log(told(verdict));
+  });
+  const seconds = (performance.now() - began) / 1000;
+  const cpu = process.cpuUsage();
+  const each = (cpu.user + cpu.system) / 1000 / done;
+  console.log(
+    `seeds ${o.firstSeed} to ${o.firstSeed + done - 1}: ${seconds.toFixed(0)} s in ${THREADS} threads, ` +
+      `${each.toFixed(1)} ms of CPU each`,
+  );
+  console.log(`${done - failed.length} passed, ${failed.length} failed`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+/** One after the other, with all that is to be seen. */
+async function closely(o: SimulateOptions): Promise<number> {
+  let failed = 0;
+  for (let seed = o.firstSeed; seed < o.firstSeed + o.runs; seed += 1) {
+    const scenario = scenarioOf(seed);
+    const outcome = await run(scenario, { keep: o.trace ? 1_000_000 : 0 });
+    if (o.trace) console.log(outcome.trace.join("\n"));
+    const { events, virtualMs, objects, commits, hash } = outcome;
+    console.log(
+      `seed ${seed}: ${events} events in ${virtualMs} ms, ${objects} objects, ${commits} commits, trace ${hash}`,
+    );
+    if (outcome.failure === null) continue;
+    failed += 1;
+    console.log(told(outcome));
+    if (o.shrink) console.log(await shrink(scenario, outcome.failure.rule));
+  }
+  console.log(`${o.runs - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+const told = ({ seed, failure }: Verdict): string =>
+  `seed ${seed}: ${failure?.text}\n  npm run sim -- --seed ${seed} --trace\n  npm run sim -- --seed ${seed} --shrink`;
+
+async function inThreads(o: SimulateOptions, take: (v: Verdict) => void): Promise<void> {
+  let next = o.firstSeed;
+  const end = o.firstSeed + o.runs;
+  const portion = (): Portion | null => {
+    if (next >= end) return null;
+    const first = next;
+    const count = Math.min(PORTION, end - first);
+    next += count;
+    return { first, count };
+  };
+  await Promise.all(Array.from({ length: THREADS }, () => thread(portion, take)));
+}
+
+function thread(portion: () => Portion | null, take: (v: Verdict) => void): Promise<void> {
+  const worker = new Thread(new URL(import.meta.url));
+  return new Promise((resolve, reject) => {
+    const next = (): void => {
+      const p = portion();
+      if (p !== null) worker.postMessage(p);
+      else void worker.terminate().then(() => resolve());
+    };
+    worker.on("message", (verdicts: readonly Verdict[]) => {
+      for (const v of verdicts) take(v);
+      next();
+    });
+    worker.on("error", reject);
+    next();
+  });
+}
+
+async function work({ first, count }: Portion): Promise<void> {
+  const verdicts: Verdict[] = [];
+  for (let seed = first; seed < first + count; seed += 1) {
+    const { trace: _trace, ...verdict } = await run(scenarioOf(seed));
+    verdicts.push(verdict);
+  }
+  parentPort?.postMessage(verdicts);
+}
+
+if (!isMainThread) parentPort?.on("message", (p: Portion) => void work(p));
