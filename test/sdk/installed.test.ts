@@ -24,7 +24,7 @@ afterAll(async () => {
   await shelf.stop();
   it.remove();
   await rm(rows, { recursive: true });
-});
+}, 60_000);
 
 const BIN = fileURLToPath(new URL("../../node_modules/.bin/", import.meta.url));
 const shelfEnv = () => ({ SHELF_URL: shelf.url, SHELF_TOKEN: shelf.token });

@@ -33,7 +33,7 @@ afterAll(async () => {
   await topic.close();
   await shelf.stop();
   it.remove();
-});
+}, 60_000);
 
 /** A package of one file, where npm would put it. */
 function addPackage(name: string, text: string): void {

@@ -3,6 +3,7 @@ import { elasticsearchPlugin } from "../../../sinks/elasticsearch/elasticsearch-
 import { scopeText } from "../../../src/core/scope.ts";
 import type { ConformancePlace, ConformanceTarget } from "../../../src/sdk/conformance.ts";
 import type { Sink } from "../../../src/sdk/sink.ts";
+import { openFaulty } from "../faulty-http.ts";
 import { type ElasticsearchAddress, ElasticsearchServer } from "../../servers/elasticsearch.ts";
 import { sharedServer } from "../../servers/shared-servers.ts";
 
@@ -58,6 +59,9 @@ export async function documents(index: string): Promise<Hits["hits"]["hits"]> {
   return ((await answer.json()) as Hits).hits.hits;
 }
 
+/** What only asks, and is a POST all the same. */
+const READS = /\/_(search|count|mget|msearch|pit|refresh)\b/;
+
 export function placeAt(prefix: string): ConformancePlace {
   const drop = async (): Promise<void> => {
     const answer = await fetch(`${shared()}/_cat/indices/${prefix}-*?h=index`);
@@ -68,6 +72,12 @@ export function placeAt(prefix: string): ConformancePlace {
   return {
     address: prefix,
     open: () => openSink(prefix),
+    openFaulty: () =>
+      openFaulty(
+        new URL(shared()),
+        (url) => openWith(prefix, { url }),
+        ({ method, url = "" }) => method !== "GET" && method !== "HEAD" && !READS.test(url),
+      ),
     damage: async ({ description: d }) => {
       const id = encodeURIComponent(`${d.topicId}:${d.partition}:${d.start}`);
       const index = `${prefix}-records-${d.topic}-000000`;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hdfsPlugin } from "../../../sinks/hdfs/hdfs-plugin.ts";
 import type { ConformancePlace, ConformanceTarget } from "../../../src/sdk/conformance.ts";
 import type { SealedBatch, Sink } from "../../../src/sdk/sink.ts";
+import { openFaulty } from "../faulty-http.ts";
 import { ForeignHdfs } from "./foreign.ts";
 
 const never = new AbortController().signal;
@@ -43,6 +44,9 @@ export function placeAt(
   return {
     address,
     open: () => openSink(address),
+    // Before the NameNode, which every call asks first; files go to the DataNode it names.
+    openFaulty: () =>
+      openFaulty(new URL(url), (faulty) => openHdfs({ url: faulty, path, ...more })),
     loseDescription: async (batch) => {
       await hdfs.call("PUT", file(batch), `REMOVEXATTR&xattr.name=${ABOUT}`);
     },

@@ -9,6 +9,7 @@ import {
 import { s3Plugin } from "../../../sinks/s3/s3-plugin.ts";
 import type { ConformancePlace, ConformanceTarget } from "../../../src/sdk/conformance.ts";
 import type { Sink } from "../../../src/sdk/sink.ts";
+import { openFaulty } from "../faulty-http.ts";
 import { type BucketKind, foreignClient, newBucket, type S3Server } from "./server.ts";
 
 const never = new AbortController().signal;
@@ -70,6 +71,10 @@ function placeIn(
   return {
     address,
     open: () => openSink(address),
+    openFaulty: () =>
+      openFaulty(new URL(server.endpoint), (endpoint) =>
+        openWith({ ...settingsOf(server, bucket, more), endpoint }),
+      ),
     loseDescription: ({ description }) =>
       replace(description.seal.path, (_bytes, metadata) => {
         for (const name of Object.keys(metadata)) delete metadata[name];
