@@ -1,4 +1,5 @@
 import { builtInSinks } from "../../sinks/index.ts";
+import { liveReport } from "../observe/live-report.ts";
 import { statusReport } from "../observe/status-report.ts";
 import { checkReport } from "../operate/check-report.ts";
 import { commands } from "../operate/commands.ts";
@@ -15,6 +16,7 @@ import { restoreReport } from "../operate/restore/restore-report.ts";
 import { cliPage } from "./cli-page.ts";
 import { configSchema } from "./config-schema.ts";
 import { configurationPage } from "./configuration-page.ts";
+import { dashboard } from "./dashboard.ts";
 import { errorsPage } from "./errors-page.ts";
 import { type JsonSchema, reportSchema } from "./json-schema.ts";
 import { metricsPage } from "./metrics-page.ts";
@@ -29,6 +31,11 @@ export function documents(): ReadonlyMap<string, string> {
       "status --json",
       `What \`status --json\` and /api/status say. ${INTEGERS}`,
       statusReport,
+    ),
+    live: reportSchema(
+      "/api/live",
+      "What the page is made of. /api/events sends it as `report`, then as `update` with what changed.",
+      liveReport,
     ),
     check: reportSchema("check --json", "What `check --json` prints.", checkReport),
     list: reportSchema("list --json", `What \`list --json\` prints. ${INTEGERS}`, listReport),
@@ -81,5 +88,6 @@ export function documents(): ReadonlyMap<string, string> {
     ["docs/configuration.md", configurationPage(builtInSinks)],
     ["docs/cli.md", cliPage(commands)],
     ["docs/metrics.md", metricsPage()],
+    ["deploy/grafana/bulk-archiver.json", dashboard()],
   ]);
 }
