@@ -61,6 +61,7 @@ const STATES: Readonly<Record<string, (s: Shown) => void>> = {
   "changing owner": ({ sample }) => {
     for (const i of [1, 2, 3, 4]) sample.set(i, { state: "locating" });
   },
+  paused: ({ sample }) => sample.set(3, { state: "paused", waiting: "paused by operator" }),
   behind: ({ sample }) => sample.set(3, { oldestUnconfirmedMs: 900_000 }),
   stopping: ({ http }) => http.live.take({ what: "daemon-stopping", deadlineMs: 1 }),
 };

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { renameSync, rmSync, symlinkSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "playwright-core";
@@ -15,6 +15,7 @@ const name = `live-page-${process.pid}`;
 const dir = configDir();
 let topic: LiveTopic;
 let daemon: Daemon;
+let second: Daemon | null = null;
 let browser: Browser;
 let page: Page;
 let url = "";
@@ -47,6 +48,8 @@ beforeAll(async () => {
     instanceId: `${name}-1`,
     extra: `http: { listen: "127.0.0.1:${port}" }`,
   });
+  const member = readFileSync(config, "utf8").replace(`${name}-1`, `${name}-2`);
+  writeFileSync(join(dir, "second.yaml"), member.replace(/^http:.*$/m, ""));
   daemon = Daemon.start(config, join(dir, "page.log"));
   topic.begin(40, 100);
   browser = await openBrowser();
@@ -69,7 +72,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   await topic.close();
-  await daemon.kill();
+  await Promise.all([daemon.kill(), second?.kill()]);
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -173,6 +176,19 @@ test("promtool objects to nothing of ours in a scrape of this run", async () => 
   expect(value('sink_retries_total{sink="copy",code="sink-transient"}')).toBeGreaterThan(0);
   expect(value("confirmed_age_seconds_count")).toBeGreaterThan(0);
 });
+
+test("another member shows with its partitions, through Kafka alone", async () => {
+  second = Daemon.start(join(dir, "second.yaml"), join(dir, "second.log"));
+  await says("#members", new RegExp(`${name}-1[^]*2[^]*${name}-2[^]*2`), 40_000);
+  await says("#members-sum", /^2 members, seen through Kafka$/);
+  await says("#sentence", /^All 2 sinks have confirmed/, 30_000);
+  await page.locator("#filter").fill(`${name}-2`);
+  await says("#partitions-sum", /^4 in 1 topic, 2 shown$/);
+  await page.locator("#map .cell:not(.off)").first().click();
+  await says("#detail", new RegExp(`Owner\\s+${name}-2`));
+  await says("#detail", /The same link is in files\./);
+  await page.keyboard.press("Escape");
+}, 90_000);
 
 test("nothing was asked from elsewhere, nothing was refused by the page's own policy", async () => {
   expect(complaints).toEqual([]);
