@@ -26,6 +26,8 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 dropKafkajsTimerWarning();
 // Nobody reads what we say about it any more: the work itself goes on.
 process.stderr.on("error", () => undefined);
+// The same for help; where a command's result goes to, it looks for itself (chunk-output.ts).
+process.stdout.on("error", () => undefined);
 const { stdout, stderr, env } = process;
 const code = await runCli(process.argv.slice(2), commands, {
   stdout,
