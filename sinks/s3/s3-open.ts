@@ -28,8 +28,7 @@ export function openS3(config: S3Config, host: Host): Sink {
       remove: !versions,
       backfill: "anywhere",
       evidence: "server-hash",
-      // One PUT takes 5 GiB; one buffer takes less.
-      maxBatchBytes: 2 ** 31 - 1,
+      maxBatchBytes: config.maxObjectSize,
     },
     tmpMaxAgeMs: config.tmpMaxAge,
     findings: (signal) => s3Findings({ bucket, proof, config }, signal),

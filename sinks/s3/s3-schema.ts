@@ -39,6 +39,17 @@ const tags = z
   .record(z.string().min(1).max(128), z.string().max(256))
   .refine((t) => Object.keys(t).length <= 10, "at most 10 tags");
 
+const KiB = 1024;
+const UNITS = { KiB, MiB: KiB ** 2, GiB: KiB ** 3 } as const;
+/** One PUT takes 5 GiB; one buffer takes less. */
+const LARGEST = 2 ** 31 - 1;
+
+const size = z
+  .string()
+  .regex(/^[1-9]\d{0,5}(KiB|MiB|GiB)$/, "expected a size such as 128MiB (KiB, MiB, GiB)")
+  .transform((text) => Number.parseInt(text, 10) * UNITS[text.slice(-3) as keyof typeof UNITS])
+  .refine((bytes) => bytes >= 256 * KiB, "at least 256KiB");
+
 export const s3Schema = z
   .strictObject({
     endpoint: z
@@ -84,6 +95,10 @@ export const s3Schema = z
       .max(64)
       .optional()
       .describe("Of data files; any of the store's"),
+    maxObjectSize: size
+      .transform((bytes) => Math.min(bytes, LARGEST))
+      .default(LARGEST)
+      .describe("What the store, or a proxy before it, takes in one PUT: batches are cut below it"),
     tags: tags.default({}).describe("Of data files and manifests"),
     encryption: encryption.optional().describe("Server-side encryption; left out: the bucket's"),
     objectLock: objectLock

@@ -1,5 +1,6 @@
 import type { Cut } from "../core/cut.ts";
 import { ArchiverError } from "../core/errors.ts";
+import type { RecordBatchHeader } from "../record-batch/header.ts";
 import type { OpenBatch } from "./open-batch.ts";
 
 /** What the task asks for. */
@@ -21,10 +22,26 @@ export interface BuildJob {
   readonly batch: OpenBatch;
   turn: "asked" | "held";
   byTurns: boolean;
+  /** What comes next would make it too large for a sink. */
+  full: boolean;
   /** End of the log when the turn's first answer came. */
   target: bigint | null;
   readonly resolve: (cut: Cut) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** The record batch begins the next batch: this one would cross its limit, or be too large for a sink. */
+export function leavesToNext(
+  job: BuildJob,
+  h: RecordBatchHeader,
+  sizeBytes: number,
+  maxBytes = Number.POSITIVE_INFINITY,
+): boolean {
+  const { request, batch } = job;
+  if (batch.records === 0n) return false;
+  // What was planned fitted when it was planned.
+  job.full = plannedEnd(job) === null && batch.bytes + sizeBytes > maxBytes;
+  return job.full || (request.limit !== null && h.nextOffset > request.limit);
 }
 
 /** True when nothing of what could not be fetched is missing: the batch goes on behind it. */

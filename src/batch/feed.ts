@@ -4,7 +4,13 @@ import { ArchiverError, type ErrorCode } from "../core/errors.ts";
 import { AbortedFilter } from "../record-batch/aborted.ts";
 import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
 import { CrcTries } from "./crc-tries.ts";
-import { type BuildJob, type BuildRequest, passBarren, plannedEnd } from "./build-job.ts";
+import {
+  type BuildJob,
+  type BuildRequest,
+  leavesToNext,
+  passBarren,
+  plannedEnd,
+} from "./build-job.ts";
 import type { FeedOptions, Fetched } from "./feed-options.ts";
 import { OpenBatch } from "./open-batch.ts";
 import { costBytes, TURN_AT_AGE, whyCut } from "./policy.ts";
@@ -52,15 +58,8 @@ export class Feed implements Applicant {
     signal.throwIfAborted();
     return new Promise<Cut>((resolve, reject) => {
       const batch = new OpenBatch(this.#o.scope, request, this.#o.pool);
-      const job: BuildJob = {
-        request,
-        batch,
-        turn: "asked",
-        byTurns: false,
-        target: null,
-        resolve,
-        reject,
-      };
+      const begun = { turn: "asked", byTurns: false, full: false, target: null } as const;
+      const job: BuildJob = { request, batch, ...begun, resolve, reject };
       const abort = (): void => this.#abort(job, signal.reason);
       signal.addEventListener("abort", abort, { once: true });
       this.#next.push(job);
@@ -195,7 +194,7 @@ export class Feed implements Applicant {
         batch.skipTo(end);
         break;
       }
-      if (this.#wouldCross(job, header)) break;
+      if (leavesToNext(job, header, bytes.length, this.#o.policy.maxBytes)) break;
       const verdict = filter.keep(header, bytes);
       if (verdict === "keep") batch.keep(header, bytes, now);
       else batch.leaveOut(header, verdict);
@@ -204,11 +203,6 @@ export class Feed implements Applicant {
     const offsets = Number(batch.next - before);
     if (offsets > 0)
       this.#bytesPerOffset += (f.records.length / offsets - this.#bytesPerOffset) / 4;
-  }
-
-  #wouldCross(job: BuildJob, h: RecordBatchHeader): boolean {
-    const { limit } = job.request;
-    return limit !== null && job.batch.records > 0n && h.nextOffset > limit;
   }
 
   #aligned(h: RecordBatchHeader, next: bigint): void {
@@ -237,7 +231,8 @@ export class Feed implements Applicant {
     } else if (request.limit !== null && batch.next >= request.limit && batch.records > 0n) {
       this.#cut(job, "limit");
     } else if (exactEnd === null) {
-      const { bytes, records, firstAt, lastAt } = batch;
+      const { records, firstAt, lastAt } = batch;
+      const bytes = job.full ? this.#o.policy.bytes : batch.bytes;
       const since = Math.min(firstAt, this.#waitingSince ?? firstAt);
       const fill = { bytes, records, firstAt: since, lastAt, caughtUp, byTurns: job.byTurns };
       const why = whyCut(fill, this.#o.policy, now);

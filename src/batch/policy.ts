@@ -8,6 +8,29 @@ export interface BatchPolicy {
   readonly ageMs: number;
   /** From the arrival of the last record; null: no such rule. */
   readonly idleMs: number | null;
+  /** Raw bytes that no batch of more than one record batch goes beyond; left out: no such limit. */
+  readonly maxBytes?: number;
+}
+
+/** Of the age header, stanzas of many recipients, and the table of a seekable file. */
+const SEALING_BYTES = 128 * 1024;
+/** What frames of incompressible blocks and the tags of encrypted ones add is less than a hundredth. */
+const SEALING_SHARE = 1.01;
+/** A line of JSON is longer than its record, and usually compressed again. */
+const LINES_SHARE = 4;
+
+/**
+ * The rules for sinks that hold files of `maxFileBytes` at most: a batch is never split, so it is cut
+ * before it could be too large for one of them.
+ */
+export function within(
+  policy: BatchPolicy,
+  maxFileBytes: number,
+  format: "segment" | "ndjson",
+): BatchPolicy {
+  const share = format === "segment" ? SEALING_SHARE : LINES_SHARE;
+  const maxBytes = Math.max(1, Math.floor((maxFileBytes - SEALING_BYTES) / share));
+  return { ...policy, bytes: Math.min(policy.bytes, maxBytes), maxBytes };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { BlockPool } from "../batch/block-buffer.ts";
+import { type BatchPolicy, within } from "../batch/policy.ts";
 import type { Config, PipelineConfig } from "../config/config.ts";
 import type { Budget } from "../core/budget.ts";
 import type { KafkaClient } from "../kafka/client/kafka-client.ts";
@@ -96,7 +97,7 @@ async function open(
     sessionTimeoutMs: kafka.sessionTimeoutMs,
     heartbeatMs: kafka.heartbeatMs,
     start: p.start,
-    policy: p.batch,
+    policy: policyOf(s, p, sinks),
     archiveId,
     clusterId,
     client,
@@ -145,6 +146,19 @@ async function open(
     partitionCount,
   };
 }
+
+/** Batches are never split, so they are cut for the sink that takes the least. */
+function policyOf({ host }: Shared, p: PipelineConfig, sinks: readonly OpenedSink[]): BatchPolicy {
+  const [least] = sinks.toSorted((a, b) => maxBytesOf(a) - maxBytesOf(b));
+  const policy = least === undefined ? p.batch : within(p.batch, maxBytesOf(least), p.format);
+  if (policy.bytes < p.batch.bytes) {
+    const text = `sink ${least?.name} takes files of ${least && maxBytesOf(least)} bytes at most: batches are cut at ${policy.bytes} bytes, not at batch.bytes`;
+    host.emit({ what: "warned", code: "batch-bytes-lowered", text });
+  }
+  return policy;
+}
+
+const maxBytesOf = ({ sink }: OpenedSink): number => sink.capabilities.maxBatchBytes;
 
 const nodePorts = ({ host }: Shared): Pick<HeadsPorts, "clock" | "log"> => ({
   clock: nodeClock,

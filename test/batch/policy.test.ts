@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type BatchPolicy, costBytes, type Fill, whyCut } from "../../src/batch/policy.ts";
+import { type BatchPolicy, costBytes, type Fill, whyCut, within } from "../../src/batch/policy.ts";
 
 const MiB = 1024 ** 2;
 const policy: BatchPolicy = { bytes: 16 * MiB, ageMs: 60_000, idleMs: 5_000 };
@@ -38,4 +38,20 @@ describe("why a batch is cut", () => {
 test("the cost of a batch: whole blocks of raw bytes and what they are sealed to", () => {
   expect(costBytes({ ...policy, bytes: 64 * 1024 })).toBe(MiB + 64 * 1024);
   expect(costBytes({ ...policy, bytes: 16 * MiB })).toBe(33 * MiB);
+});
+
+describe("a sink that takes files of so many bytes at most", () => {
+  test("what fits it is cut as configured", () => {
+    expect(within(policy, 2 ** 31 - 1, "segment").bytes).toBe(policy.bytes);
+    expect(within(policy, 2 ** 31 - 1, "ndjson").bytes).toBe(policy.bytes);
+  });
+
+  test("what would be too large is cut before, with room for what sealing adds", () => {
+    const { bytes, maxBytes = 0 } = within(policy, 4 * MiB, "segment");
+    expect(bytes).toBe(maxBytes);
+    expect(maxBytes).toBeLessThan(4 * MiB - 64 * 1024);
+    expect(maxBytes).toBeGreaterThan(3.8 * MiB);
+    expect(within(policy, 4 * MiB, "ndjson").maxBytes).toBeLessThan(MiB);
+    expect(within(policy, 1000, "segment").bytes).toBe(1);
+  });
 });

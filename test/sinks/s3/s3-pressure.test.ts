@@ -1,13 +1,24 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { nodeClock, nodeRandom } from "../../../src/daemon/node-ports.ts";
 import { decorate } from "../../../src/deliver/decorate.ts";
 import type { SinkEvent } from "../../../src/deliver/instrument.ts";
 import { IDENTITY, madeBatch } from "../../../src/sdk/conformance-batches.ts";
+import { Daemon, writeConfig } from "../../faults/daemon.ts";
+import { LiveTopic } from "../../faults/topic.ts";
+import { manifestsOf } from "../../integration/manifests.ts";
+import { bulkRecords } from "../../integration/odd-records.ts";
+import { RawProducer } from "../../integration/raw-producer.ts";
+import { named, sharedKafka } from "../../kafka/live-kafka.ts";
 import { CephServer } from "../../servers/ceph.ts";
+import { download } from "./download.ts";
 import { openWith, settingsOf } from "./s3-place.ts";
 import { newBucket } from "./server.ts";
 
 const never = new AbortController().signal;
+const MAX_OBJECT_KIB = 384;
 let ceph: CephServer;
 
 beforeAll(async () => {
@@ -17,6 +28,7 @@ beforeAll(async () => {
       rgw_max_concurrent_requests: "2",
       // Quotas are looked at anew for each request.
       rgw_bucket_quota_ttl: "0",
+      rgw_max_put_size: String(MAX_OBJECT_KIB * 1024),
     },
   });
 });
@@ -73,3 +85,38 @@ test("a quota that is used up is waited for, and named", async () => {
   expect((await sink.publish(batch, never)).outcome).toBe("created");
   await sink.close();
 });
+
+test("a store that takes small objects only: batches are cut before they are too large for it", async () => {
+  const home = mkdtempSync(join(tmpdir(), "archiver-s3-small-"));
+  const server = { endpoint: ceph.endpoint, ...ceph.addUser("small") };
+  const bucket = await newBucket(server);
+  const live = await LiveTopic.create(sharedKafka(), named("small"), 1);
+  const producer = await RawProducer.open(sharedKafka(), null);
+  // Some 60 KB each, and not to be compressed: many fit a batch as it is configured.
+  for (let i = 0; i < 24; i += 1) {
+    await producer.send(live.topic, 0, bulkRecords(BigInt(Date.now()), 120), "gzip");
+  }
+  await producer.close();
+  const limit = { maxObjectSize: `${MAX_OBJECT_KIB}KiB`, prefix: "a" };
+  const sink = { name: "ceph", kind: "s3", ...server, bucket, ...limit };
+  const config = writeConfig(home, "c.yaml", {
+    ...{ bootstrap: sharedKafka(), group: live.topic, topics: [live.topic] },
+    ...{ batchBytes: "16MiB", extra: `  - ${JSON.stringify(sink)}` },
+  });
+  const daemon = Daemon.start(config, join(home, "daemon.log"));
+  try {
+    const alive = (): string | null => (daemon.running ? null : daemon.logTail());
+    await live.archived(live.topic, 60_000, alive);
+    await daemon.drain();
+  } finally {
+    await daemon.kill();
+    await live.close();
+  }
+  await download(server, { bucket, prefix: "a" }, join(home, "copy"));
+  const sizes = manifestsOf(join(home, "copy"), live.topic).map((m) => m.seal.size);
+  expect(sizes.length).toBeGreaterThan(3);
+  expect(Math.max(...sizes)).toBeLessThan(MAX_OBJECT_KIB * 1024);
+  expect(Math.max(...sizes)).toBeGreaterThan(100 * 1024);
+  expect(readFileSync(daemon.logPath, "utf8")).toMatch(/sink ceph takes files of 393216 bytes/);
+  rmSync(home, { recursive: true, force: true });
+}, 120_000);

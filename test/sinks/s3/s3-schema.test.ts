@@ -24,6 +24,8 @@ const BAD: readonly (readonly [string, object, RegExp])[] = [
     { tags: Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`t${i}`, ""])) },
     /10 tags/,
   ],
+  ["a size without unit", { maxObjectSize: "1000000" }, /size such as/],
+  ["a size that no batch fits", { maxObjectSize: "64KiB" }, /256KiB/],
   ["an unknown key", { buckett: "a" }, /buckett/],
 ];
 
@@ -37,7 +39,12 @@ test("what is left out is safe, and what is written is normal form", () => {
   expect(s3Schema.parse(least)).toEqual({
     ...{ bucket: "archive", prefix: "", region: "us-east-1", createOnly: "atomic", tags: {} },
     ...{ primaryByOldestVersion: false, integrity: "sha256", timeout: 30_000 },
-    ...{ connectTimeout: 10_000, connections: 32, tmpMaxAge: 86_400_000 },
+    ...{
+      maxObjectSize: 2 ** 31 - 1,
+      connectTimeout: 10_000,
+      connections: 32,
+      tmpMaxAge: 86_400_000,
+    },
   });
   const written = s3Schema.parse({ ...least, ...keys, endpoint: "http://ceph:1/", prefix: "a/b/" });
   expect(written).toMatchObject({ endpoint: "http://ceph:1", prefix: "a/b" });
