@@ -81,6 +81,8 @@ export class BlobSink implements Sink {
     }
     if (capabilities.remove) {
       this.remove = (key, seen, signal) => removeBatch(store, key, seen, signal);
+    }
+    if (capabilities.remove || store.expire !== undefined) {
       this.expire = (key, seen, signal) => expireBatch(store, key, seen, signal);
     }
   }

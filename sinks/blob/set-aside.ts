@@ -45,11 +45,13 @@ export async function expireBatch(
   if (manifest.length === 0) {
     throw new SinkError("sink-permanent", `${manifestPath(key)} is not there: nothing was removed`);
   }
-  for (const { path } of data) if ((await store.locked?.(path, signal)) === true) return "locked";
-  for (const file of data) {
+  for (const { path, tag } of data) {
+    const gone = await store.expire?.(path, tag, signal);
+    if (gone === "locked") return "locked";
+    if (gone === "expired") continue;
     if (store.remove === undefined)
       throw new SinkError("sink-permanent", "this store removes nothing");
-    await store.remove(file.path, file.tag, signal);
+    await store.remove(path, tag, signal);
   }
   return "expired";
 }

@@ -130,13 +130,19 @@ function lifecycleFinding(
   rule: LifecycleRule,
 ): readonly Finding[] {
   const prefix = rule.Filter?.Prefix ?? rule.Filter?.And?.Prefix ?? rule.Prefix ?? "";
-  const roots = ["data/", "manifests/", "archive.json"].map((path) => bucket.key(path));
-  const meant = roots.some((root) => root.startsWith(prefix) || prefix.startsWith(root));
-  if (rule.Status !== "Enabled" || !meant) return [];
+  const touches = (...paths: readonly string[]): boolean =>
+    paths
+      .map((path) => bucket.key(path))
+      .some((root) => root.startsWith(prefix) || prefix.startsWith(root));
+  const proof = touches("manifests/", "archive.json");
+  if (rule.Status !== "Enabled" || !(proof || touches("data/"))) return [];
   const name = `lifecycle rule ${rule.ID ?? prefix}`;
   const findings: Finding[] = [];
   if (rule.Expiration !== undefined && rule.Expiration.ExpiredObjectDeleteMarker !== true) {
-    findings.push(warning("s3-lifecycle", `${name} removes batches of this archive by their age`));
+    const text = proof
+      ? "removes manifests by their age: without them nobody can tell what expired from what was lost; let it touch data/ only"
+      : "removes data by its age: say the same time, or a shorter one, as `retention`, so that it counts as expired";
+    findings.push(warning(proof ? "s3-lifecycle-manifests" : "s3-lifecycle", `${name} ${text}`));
   }
   if (rule.NoncurrentVersionExpiration !== undefined && config.createOnly === "oldest-version") {
     const text = `${name} removes older versions, and the oldest version is the batch`;

@@ -106,8 +106,8 @@ export class S3Objects {
   }
 
   /** By a retention that is not over, or a legal hold; false also where these keys may not see either. */
-  async locked(path: string, signal: AbortSignal): Promise<boolean> {
-    const command = new HeadObjectCommand(this.#at(path));
+  async locked(path: string, versionId: string | undefined, signal: AbortSignal): Promise<boolean> {
+    const command = new HeadObjectCommand({ ...this.#at(path), VersionId: versionId });
     try {
       const doing = `look at the lock of ${path}`;
       const found = await this.#bucket.send(doing, (c, o) => c.send(command, o), signal);

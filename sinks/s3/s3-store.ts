@@ -173,8 +173,13 @@ export class S3Store implements BlobStore {
     await this.#removeAll(path, signal);
   }
 
-  locked(path: string, signal: AbortSignal): Promise<boolean> {
-    return this.#objects.locked(path, signal);
+  /** All versions, the oldest last: as long as any is there, the batch is what it was. */
+  async expire(path: string, tag: string, signal: AbortSignal): Promise<"expired" | "locked"> {
+    await this.#assertSeen(path, tag, signal);
+    const version = await this.#view.version(path, signal);
+    if (await this.#objects.locked(path, version?.id, signal)) return "locked";
+    await this.#removeAll(path, signal);
+    return "expired";
   }
 
   close(): Promise<void> {

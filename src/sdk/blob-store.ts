@@ -71,8 +71,11 @@ export interface BlobStore {
   /** Operator commands only. Moves away what is seen as `tag`, create-only at `to`. */
   move?(from: string, to: string, tag: string, signal: AbortSignal): Promise<void>;
   remove?(path: string, tag: string, signal: AbortSignal): Promise<void>;
-  /** Whether the store keeps the blob against everybody for now (object lock, legal hold). */
-  locked?(path: string, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Removes for good what is seen as `tag`, unless the store keeps it for longer (object lock, legal hold);
+   * where removing is more than `remove` does. Absent: it is removed.
+   */
+  expire?(path: string, tag: string, signal: AbortSignal): Promise<"expired" | "locked">;
   close(): Promise<void>;
 }
 

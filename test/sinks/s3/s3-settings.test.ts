@@ -239,15 +239,20 @@ test("check names lifecycle rules that remove batches", async () => {
   const client = foreignClient(server);
   const Rules = [
     { ID: "all", Status: "Enabled", Filter: { Prefix: "" }, Expiration: { Days: 30 } },
+    { ID: "old", Status: "Enabled", Filter: { Prefix: "data/" }, Expiration: { Days: 400 } },
     { ID: "tmp", Status: "Enabled", Filter: { Prefix: "tmp/" }, Expiration: { Days: 1 } },
   ] as const;
   const LifecycleConfiguration = { Rules: [...Rules] };
   const input = { Bucket: bucket, LifecycleConfiguration };
   await client.send(new PutBucketLifecycleConfigurationCommand(input));
   const sink = await openWith(settingsOf(server, bucket));
-  const rules = (await sink.check(never)).filter((f) => f.code === "s3-lifecycle");
-  expect(rules).toHaveLength(1);
-  expect(rules[0]).toMatchObject({ level: "warning", text: expect.stringMatching(/rule all/) });
+  const rules = (await sink.check(never)).filter((f) => f.code.startsWith("s3-lifecycle"));
+  expect(rules.map(({ level, code }) => [level, code]).toSorted()).toEqual([
+    ["warning", "s3-lifecycle"],
+    ["warning", "s3-lifecycle-manifests"],
+  ]);
+  expect(rules.map(({ text }) => text).join()).toMatch(/rule all removes manifests/);
+  expect(rules.map(({ text }) => text).join()).toMatch(/rule old removes data by its age/);
   await sink.close();
   client.destroy();
 });

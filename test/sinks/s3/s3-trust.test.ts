@@ -226,6 +226,28 @@ describe("a bucket", () => {
     await expect(openWith(alone)).rejects.toThrow(/oldest-version/);
   });
 
+  test("with versions data that expired goes with all its versions, and its manifest stays", async () => {
+    const bucket = await newBucket(server, "versioned");
+    const settings = settingsOf(server, bucket, { createOnly: "oldest-version" });
+    expect(await publishWith(settings)).toEqual(created);
+    const client = foreignClient(server);
+    const at = { Bucket: bucket, Key: batch.description.seal.path };
+    await client.send(new PutObjectCommand({ ...at, Body: "somebody's later version" }));
+    const sink = await openWith(settings);
+    const manifest = madeManifest(batch.description);
+    await sink.describe(manifest, never);
+    const state = await sink.stat(batch.description, "bytes", never);
+    if (state.is !== "whole") throw new Error(`the batch is ${state.is}`);
+    await expect(sink.expire?.(batch.description, "another", never)).rejects.toThrow(/look again/);
+    expect(await sink.expire?.(batch.description, state.tag, never)).toBe("expired");
+    const { Versions } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+    expect(Versions?.map((v) => v.Key)).not.toContain(at.Key);
+    const after = await sink.stat(batch.description, "cheap", never);
+    expect(after).toMatchObject({ is: "damaged", tag: "", withoutData: { link: manifest.link } });
+    await sink.close();
+    client.destroy();
+  });
+
   test("with object lock keeps what it was given for as long as it was told", async () => {
     const bucket = await newBucket(server, "locked");
     const objectLock = { mode: "compliance", retention: "1d", legalHold: false };
@@ -241,6 +263,13 @@ describe("a bucket", () => {
     await expect(client.send(new DeleteObjectCommand({ ...at, VersionId }))).rejects.toMatchObject({
       $metadata: { httpStatusCode: 403 },
     });
+    const locked = await openWith(settings);
+    await locked.describe(madeManifest(batch.description), never);
+    const state = await locked.stat(batch.description, "cheap", never);
+    if (state.is !== "whole") throw new Error(`the batch is ${state.is}`);
+    expect(await locked.expire?.(batch.description, state.tag, never)).toBe("locked");
+    expect(await locked.stat(batch.description, "bytes", never)).toMatchObject({ is: "whole" });
+    await locked.close();
     const plain = await newBucket(server);
     const unlocked = await openWith(settingsOf(server, plain, { objectLock }));
     const codes = (await unlocked.check(never)).filter((f) => f.level === "error");
