@@ -1,4 +1,7 @@
 import { Transactions } from "../../../sinks/kafka/transactions.ts";
+import { genesisLink } from "../../core/chain.ts";
+import type { Manifest } from "../../core/description.ts";
+import { ArchiverError } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { TopicPartition } from "../../kafka/requests/offsets.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
@@ -133,10 +136,18 @@ async function archivedRangeOf(
   const to = (await offsetOf(where, o.to, signal)) ?? last.end;
   for await (const first of manifestsFrom(where, from ?? 0n, signal)) {
     if (first.end <= (from ?? 0n)) continue;
+    if (first.start > (from ?? 0n)) refuseHeadless(o, first);
     const range = { from: maximum(first.start, from ?? 0n), to: to < last.end ? to : last.end };
     return range.to > range.from ? range : undefined;
   }
   return undefined;
+}
+
+/** The range reaches before the first batch there is, and that one follows another. */
+function refuseHeadless({ identity }: RestoreOptions, first: Manifest): void {
+  if (first.prevLink === genesisLink(identity.archiveId, first)) return;
+  const text = `${first.batchId} is the first here, and batches before it are missing`;
+  throw new ArchiverError("verification-failed", `${text}; go on with --from ${first.start}`);
 }
 
 const maximum = (a: bigint, b: bigint): bigint => (a > b ? a : b);
