@@ -33,17 +33,12 @@ import type {
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { blobDocuments } from "./blob-documents.ts";
 import { floor, list, scopes } from "./blob-listing.ts";
-import {
-  describedBy,
-  type Evidence,
-  findData,
-  type Found,
-  look,
-  readManifest,
-  refusedOr,
-} from "./look.ts";
+import { describedBy, type Evidence, findData, type Found, look, readManifest } from "./look.ts";
 import { probe } from "./probe.ts";
+import { createAmendment, formsOf, readAmendments } from "./amendments.ts";
 import { readWhole, storedEquals } from "./read-whole.ts";
+import { refusedOr } from "./refused.ts";
+import { rewrapStored } from "./rewrap.ts";
 import { expireBatch, removeBatch, setBatchAside } from "./set-aside.ts";
 
 export interface BlobSinkOptions {
@@ -67,6 +62,8 @@ export class BlobSink implements Sink {
     seen: Tag,
     signal: AbortSignal,
   ) => Promise<"expired" | "locked">;
+  readonly amend?: NonNullable<Sink["amend"]>;
+  readonly rewrap?: NonNullable<Sink["rewrap"]>;
   readonly #store: BlobStore;
   readonly #options: BlobSinkOptions;
 
@@ -84,6 +81,12 @@ export class BlobSink implements Sink {
     }
     if (capabilities.remove || store.expire !== undefined) {
       this.expire = (key, seen, signal) => expireBatch(store, key, seen, signal);
+    }
+    const { setAside, remove, createOnly } = capabilities;
+    // Where a name can be created twice an amendment could be another for each reader.
+    if (setAside && remove && createOnly === "atomic") {
+      this.amend = (key, amendment, signal) => createAmendment(store, key, amendment, signal);
+      this.rewrap = (key, make, signal) => rewrapStored(store, key, make, signal);
     }
   }
 
@@ -141,7 +144,7 @@ export class BlobSink implements Sink {
     const text = encodeManifest(manifest);
     const { seal } = manifest;
     const data = await this.#store.head(seal.path, signal);
-    if (data?.size !== seal.size) {
+    if (data?.size !== seal.size && !(await this.#isAmended(manifest, data?.size, signal))) {
       // A manifest means that the data is there, so it is never written on hope.
       const state = await look(this.#store, manifest, "bytes", signal);
       if (state.is === "absent") throw vanished(seal.path);
@@ -155,6 +158,10 @@ export class BlobSink implements Sink {
       return { outcome: created === "created" ? "created" : "equal" };
     }
     return { outcome: "different", state: await look(this.#store, manifest, "bytes", signal) };
+  }
+
+  amendments(key: BatchKey, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+    return readAmendments(this.#store, key, signal);
   }
 
   stat(key: BatchKey, evidence: Evidence, signal: AbortSignal): Promise<State> {
@@ -231,13 +238,32 @@ export class BlobSink implements Sink {
     // Twice, because the manifest may come and the description go between the two looks.
     for (let i = 0; i < 2; i++) {
       const manifest = await readManifest(this.#store, key, signal);
-      if (manifest !== undefined) return refusedOr(() => descriptionOf(parseManifest(manifest)));
+      if (manifest !== undefined) return this.#ofManifest(manifest, digest, signal);
       const about = await describedBy(this.#store, key, found, signal, () =>
         Promise.resolve(digest),
       );
       if (about !== undefined) return about;
     }
     return undefined;
+  }
+
+  /** As amended, where the bytes are not those that the manifest itself describes. */
+  async #ofManifest(
+    stored: Uint8Array,
+    digest: string,
+    signal: AbortSignal,
+  ): Promise<Description | string> {
+    const manifest = refusedOr(() => parseManifest(stored));
+    if (typeof manifest === "string") return manifest;
+    if (manifest.seal.digest === digest) return descriptionOf(manifest);
+    const forms = await formsOf(this.#store, manifest, signal);
+    if (typeof forms === "string") return forms;
+    return descriptionOf(forms.find((form) => form.seal.digest === digest) ?? manifest);
+  }
+
+  async #isAmended(m: Manifest, size: number | undefined, signal: AbortSignal): Promise<boolean> {
+    const forms = await formsOf(this.#store, m, signal);
+    return typeof forms !== "string" && forms.some((form) => form.seal.size === size);
   }
 
   /** A description may go when its data never came, or when a manifest holds it. */

@@ -1,13 +1,14 @@
 import type { Description, Manifest } from "../../src/core/description.ts";
 import { blake3HexOf } from "../../src/core/digest.ts";
-import { ArchiverError } from "../../src/core/errors.ts";
 import { dataFolder, dataPaths, fanOut, manifestPath, offsetName } from "../../src/core/layout.ts";
 import { parseDescription, parseManifest } from "../../src/core/manifest.ts";
 import { MAX_MANIFEST_BYTES } from "../../src/core/manifest-schema.ts";
 import { batchId, type BatchKey } from "../../src/core/scope.ts";
 import type { BlobHead, BlobStore } from "../../src/sdk/blob-store.ts";
 import type { State } from "../../src/sdk/sink.ts";
+import { formsOf } from "./amendments.ts";
 import { readWhole } from "./read-whole.ts";
+import { refusedOr } from "./refused.ts";
 
 export type Evidence = "cheap" | "bytes";
 export type Found = BlobHead & { readonly path: string };
@@ -89,14 +90,17 @@ async function lookByManifest(
   const head = await store.head(manifest.seal.path, signal);
   if (head === undefined) return withoutData(manifest);
   const { tag } = head;
-  const reason = await dataProblem(
-    store,
-    { ...head, path: manifest.seal.path },
-    manifest,
-    evidence,
-    signal,
-  );
-  return reason === undefined ? { is: "whole", manifest, tag } : { is: "damaged", reason, tag };
+  const data = { ...head, path: manifest.seal.path };
+  const reason = await dataProblem(store, data, manifest, evidence, signal);
+  if (reason === undefined) return { is: "whole", manifest, tag };
+  // Only what is not as the manifest says can have been amended, so nothing else pays for looking.
+  const forms = await formsOf(store, manifest, signal);
+  if (typeof forms === "string") return { is: "damaged", reason: forms, tag };
+  for (const form of forms.slice(0, -1)) {
+    const problem = await dataProblem(store, data, form, evidence, signal);
+    if (problem === undefined) return { is: "whole", manifest: form, tag };
+  }
+  return { is: "damaged", reason, tag };
 }
 
 async function lookByAbout(
@@ -149,13 +153,3 @@ async function dataProblem(
 
 const digestOf = (store: BlobStore, data: Found, signal: AbortSignal): Promise<string> =>
   blake3HexOf(store.get(data.path, 0, data.size, signal));
-
-/** The value, or the text of why it is refused; anything else is thrown on. */
-export function refusedOr<T>(read: () => T): T | string {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof ArchiverError && error.code === "manifest-invalid") return error.message;
-    throw error;
-  }
-}

@@ -144,7 +144,7 @@ export const ERRORS = {
   "operator-busy": e(
     "operator",
     4,
-    "Another operator command is at work in this group: wait for its end. One that was killed is forgotten after ten seconds.",
+    "Another operator command is at work in this group: wait for its end. One that was killed is forgotten after some seconds.",
   ),
   "pause-unanswered": e(
     "operator",

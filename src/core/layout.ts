@@ -18,6 +18,10 @@ export const fanOut = (start: bigint): string => (start / FAN_OUT).toString().pa
 export const manifestPath = (k: BatchKey): string =>
   `${manifestFolder(k)}/${fanOut(k.start)}/${offsetName(k.start)}.json`;
 
+/** A correction beside the manifest (`rewrap`), numbered from 1. */
+export const amendmentPath = (k: BatchKey, number: number): string =>
+  `${manifestFolder(k)}/${fanOut(k.start)}/${offsetName(k.start)}.amend-${number}.json`;
+
 /** From the configuration alone, never from a batch's content (docs/decisions/0002). */
 export interface DataKind {
   readonly format: Format;

@@ -14,7 +14,7 @@ export interface Signature {
 }
 
 /** What a signature is for stands before the text, so that none can serve for something else. */
-export type SignedKind = "manifest" | "head" | "pruned";
+export type SignedKind = "manifest" | "head" | "pruned" | "amendment";
 
 export interface Signer {
   readonly keyId: string;

@@ -67,6 +67,18 @@ export function around(sink: Sink, a: Around): Sink {
     decorated.remove = (key, seen, signal) =>
       a.call("remove", 0, (s) => full.remove(key, seen, s), signal);
   }
+  if (sink.amendments !== undefined) {
+    decorated.amendments = (key, signal) =>
+      a.call("amendments", 0, (s) => full.amendments(key, s), signal);
+  }
+  if (sink.amend !== undefined) {
+    decorated.amend = (key, amendment, signal) =>
+      a.call("amend", 0, (s) => full.amend(key, amendment, s), signal);
+  }
+  if (sink.rewrap !== undefined) {
+    decorated.rewrap = (key, make, signal) =>
+      a.call("rewrap", 0, (s) => full.rewrap(key, make, s), signal);
+  }
   if (sink.expire !== undefined) {
     decorated.expire = (key, seen, signal) =>
       a.call("expire", 0, (s) => full.expire(key, seen, s), signal);

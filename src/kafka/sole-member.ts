@@ -6,8 +6,8 @@ import { heartbeat, type Joined, joinGroup, leaveGroup, syncGroup } from "./requ
 import { type CommitEntry, offsetCommit } from "./requests/offsets.ts";
 import { encodeAssignment, encodePlan, encodeSubscription } from "./subscription.ts";
 
-/** The least that brokers allow is 6 s; a member that was killed is in the way for so long. */
-const SESSION_MS = 10_000;
+/** The least that brokers allow; a member that was killed is in the way for so long. */
+const SESSION_MS = 6_000;
 const HEARTBEAT_MS = 1_000;
 const PAUSE_MS = 1_000;
 const LEAVE_MS = 3_000;

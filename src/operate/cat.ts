@@ -1,4 +1,6 @@
+import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
+import type { ArchivedRecord } from "../core/record.ts";
 import { loadIdentities } from "../seal/keys.ts";
 import { recordLine } from "../seal/ndjson.ts";
 import { openContent, readRecords } from "../seal/unseal.ts";
@@ -9,6 +11,7 @@ import { type Arguments, RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
 import { catLines } from "./cat-lines.ts";
 import { chooseScopes, scopeFilter } from "./choose-scopes.ts";
 import type { Command } from "./command.ts";
+import { storedForm } from "./stored-form.ts";
 import { EXIT } from "./exit-code.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, withSinks } from "./open-sinks.ts";
@@ -88,6 +91,16 @@ export const readBatch =
   (manifest, signal) => {
     if (sink.readRecords !== undefined && holdsOf(sink.capabilities) === "records")
       return sink.readRecords(manifest, signal);
-    const stored = sink.read(manifest, { from: 0 }, signal);
-    return readRecords(manifest, openContent(manifest, stored, { identities }));
+    return storedRecords(sink, manifest, identities, signal);
   };
+
+async function* storedRecords(
+  sink: Sink,
+  manifest: Manifest,
+  identities: readonly Uint8Array[],
+  signal: AbortSignal,
+): AsyncGenerator<readonly ArchivedRecord[]> {
+  const now = await storedForm(sink, manifest, signal);
+  const stored = sink.read(now, { from: 0 }, signal);
+  yield* readRecords(now, openContent(now, stored, { identities }));
+}

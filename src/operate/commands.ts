@@ -14,6 +14,7 @@ import { reconcileCommand } from "./reconcile.ts";
 import { replayCommand } from "./replay.ts";
 import { restoreCommand } from "./restore.ts";
 import { resumeCommand } from "./resume.ts";
+import { rewrapCommand } from "./rewrap.ts";
 import { runCommand } from "./run.ts";
 import { skipCommand } from "./skip.ts";
 import { statusCommand } from "./status.ts";
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   indexCommand,
   replayCommand,
   reconcileCommand,
+  rewrapCommand,
   pruneCommand,
   pauseCommand,
   resumeCommand,

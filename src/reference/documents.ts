@@ -11,7 +11,7 @@ import { listReport } from "../operate/listed-batches.ts";
 import { ordersReport } from "../operate/orders/orders-report.ts";
 import { errorReport } from "../operate/output.ts";
 import { pruneReport } from "../operate/prune/prune-report.ts";
-import { reconcileReport, replayReport } from "../operate/repair/report.ts";
+import { reconcileReport, replayReport, rewrapReport } from "../operate/repair/report.ts";
 import { restoreReport } from "../operate/restore/restore-report.ts";
 import { cliPage } from "./cli-page.ts";
 import { configSchema } from "./config-schema.ts";
@@ -48,6 +48,11 @@ export function documents(): ReadonlyMap<string, string> {
       "replay --json",
       `What \`replay --json\` prints. ${INTEGERS}`,
       replayReport,
+    ),
+    rewrap: reportSchema(
+      "rewrap --json",
+      `What \`rewrap --json\` prints. ${INTEGERS}`,
+      rewrapReport,
     ),
     reconcile: reportSchema(
       "reconcile --json",

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Amendment } from "../core/amendment.ts";
 import type { Description, Manifest } from "../core/description.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import type { BatchKey, Scope } from "../core/scope.ts";
@@ -129,6 +130,20 @@ export interface Sink {
   manifest(key: BatchKey, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** The stored file named by a description or manifest, as a stream. */
   read(description: Description, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Corrections beside the manifest, in order, as stored; absent where the sink keeps none. */
+  amendments?(key: BatchKey, signal: AbortSignal): Promise<readonly Uint8Array[]>;
+  /** Create-only, its bytes compared; before the data that it describes. Operator commands only. */
+  amend?(key: BatchKey, amendment: Amendment, signal: AbortSignal): Promise<"equal" | "different">;
+  /**
+   * Replaces a stored file by the one that the newest amendment describes, from the one it supersedes;
+   * whatever was done of it before is gone on with. The old file is gone afterwards. Rejects with
+   * `sink-permanent` when neither of the two is there. Operator commands only, after `amend`.
+   */
+  rewrap?(
+    key: BatchKey,
+    make: (old: Uint8Array) => Promise<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<"replaced" | "there">;
   readRecords?(key: BatchKey, signal: AbortSignal): AsyncIterable<readonly ArchivedRecord[]>;
   setAside?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;
   remove?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;

@@ -25,6 +25,26 @@ export async function openAge(
   identities: readonly Uint8Array[],
 ): Promise<Opened> {
   const reader = new Pull(source);
+  const { fileKey } = await openHeader(reader, identities);
+  const nonce = await reader.exactly(NONCE_BYTES);
+  const key = createSecretKey(hkdf(fileKey, nonce, "payload"));
+  return { fileKey, plain: chunks(reader, key) };
+}
+
+/** The file key, and how many bytes the header has. @throws ArchiverError identity-needed, sealed-invalid */
+export const headerOf = (
+  source: AsyncIterable<Uint8Array>,
+  identities: readonly Uint8Array[],
+): Promise<{ readonly fileKey: Buffer; readonly bytes: number }> =>
+  openHeader(new Pull(source), identities);
+
+/** Its last line behind what the MAC covers: a space, 43 characters, a line feed. */
+const MAC_CHARS = 45;
+
+async function openHeader(
+  reader: Pull,
+  identities: readonly Uint8Array[],
+): Promise<{ readonly fileKey: Buffer; readonly bytes: number }> {
   const header = await readHeader(reader);
   const fileKey = unwrap(header.stanzas, identities);
   const mac = createHmac("sha256", hkdf(fileKey, Buffer.alloc(0), "header"))
@@ -33,9 +53,7 @@ export async function openAge(
   if (header.mac.length !== mac.length || !timingSafeEqual(mac, header.mac)) {
     throw invalid("the header's MAC is wrong");
   }
-  const nonce = await reader.exactly(NONCE_BYTES);
-  const key = createSecretKey(hkdf(fileKey, nonce, "payload"));
-  return { fileKey, plain: chunks(reader, key) };
+  return { fileKey, bytes: header.covered.length + MAC_CHARS };
 }
 
 async function* chunks(reader: Pull, key: KeyObject): AsyncGenerator<Uint8Array> {

@@ -21,7 +21,10 @@ export interface AgeSecrets {
 const base64 = (b: Uint8Array): string => Buffer.from(b).toString("base64").replace(/=+$/, "");
 
 /** The header for these recipients: the same secrets give the same bytes. */
-function ageHeader(recipients: readonly string[], s: AgeSecrets): Buffer {
+export function ageHeader(
+  recipients: readonly string[],
+  s: Pick<AgeSecrets, "fileKey" | "ephemeral">,
+): Buffer {
   let text = VERSION_LINE;
   for (const recipient of recipients) {
     const peer = decodeRecipient(recipient);

@@ -22,7 +22,12 @@ export function deriveSecrets(o: {
   return {
     fileKey,
     nonce: derive("nonce", 16),
-    ephemeral: (recipient) =>
-      hkdf(fileKey, Buffer.alloc(0), `bulk-archiver/1/ephemeral/${o.batchId}/${recipient}`),
+    ephemeral: ephemeralOf(fileKey, o.batchId),
   };
 }
+
+/** By file key and batch alone, so that whoever can open a file makes the same header for it. */
+export const ephemeralOf =
+  (fileKey: Uint8Array, batchId: string) =>
+  (recipient: string): Buffer =>
+    hkdf(fileKey, Buffer.alloc(0), `bulk-archiver/1/ephemeral/${batchId}/${recipient}`);

@@ -1,5 +1,6 @@
 import {
   copyFileSync,
+  existsSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -65,4 +66,7 @@ export const truncate = (path: string): void => truncateSync(path, statSync(path
 
 export const copyOver = (from: string, to: string): void => copyFileSync(from, to);
 
-export const quarantined = (archive: string): string[] => files(join(archive, "quarantine"));
+export const quarantined = (archive: string): string[] => {
+  const place = join(archive, "quarantine");
+  return existsSync(place) ? files(place) : [];
+};

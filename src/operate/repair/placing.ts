@@ -1,3 +1,4 @@
+import type { Amendment } from "../../core/amendment.ts";
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { encodeManifest } from "../../core/manifest.ts";
@@ -10,6 +11,8 @@ import type { Named } from "./verified.ts";
 export interface Whole {
   readonly manifest: Manifest;
   readonly batch: SealedBatch;
+  /** Of a file that was rewrapped: the batch's description is then that of the file now. */
+  readonly amendments?: readonly Amendment[];
 }
 
 export type Placed =
@@ -21,6 +24,11 @@ export type Placed =
 export async function place(named: Named, whole: Whole, signal: AbortSignal): Promise<Placed> {
   const data = await named.sink.publish(whole.batch, signal);
   if (data.outcome === "different") return different(data);
+  for (const a of whole.amendments ?? []) {
+    if ((await named.sink.amend?.(whole.manifest, a, signal)) === "different") {
+      return { is: "different", text: `it has another amendment ${a.number}` };
+    }
+  }
   const described = await named.sink.describe(whole.manifest, signal);
   if (described.outcome === "different") return different(described);
   const created = data.outcome === "created" || described.outcome === "created";

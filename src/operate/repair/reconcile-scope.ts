@@ -8,7 +8,8 @@ import { inOrder } from "./in-order.ts";
 import type { Held } from "./operator.ts";
 import { place, type Placed, replace, stateText, type Whole } from "./placing.ts";
 import type { ReconciledPartition, RepairProblem } from "./report.ts";
-import { type Named, objection, readFile, sealedBatch } from "./verified.ts";
+import { type AmendedBatch, amendedBatch } from "./amended.ts";
+import { keepsFiles, type Named, objection, readFile, sealedBatch } from "./verified.ts";
 
 export interface ReconcileOptions {
   readonly source: Named;
@@ -168,7 +169,11 @@ class ScopeRun {
       stored !== undefined &&
       Buffer.compare(stored, Buffer.from(encodeManifest(manifest))) === 0
     ) {
-      return { do: "nothing", bytes: manifest.seal.size };
+      const { now } = await this.#amended(source, manifest, signal);
+      if (!keepsFiles(target) || state.manifest.seal.digest === now.seal.digest) {
+        return { do: "nothing", bytes: manifest.seal.size };
+      }
+      return report("different", target.name, "its file was not rewrapped: run rewrap again");
     }
     const text = `${stateText(state)}; ${source.name} has ${manifest.seal.digest}, link ${manifest.link}`;
     const isPrimary = target.name === this.#repair.primary.name;
@@ -246,11 +251,18 @@ class ScopeRun {
     }
   }
 
+  /** As `rewrap` left it; what is in the clear was never rewrapped. */
+  async #amended(named: Named, m: Manifest, signal: AbortSignal): Promise<AmendedBatch> {
+    if (m.seal.encryption === "none") return { amendments: [], now: m };
+    return amendedBatch(named.sink, m, this.#repair.seeds, signal);
+  }
+
   async #read(manifest: Manifest, signal: AbortSignal): Promise<Whole | string> {
     const { source, identities } = this.#o;
     try {
-      const bytes = await readFile(source, manifest, signal);
-      return { manifest, batch: sealedBatch(manifest, bytes, identities) };
+      const { amendments, now } = await this.#amended(source, manifest, signal);
+      const bytes = await readFile(source, now, signal);
+      return { manifest, batch: sealedBatch(now, bytes, identities), amendments };
     } catch (error) {
       if (error instanceof ArchiverError && error.code === "sealed-invalid") return error.message;
       throw error;

@@ -3,6 +3,7 @@ import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { descriptionOf } from "../../core/manifest.ts";
 import type { Scope } from "../../core/scope.ts";
+import { amendedBatch } from "./amended.ts";
 import type { RepairContext } from "./context.ts";
 import type { Whole } from "./placing.ts";
 import type { Remaker } from "./remake.ts";
@@ -28,6 +29,14 @@ export type Step =
   /** With `--dry-run`: it would be made. */
   | { readonly is: "foreseen"; readonly to: bigint }
   | { readonly is: "hole"; readonly to: bigint; readonly problem: RepairProblem | null };
+
+/** Another sink is asked then. */
+const PASSED = new Set<string>([
+  "sealed-invalid",
+  "manifest-invalid",
+  "sink-transient",
+  "sink-permanent",
+]);
 
 /** Finds out which batch belongs at an offset, and its bytes: from a sink that has them, else from Kafka. */
 export class ReplaySteps {
@@ -79,11 +88,8 @@ export class ReplaySteps {
       if (manifest.link !== m.link) this.#differs(named, start, `its link is ${manifest.link}`);
     }
     const holders = found.here.filter((h) => h.manifest.link === m.link);
-    const bytes = await this.#bytes(m, holders);
-    if (bytes !== null) {
-      const batch = sealedBatch(m, bytes, this.#o.identities);
-      return this.#batch({ manifest: m, batch }, false);
-    }
+    const stored = await this.#stored(m, holders);
+    if (stored !== null) return this.#batch(stored, false);
     const remade = await this.#o.remaker.again(m, this.#scope);
     switch (remade.is) {
       case "same":
@@ -98,21 +104,26 @@ export class ReplaySteps {
     }
   }
 
-  async #bytes(
+  async #stored(
     m: Manifest,
     holders: readonly { readonly named: Named; readonly manifest: Manifest }[],
-  ): Promise<Uint8Array | null> {
+  ): Promise<Whole | null> {
     const { signal } = this.#repair;
     for (const { named, manifest } of holders) {
       if (!keepsFiles(named) || manifest.seal.digest !== m.seal.digest) continue;
       try {
-        return await readFile(named, manifest, signal);
+        const { seeds } = this.#repair;
+        const encrypted = m.seal.encryption !== "none";
+        const { amendments, now } = encrypted
+          ? await amendedBatch(named.sink, manifest, seeds, signal)
+          : { amendments: [], now: m };
+        const bytes = await readFile(named, now, signal);
+        return { manifest: m, batch: sealedBatch(now, bytes, this.#o.identities), amendments };
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof ArchiverError)) throw error;
         // Damaged, or gone: another one may have it, and this one is reported where it is compared.
-        const passed = ["sealed-invalid", "sink-transient", "sink-permanent"].includes(error.code);
-        if (!passed) throw error;
+        if (!PASSED.has(error.code)) throw error;
       }
     }
     return null;
@@ -200,7 +211,9 @@ export class ReplaySteps {
       if (this.#o.dryRun && anew) return { is: "foreseen", to: end };
       return { is: "batch", whole, anew };
     }
-    const d = { ...descriptionOf(whole.manifest), archiveId: this.#o.archiveId };
+    // As its file is now: a fresh archive has no amendments.
+    const { seal } = whole.batch.description;
+    const d = { ...descriptionOf(whole.manifest), seal, archiveId: this.#o.archiveId };
     const prevLink = await this.#linkBefore(start);
     const manifest = this.#o.remaker.manifest(
       d,

@@ -95,3 +95,26 @@ export const replayReport = z.strictObject({
 
 export type ReplayReport = z.output<typeof replayReport>;
 export type ReplayedPartition = z.output<typeof replayedPartition>;
+
+const rewrappedPartition = z.strictObject({
+  ...scopeFields,
+  batches: count,
+  rewrapped: count.describe("With --dry-run: would be"),
+  there: count.describe("Had these recipients already"),
+  clear: count.describe("Not encrypted"),
+  bytes: z.int().nonnegative().describe("Of the files rewrapped, of one sink"),
+  problems: z.array(problem),
+});
+
+/** What `rewrap --json` prints. */
+export const rewrapReport = z.strictObject({
+  ok: z.boolean(),
+  tool: z.string(),
+  dryRun: z.boolean(),
+  sinks: z.array(z.string()),
+  seconds: z.number().nonnegative(),
+  partitions: z.array(rewrappedPartition),
+});
+
+export type RewrapReport = z.output<typeof rewrapReport>;
+export type RewrappedPartition = z.output<typeof rewrappedPartition>;

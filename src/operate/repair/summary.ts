@@ -1,5 +1,5 @@
 import { sizeText } from "../../config/units.ts";
-import type { ReconcileReport, RepairProblem, ReplayReport } from "./report.ts";
+import type { ReconcileReport, RepairProblem, ReplayReport, RewrapReport } from "./report.ts";
 
 interface InScope {
   readonly topic: string;
@@ -58,5 +58,20 @@ export function replaySummary(r: ReplayReport): string[] {
   lines.push(...problemLines(r.partitions));
   const where = r.into === null ? r.sinks.join(", ") : `${r.sinks.join(", ")} below ${r.into}`;
   lines.push("", `${where}: ${r.ok ? "all is there and equal" : "NOT all is well"}`);
+  return lines;
+}
+
+/** What `rewrap` says to people when it is done. */
+export function rewrapSummary(r: RewrapReport): string[] {
+  const verb = r.dryRun ? "would be rewrapped" : "rewrapped";
+  const lines = r.partitions.map((p) => {
+    const clear = p.clear > 0 ? `, ${p.clear} not encrypted` : "";
+    return `${nameOf(p)}: ${p.batches} batches, ${p.rewrapped} ${verb}, ${p.there} there already${clear}`;
+  });
+  lines.push(...problemLines(r.partitions));
+  lines.push(
+    "",
+    `${r.sinks.join(", ")}: ${r.ok ? "done" : "NOT all is done"} in ${r.seconds.toFixed(1)} s`,
+  );
   return lines;
 }

@@ -1,4 +1,6 @@
+import { amendedForms, parseAmendment } from "../../core/amendment.ts";
 import type { Manifest } from "../../core/description.ts";
+import { ArchiverError } from "../../core/errors.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { Sink } from "../../sdk/sink.ts";
 import type { Entry } from "./entries.ts";
@@ -57,7 +59,11 @@ export async function checkData(
     else say("manifest-without-data", "is not there, though its manifest is");
     return { ...NOTHING_SEEN, expired };
   }
-  if (file.size !== seal.size) {
+  // `rewrap` leaves amendments beside the manifest: what is stored may be as any of them says.
+  const forms = await formsOf(options.sink, manifest, say, signal);
+  const sized = forms.filter((form) => form.seal.size === file.size);
+  const [now] = sized;
+  if (now === undefined) {
     say("size", `${file.size} bytes are stored, the manifest says ${seal.size}`);
     return NOTHING_SEEN;
   }
@@ -66,20 +72,44 @@ export async function checkData(
     return checkRecords(options, manifest, tally, signal);
   const { digest, bytes } =
     options.deep === undefined
-      ? await hashStored(options.sink, manifest, signal)
-      : await readStored(options.sink, manifest, signal);
+      ? await hashStored(options.sink, now, signal)
+      : await readStored(options.sink, now, signal);
   tally.looked.filesRead++;
-  tally.looked.bytesRead += seal.size;
-  if (digest !== seal.digest) {
+  tally.looked.bytesRead += now.seal.size;
+  if (!sized.some((form) => form.seal.digest === digest)) {
     say(
       "sealed-digest",
-      `the stored bytes have BLAKE3 ${digest}, the manifest says ${seal.digest}`,
+      `the stored bytes have BLAKE3 ${digest}, the manifest says ${now.seal.digest}`,
     );
   }
   if (bytes === undefined) return { ...NOTHING_SEEN, stored: digest };
   // A damaged file is opened all the same: what is wrong inside is worth knowing.
-  const records = await options.deep?.(manifest, bytes, tally, signal);
+  const records = await options.deep?.(now, bytes, tally, signal);
   return { ...NOTHING_SEEN, stored: digest, records };
+}
+
+/** The newest first, the manifest itself last. */
+async function formsOf(
+  sink: Sink,
+  manifest: Manifest,
+  say: (code: string, text: string) => void,
+  signal: AbortSignal,
+): Promise<readonly Manifest[]> {
+  if (manifest.seal.encryption === "none" || sink.amendments === undefined) return [manifest];
+  const stored = await sink.amendments(manifest, signal);
+  if (stored.length === 0) return [manifest];
+  try {
+    const forms = amendedForms(
+      manifest,
+      stored.map((bytes) => parseAmendment(bytes)),
+    );
+    if (typeof forms !== "string") return forms;
+    say("amendment-invalid", forms);
+  } catch (error) {
+    if (!(error instanceof ArchiverError) || error.code !== "manifest-invalid") throw error;
+    say("amendment-invalid", error.message);
+  }
+  return [manifest];
 }
 
 /**

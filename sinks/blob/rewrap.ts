@@ -1,0 +1,116 @@
+import type { Manifest } from "../../src/core/description.ts";
+import { blake3Hex } from "../../src/core/digest.ts";
+import { parseManifest } from "../../src/core/manifest.ts";
+import { batchId, type BatchKey } from "../../src/core/scope.ts";
+import type { BlobHead, BlobStore } from "../../src/sdk/blob-store.ts";
+import { SinkError } from "../../src/sdk/sink-error.ts";
+import { formsOf } from "./amendments.ts";
+import { readManifest } from "./look.ts";
+import { readWhole, storedEquals } from "./read-whole.ts";
+
+type Make = (old: Uint8Array) => Promise<Uint8Array>;
+
+/**
+ * The file that the newest amendment describes, in the place of the one before it. In steps that each leave
+ * one of the two whole: the old one is moved to `quarantine/`, the new one created and read back, the old one
+ * removed. A run that was killed in between is gone on with by the same steps.
+ */
+export async function rewrapStored(
+  store: BlobStore,
+  key: BatchKey,
+  make: Make,
+  signal: AbortSignal,
+): Promise<"replaced" | "there"> {
+  const { now, before } = await amendedForm(store, key, signal);
+  const { path, size, digest } = now.seal;
+  const head = await store.head(path, signal);
+  const bytes =
+    head === undefined
+      ? await asideOf(store, path, before, signal)
+      : await readWhole(store, path, head.size, signal);
+  if (bytes === undefined) throw refused(path, "it went away while it was read");
+  if (head !== undefined && blake3Hex(bytes) === digest) {
+    await dropOld(store, path, before, signal);
+    return "there";
+  }
+  if (!before.has(blake3Hex(bytes))) {
+    throw refused(path, "it is neither a file from before the amendment nor the one after it");
+  }
+  const made = await make(bytes);
+  if (made.length !== size || blake3Hex(made) !== digest) {
+    throw refused(path, "what was made of it is not what its amendment says");
+  }
+  if (head !== undefined) {
+    if (store.move === undefined) throw refused(path, "this store moves nothing");
+    await store.move(path, `quarantine/${path}.${head.tag}`, head.tag, signal);
+  }
+  await store.create(path, { bytes: made, digest }, signal);
+  if (!(await storedEquals(store, path, made, signal))) {
+    throw refused(path, "it does not read back as it was written");
+  }
+  await dropOld(store, path, before, signal);
+  return "replaced";
+}
+
+/** As the newest amendment says, and the digests of the files that were there before it. */
+async function amendedForm(
+  store: BlobStore,
+  key: BatchKey,
+  signal: AbortSignal,
+): Promise<{ readonly now: Manifest; readonly before: ReadonlySet<string> }> {
+  const stored = await readManifest(store, key, signal);
+  if (stored === undefined) throw refused(batchId(key), "it has no manifest");
+  const forms = await formsOf(store, parseManifest(stored), signal);
+  if (typeof forms === "string") throw refused(batchId(key), forms);
+  const [now, ...older] = forms;
+  if (now === undefined || older.length === 0) throw refused(batchId(key), "it has no amendment");
+  return { now, before: new Set(older.map((form) => form.seal.digest)) };
+}
+
+/** A run before this one has moved the old file away and then died. */
+async function asideOf(
+  store: BlobStore,
+  path: string,
+  digests: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  for (const aside of await asides(store, path, signal)) {
+    const bytes = await readWhole(store, aside.path, aside.size, signal);
+    if (bytes !== undefined && digests.has(blake3Hex(bytes))) return bytes;
+  }
+  throw refused(path, "it is gone, here and in quarantine/; reconcile brings it back");
+}
+
+/** Whoever was a recipient of the old file could still open it. */
+async function dropOld(
+  store: BlobStore,
+  path: string,
+  digests: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const aside of await asides(store, path, signal)) {
+    const bytes = await readWhole(store, aside.path, aside.size, signal);
+    if (bytes === undefined || !digests.has(blake3Hex(bytes))) continue;
+    if (store.remove === undefined) throw refused(aside.path, "this store removes nothing");
+    await store.remove(aside.path, aside.tag, signal);
+  }
+}
+
+async function asides(
+  store: BlobStore,
+  path: string,
+  signal: AbortSignal,
+): Promise<readonly (BlobHead & { readonly path: string })[]> {
+  const place = `quarantine/${path}`;
+  const folder = place.slice(0, place.lastIndexOf("/"));
+  const found: (BlobHead & { readonly path: string })[] = [];
+  // What sorts before every name of this file, so that the listing begins with it.
+  for await (const blob of store.list(folder, place, signal)) {
+    if (!blob.path.startsWith(`${place}.`)) break;
+    found.push(blob);
+  }
+  return found;
+}
+
+const refused = (path: string, text: string): SinkError =>
+  new SinkError("sink-permanent", `${path}: ${text}`);

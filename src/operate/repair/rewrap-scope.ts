@@ -1,0 +1,219 @@
+import { type Amendment, makeAmendment } from "../../core/amendment.ts";
+import type { Manifest } from "../../core/description.ts";
+import { blake3Hex } from "../../core/digest.ts";
+import { ArchiverError } from "../../core/errors.ts";
+import type { Scope } from "../../core/scope.ts";
+import { manifestMacKey } from "../../seal/keys.ts";
+import { rewrapped } from "../../seal/age-rewrap.ts";
+import { manifestsFrom } from "../archived-manifests.ts";
+import { amendedBatch } from "./amended.ts";
+import type { RepairContext } from "./context.ts";
+import type { Held } from "./operator.ts";
+import type { RepairProblem, RewrappedPartition } from "./report.ts";
+import { type Named, objection, readFile } from "./verified.ts";
+
+export interface RewrapOptions {
+  /** Sinks that keep files, the one that decides first. */
+  readonly sinks: readonly Named[];
+  /** Those that a batch is to have, by those it has. */
+  readonly recipients: (now: readonly string[]) => readonly string[];
+  readonly identities: readonly Uint8Array[];
+  readonly dryRun: boolean;
+  readonly onDone: (bytes: number) => void;
+}
+
+type Tally = { -readonly [K in keyof RewrappedPartition]: RewrappedPartition[K] };
+
+/** A partition is not kept paused for longer at a time: Kafka holds what comes meanwhile. */
+const PAUSE_MS = 60_000;
+const MAX_PROBLEMS = 100;
+
+/**
+ * New headers for every encrypted file of a partition, in all sinks, with the partition paused. First the
+ * amendment everywhere, then the files: so whoever comes later, with or without this run having ended,
+ * knows both what was and what is to be.
+ */
+export async function rewrapScope(
+  repair: RepairContext,
+  o: RewrapOptions,
+  scope: Scope,
+): Promise<RewrappedPartition> {
+  const tally: Tally = {
+    ...scope,
+    batches: 0,
+    rewrapped: 0,
+    there: 0,
+    clear: 0,
+    bytes: 0,
+    problems: [],
+  };
+  const run = new ScopeRewrap(repair, o, scope, tally);
+  if (o.dryRun) {
+    await run.some(0n, null);
+    return tally;
+  }
+  for (let from: bigint | null = 0n; from !== null;) {
+    const start: bigint = from;
+    const work = (held: Held | null): Promise<bigint | null> => run.some(start, held);
+    from = (await run.needed(start)) ? await repair.paused(scope, work) : await work(null);
+  }
+  return tally;
+}
+
+class ScopeRewrap {
+  readonly #repair: RepairContext;
+  readonly #o: RewrapOptions;
+  readonly #scope: Scope;
+  readonly #tally: Tally;
+
+  constructor(repair: RepairContext, o: RewrapOptions, scope: Scope, tally: Tally) {
+    this.#repair = repair;
+    this.#o = o;
+    this.#scope = scope;
+    this.#tally = tally;
+  }
+
+  /** Whether there is anything encrypted from there on: else nobody need be paused. */
+  async needed(from: bigint): Promise<boolean> {
+    for await (const m of this.#manifests(from)) {
+      if (m.seal.encryption !== "none") return true;
+    }
+    return false;
+  }
+
+  /** For as long as a pause may last; answers where to go on, null at the end. `held` null: look only. */
+  async some(from: bigint, held: Held | null): Promise<bigint | null> {
+    const { clock, signal } = this.#repair;
+    const until = clock.now() + PAUSE_MS;
+    for await (const m of this.#manifests(from)) {
+      signal.throwIfAborted();
+      if (held !== null && clock.now() >= until) return m.start;
+      this.#tally.batches += 1;
+      if (m.seal.encryption === "none") this.#tally.clear += 1;
+      else await this.#batch(m, held);
+      this.#o.onDone(m.seal.size);
+    }
+    return null;
+  }
+
+  async *#manifests(from: bigint): AsyncGenerator<Manifest> {
+    const { signal } = this.#repair;
+    const [first] = this.#o.sinks;
+    if (first === undefined) return;
+    for await (const m of manifestsFrom({ sink: first.sink, scope: this.#scope }, from, signal)) {
+      if (m.start >= from) yield m;
+    }
+  }
+
+  async #batch(m: Manifest, held: Held | null): Promise<void> {
+    try {
+      const refused = objection(m, this.#scope, this.#repair);
+      if (refused !== null) throw new ArchiverError("manifest-invalid", refused);
+      const amendments = await this.#known(m);
+      const now = { ...m, seal: { ...m.seal, ...sealOf(amendments.at(-1)) } };
+      const recipients = this.#o.recipients(now.seal.recipients);
+      const due = !same(recipients, now.seal.recipients);
+      if (held === null) {
+        if (due) this.#tally.rewrapped += 1;
+        else this.#tally.there += 1;
+        return;
+      }
+      // What a run before this one has left half done comes first: the next step begins with its file.
+      let replaced = amendments.length > 0 && (await this.#files(m, amendments, held));
+      if (due) {
+        const next = await this.#amend(m, now, amendments, recipients);
+        replaced = await this.#files(m, [...amendments, next], held);
+      }
+      if (replaced) this.#tally.rewrapped += 1;
+      else this.#tally.there += 1;
+      if (replaced) this.#tally.bytes += m.seal.size;
+    } catch (error) {
+      if (!(error instanceof ArchiverError) || !REPORTED.has(error.code)) throw error;
+      this.#report({ code: "refused", start: m.start, end: m.end, text: error.message });
+    }
+  }
+
+  /** The primary's amendments; another sink may lack some, and may not have others. */
+  async #known(m: Manifest): Promise<readonly Amendment[]> {
+    const { seeds, signal } = this.#repair;
+    const [first] = this.#o.sinks;
+    if (first === undefined) return [];
+    return (await amendedBatch(first.sink, m, seeds, signal)).amendments;
+  }
+
+  async #amend(
+    m: Manifest,
+    now: Manifest,
+    before: readonly Amendment[],
+    recipients: readonly string[],
+  ): Promise<Amendment> {
+    const { seeds, signer, signal } = this.#repair;
+    const old = await this.#file(now, signal);
+    const to = { recipients, batchId: m.batchId };
+    const file = await rewrapped(old, this.#o.identities, to);
+    const seed = seeds.find((s) => s.keyId === m.seal.keyId);
+    const keys = {
+      macKey: seed === undefined ? undefined : manifestMacKey(seed.secret),
+      signer: signer ?? undefined,
+    };
+    const made = { size: file.length, digest: blake3Hex(file), recipients };
+    return makeAmendment(m, before, made, keys);
+  }
+
+  /** From any sink that has it whole. */
+  async #file(now: Manifest, signal: AbortSignal): Promise<Uint8Array> {
+    let last: unknown;
+    for (const named of this.#o.sinks) {
+      try {
+        return await readFile(named, now, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof ArchiverError)) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  /** Amendments in every sink, then the file in every sink. True: some file was replaced. */
+  async #files(m: Manifest, amendments: readonly Amendment[], held: Held): Promise<boolean> {
+    const { signal } = this.#repair;
+    const { sinks, identities } = this.#o;
+    for (const { name, sink } of sinks) {
+      const there = (await sink.amendments?.(m, signal)) ?? [];
+      for (const a of amendments.slice(there.length)) {
+        if ((await sink.amend?.(m, a, signal)) !== "equal") {
+          const text = `sink ${name} has another amendment ${a.number} of ${m.batchId}`;
+          throw new ArchiverError("sink-conflict", text);
+        }
+      }
+    }
+    const recipients = amendments.at(-1)?.recipients ?? [];
+    const make = (old: Uint8Array): Promise<Uint8Array> =>
+      rewrapped(old, identities, { recipients, batchId: m.batchId });
+    let replaced = false;
+    for (const { sink } of sinks) {
+      held.check();
+      if ((await sink.rewrap?.(m, make, signal)) === "replaced") replaced = true;
+    }
+    return replaced;
+  }
+
+  #report(problem: RepairProblem): void {
+    if (this.#tally.problems.length < MAX_PROBLEMS) this.#tally.problems.push(problem);
+  }
+}
+
+/** What is said of one batch, while the others are gone on with. */
+const REPORTED = new Set<string>([
+  "sink-permanent",
+  "sink-conflict",
+  "sealed-invalid",
+  "manifest-invalid",
+]);
+
+const sealOf = (a: Amendment | undefined): Partial<Manifest["seal"]> =>
+  a === undefined ? {} : { size: a.size, digest: a.digest, recipients: a.recipients };
+
+const same = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((r, i) => r === b[i]);

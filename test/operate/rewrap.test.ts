@@ -1,0 +1,172 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RewrapReport } from "../../src/operate/repair/report.ts";
+import { configDir } from "../config/load.ts";
+import { writeConfig } from "../faults/daemon.ts";
+import { LiveTopic } from "../faults/topic.ts";
+import { groupsAreReady } from "../kafka/live-kafka.ts";
+import { batchesOf, contentOf, quarantined, remove } from "./archive-damage.ts";
+import { cli, start, type Started } from "./cli-process.ts";
+
+/** Encrypted files that others are to read from now on; read here by the `age` tool as well. */
+const bootstrap = process.env["TEST_KAFKA"] ?? "";
+const name = `rewrap-${process.pid}`;
+const dir = configDir();
+const [files, copy] = [join(dir, "files"), join(dir, "copy")];
+let topic: LiveTopic;
+let daemon: Started;
+let config = "";
+const keys: { readonly file: string; readonly recipient: string }[] = [];
+
+function key(): { readonly file: string; readonly recipient: string } {
+  const file = join(dir, `identity-${keys.length}`);
+  execFileSync("age-keygen", ["-o", file], { stdio: "pipe" });
+  const recipient = execFileSync("age-keygen", ["-y", file]).toString().trim();
+  const made = { file, recipient };
+  keys.push(made);
+  return made;
+}
+
+async function rewrap(...argv: readonly string[]): Promise<RewrapReport & { code: number }> {
+  const { code, stdout, stderr } = await cli(["rewrap", "--json", "--config", config, ...argv]);
+  if (!stdout.includes('"partitions"')) throw new Error(`rewrap ended with ${code}: ${stderr}`);
+  return { ...(JSON.parse(stdout) as RewrapReport), code: code ?? -1 };
+}
+
+const sum = (r: RewrapReport, of: "rewrapped" | "there" | "batches"): number =>
+  r.partitions.reduce((n, p) => n + p[of], 0);
+const texts = (r: RewrapReport): string[] =>
+  r.partitions.flatMap((p) => p.problems.map((q) => q.text));
+
+function opens(identity: string, path: string): boolean {
+  try {
+    execFileSync("age", ["-d", "-i", identity, "-o", "/dev/null", path], { stdio: "pipe" });
+    return true;
+  } catch (error) {
+    expect(String(error)).toMatch(/no identity matched/);
+    return false;
+  }
+}
+
+const verify = async (identity: string): Promise<string> => {
+  const argv = ["--deep", "--across-sinks", "--against-kafka", "--identity", identity];
+  const { code, stdout, stderr } = await cli(["verify", "--config", config, ...argv]);
+  return code === 0 ? "ok" : `${code}: ${stdout}${stderr}`;
+};
+
+const alive = (): string | null => (daemon.child.exitCode === null ? null : "the daemon ended");
+
+beforeAll(async () => {
+  await groupsAreReady(bootstrap);
+  const first = key();
+  key();
+  const seedFile = join(dir, "seed");
+  writeFileSync(seedFile, `${randomBytes(32).toString("hex")}\n`);
+  topic = await LiveTopic.create(bootstrap, name, 1);
+  config = writeConfig(dir, "rewrap.yaml", {
+    ...{ bootstrap, group: name, topics: [name], batchBytes: "16KiB", age: "300ms" },
+    ...{ sinks: ["files", "copy"], recipient: first.recipient, seedFile },
+  });
+  daemon = start(["run", "--config", config]);
+  await daemon.said("partitions assigned");
+  for (let i = 0; i < 6; i += 1) {
+    await topic.produce(300);
+    await topic.archived(name, 30_000, alive);
+  }
+}, 120_000);
+
+afterAll(async () => {
+  daemon.child.kill("SIGKILL");
+  await daemon.ended;
+  await topic.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test("new recipients by headers alone, the same in every sink, beside the daemon", async () => {
+  const [a, b] = keys as [(typeof keys)[0], (typeof keys)[0]];
+  const before = batchesOf(files).map((x) => ({ ...x, bytes: readFileSync(x.data) }));
+  const change = ["--identity", a.file, "--add", b.recipient, "--remove", a.recipient];
+  const dry = await rewrap(...change, "--dry-run");
+  expect([dry.code, sum(dry, "rewrapped")]).toEqual([0, before.length]);
+  expect(before.every((x) => readFileSync(x.data).equals(x.bytes))).toBe(true);
+  const report = await rewrap(...change);
+  expect([texts(report), report.code, sum(report, "rewrapped")]).toEqual([[], 0, before.length]);
+  for (const x of before) {
+    expect([opens(a.file, x.data), opens(b.file, x.data)]).toEqual([false, true]);
+    // What follows the header is what it was, to the last byte.
+    const tail = (bytes: Buffer): Buffer => bytes.subarray(bytes.indexOf("\n--- ") + 49);
+    expect(tail(readFileSync(x.data)).equals(tail(x.bytes))).toBe(true);
+  }
+  expect(contentOf(copy)).toEqual(contentOf(files));
+  expect([quarantined(files), quarantined(copy)]).toEqual([[], []]);
+  expect(await verify(b.file)).toBe("ok");
+  await topic.produce(300);
+  await topic.archived(name, 30_000, alive);
+  const cat = await cli([
+    "cat",
+    "--config",
+    config,
+    "--topic",
+    name,
+    "--to",
+    "100",
+    "--identity",
+    b.file,
+  ]);
+  expect([cat.code, cat.stdout.split("\n").length]).toEqual([0, 101]);
+});
+
+test("killed at any point and run again it comes to the same", async () => {
+  const [a, b] = keys as [(typeof keys)[0], (typeof keys)[0]];
+  // The newest batches are of the configuration's recipient, the others of the second.
+  const both = ["--identity", join(dir, "both"), "--add", a.recipient, "--add", b.recipient];
+  writeFileSync(join(dir, "both"), readFileSync(a.file, "utf8") + readFileSync(b.file, "utf8"));
+  // Once between amendments and files, once where a file is on its way.
+  const amended = (): number =>
+    [...contentOf(files).keys()].filter((path) => path.includes(".amend-2")).length;
+  for (const due of [() => amended() > 2, () => quarantined(copy).length > 0]) {
+    const running = start(["rewrap", "--config", config, ...both]);
+    while (running.child.exitCode === null && !due()) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    running.child.kill("SIGKILL");
+    await running.ended;
+  }
+  const report = await rewrap(...both);
+  expect([texts(report), report.code]).toEqual([[], 0]);
+  const again = await rewrap(...both);
+  expect([again.code, sum(again, "rewrapped"), sum(again, "there")]).toEqual([
+    0,
+    0,
+    batchesOf(files).length,
+  ]);
+  expect(contentOf(copy)).toEqual(contentOf(files));
+  expect([quarantined(files), quarantined(copy)]).toEqual([[], []]);
+  for (const x of batchesOf(files)) {
+    expect([opens(a.file, x.data), opens(b.file, x.data)]).toEqual([true, true]);
+  }
+  expect(await verify(a.file)).toBe("ok");
+});
+
+test("a rewrapped batch is copied by reconcile, with its amendments", async () => {
+  const before = contentOf(copy);
+  const [first] = batchesOf(copy);
+  if (first === undefined) throw new Error("the archive is empty");
+  remove(first.data, first.manifest);
+  const argv = ["reconcile", "--config", config, "--source", "files", "--target", "copy", "--json"];
+  const { code, stdout } = await cli(argv);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('"ok": true')]);
+  expect(contentOf(copy)).toEqual(before);
+});
+
+test("who cannot open a file changes nothing", async () => {
+  const stranger = key();
+  const before = contentOf(files);
+  const argv = ["--identity", stranger.file, "--add", stranger.recipient];
+  const { code, stderr } = await cli(["rewrap", "--config", config, ...argv]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("none of the identities given")]);
+  expect(contentOf(files)).toEqual(before);
+});
