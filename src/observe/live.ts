@@ -45,6 +45,7 @@ export class Live {
   #groupsAtMs = Number.NEGATIVE_INFINITY;
   #groupError: string | null = null;
   #asking = false;
+  #report: { readonly atMs: number; readonly report: LiveReport } | null = null;
   #status: { readonly atMs: number; readonly report: StatusReport } | null = null;
 
   constructor(options: LiveOptions) {
@@ -122,8 +123,16 @@ export class Live {
     }
   }
 
-  /** Everything: what a new stream begins with. */
+  /** Everything: what a new stream begins with. Made anew as seldom as the status. */
   report(): LiveReport {
+    const atMs = this.#o.wall();
+    if (this.#report === null || Math.abs(atMs - this.#report.atMs) > STATUS_MS) {
+      this.#report = { atMs, report: this.#make() };
+    }
+    return this.#report.report;
+  }
+
+  #make(): LiveReport {
     const { tool, version, group, view } = this.#o;
     const nowMs = this.#o.wall();
     const status = this.status();

@@ -38,6 +38,7 @@ export class Metrics {
   readonly #m = metricSet(this.registry);
   readonly #sources: MetricSources;
   readonly #topic = new BoundedLabel(MAX_TOPICS);
+  #scrape: Promise<{ type: string; text: string }> | null = null;
   readonly #value = new BoundedLabel(MAX_VALUES);
 
   constructor(version: string, sources: Partial<MetricSources> = {}) {
@@ -109,8 +110,15 @@ export class Metrics {
     }
   }
 
-  /** The text of a scrape. */
-  async scrape(): Promise<{ type: string; text: string }> {
+  /** The text of a scrape; who asks while one is made gets the same. */
+  scrape(): Promise<{ type: string; text: string }> {
+    this.#scrape ??= this.#make().finally(() => {
+      this.#scrape = null;
+    });
+    return this.#scrape;
+  }
+
+  async #make(): Promise<{ type: string; text: string }> {
     this.read();
     return { type: this.registry.contentType, text: await this.registry.metrics() };
   }

@@ -82,5 +82,6 @@ export function merged(outside: StatusReport, daemon: StatusReport): StatusRepor
     }),
     memory: daemon.memory,
     member: daemon.member,
+    ...(daemon.verdict === undefined ? {} : { verdict: daemon.verdict }),
   };
 }

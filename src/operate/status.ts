@@ -74,6 +74,7 @@ function statusLines(report: StatusReport): string[] {
   const uncommitted = report.partitions.filter((p) => p.committed === null).length;
   return [
     `group ${report.group}, cluster ${report.clusterId ?? "-"}`,
+    ...(report.verdict === undefined ? [] : [report.verdict.sentence]),
     "",
     ...table(
       [
