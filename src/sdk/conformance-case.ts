@@ -1,5 +1,10 @@
 import { IDENTITY } from "./conformance-batches.ts";
-import type { ConformancePlace, ConformanceTarget, FaultySink } from "./conformance-target.ts";
+import type {
+  ConformancePlace,
+  ConformanceTarget,
+  Fault,
+  FaultySink,
+} from "./conformance-target.ts";
 import type { Sink } from "./sink.ts";
 
 /** `not-asked`: the sink has no such capability, or its place no way to cause such trouble. */
@@ -46,9 +51,10 @@ export function onPlace(name: string, body: Body<On>, timeoutMs = 20_000): Confo
   return { name, timeoutMs, run };
 }
 
-/** A case with one instance that is disturbed, beside the one that is not. */
+/** A case with one instance that is disturbed in these ways, beside the one that is not. */
 export const onFaultyPlace = (
   name: string,
+  faults: readonly Fault[],
   body: Body<On & { readonly faulty: FaultySink }>,
   timeoutMs = 30_000,
 ): ConformanceCase =>
@@ -58,6 +64,7 @@ export const onFaultyPlace = (
       const faulty = await on.place.openFaulty?.();
       if (faulty === undefined) return "not-asked";
       try {
+        if (!faults.every((f) => faulty.faults?.has(f) ?? true)) return "not-asked";
         return await body({ ...on, faulty });
       } finally {
         await faulty.close();

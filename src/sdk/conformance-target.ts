@@ -21,7 +21,8 @@ export interface ConformancePlace {
   open(): Promise<Sink>;
   /**
    * An instance whose way to the store can be disturbed; `HttpFaults` does so between a sink and a
-   * store over HTTP. Left out, what needs it is not asked, and the matrix says so.
+   * store over HTTP, `TcpFaults` before any other server. Left out, what needs it is not asked, and
+   * the matrix says so.
    */
   openFaulty?(): Promise<FaultySink>;
   /** Loses what describes a batch that has no manifest yet, as a store might; where that can be. */
@@ -35,6 +36,8 @@ export interface ConformancePlace {
 
 export interface FaultySink {
   readonly sink: Sink;
+  /** Which can be brought about; what needs another is not asked. @default all of them */
+  readonly faults?: ReadonlySet<Fault>;
   /** Null ends the fault. */
   fault(fault: Fault | null): void;
   /** Closes the sink and what disturbs it. */

@@ -12,4 +12,5 @@ export type {
   FaultySink,
 } from "./conformance-target.ts";
 export { HttpFaults } from "./conformance-http.ts";
+export { TcpFaults } from "./conformance-tcp.ts";
 export { type ConformanceRow, runConformance, testConformance } from "./conformance-run.ts";

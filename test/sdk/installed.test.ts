@@ -71,7 +71,7 @@ describe("the package", () => {
         await names("bulk-archiver/sdk/conformance"), inner]));`;
     const { stdout, stderr } = await it.node(["--input-type=module", "-e", script]);
     expect(stderr).toBe("");
-    const kit = ["HttpFaults", "conformance", "runConformance", "testConformance"];
+    const kit = ["HttpFaults", "TcpFaults", "conformance", "runConformance", "testConformance"];
     expect(JSON.parse(stdout)).toEqual([
       Object.keys(sdk).sort(),
       kit,

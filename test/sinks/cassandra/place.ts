@@ -1,7 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { auth, Client, types } from "cassandra-driver";
 import { cassandraPlugin } from "../../../sinks/cassandra/cassandra-plugin.ts";
-import type { ConformancePlace, ConformanceTarget } from "../../../src/sdk/conformance.ts";
+import {
+  type ConformancePlace,
+  type ConformanceTarget,
+  type FaultySink,
+  TcpFaults,
+} from "../../../src/sdk/conformance.ts";
 import type { Sink } from "../../../src/sdk/sink.ts";
 import type { CassandraAddress } from "../../servers/cassandra.ts";
 
@@ -63,6 +68,7 @@ export async function newPlace(address: CassandraAddress): Promise<CassandraPlac
     cql,
     address: text,
     open: () => openSink(text),
+    openFaulty: () => openFaulty(address, keyspace),
     damage: async ({ description: d }) => {
       const where =
         "topic = ? AND topic_id = ? AND partition = ? AND branch = ? AND start = ? AND digest = ? " +
@@ -79,6 +85,22 @@ export async function newPlace(address: CassandraAddress): Promise<CassandraPlac
       await cql.shutdown();
     },
   };
+}
+
+/** A wire to the node that the conformance kit disturbs. */
+async function openFaulty(address: CassandraAddress, keyspace: string): Promise<FaultySink> {
+  const [host = "", port = ""] = address.contactPoint.split(":");
+  const wire = await TcpFaults.open({ host, port: Number(port) });
+  const contactPoints = [`127.0.0.1:${wire.port}`];
+  const sink = await openWith(
+    settings(address, keyspace, { contactPoints, requestTimeout: "60s" }),
+  );
+  const close = async (): Promise<void> => {
+    wire.fault(null);
+    await sink.close();
+    await wire.close();
+  };
+  return { sink, faults: TcpFaults.faults, fault: (fault) => wire.fault(fault), close };
 }
 
 async function finalNames(cql: Client, keyspace: string): Promise<readonly string[]> {
