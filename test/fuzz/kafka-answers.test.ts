@@ -5,6 +5,7 @@ import * as configs from "../../src/kafka/requests/configs.ts";
 import * as topics from "../../src/kafka/requests/create-topics.ts";
 import * as uncommitted from "../../src/kafka/requests/fetch-uncommitted.ts";
 import * as fetch from "../../src/kafka/requests/fetch.ts";
+import { describeGroup } from "../../src/kafka/requests/describe-groups.ts";
 import * as group from "../../src/kafka/requests/group.ts";
 import * as metadata from "../../src/kafka/requests/metadata.ts";
 import * as offsets from "../../src/kafka/requests/offsets.ts";
@@ -112,6 +113,8 @@ async function askAsMember(): Promise<void> {
   const entries = [{ ...p, offset: 1n, metadata: "so far", leaderEpoch: -1 }];
   await ask("offsetCommit", offsets.offsetCommit({ ...me, entries }), true);
   await ask("offsetFetch", offsets.offsetFetch(groupId, [p]), true);
+  const described = await ask("describeGroup", describeGroup(groupId), true);
+  expect(described.members.map((m) => [m.memberId, m.instanceId])).toEqual([[memberId, "one"]]);
   await ask("leaveGroup", group.leaveGroup(me), true);
 }
 
