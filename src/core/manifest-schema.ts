@@ -110,7 +110,7 @@ export const descriptionSchema = z.strictObject({
   seal,
 });
 
-export const signatureSchema = z.strictObject({
+const signatureSchema = z.strictObject({
   algorithm: z.literal("ed25519"),
   keyId: printable(64),
   value: z.string().regex(/^[0-9a-f]{128}$/, "expected 128 lower-case hex digits"),

@@ -23,7 +23,7 @@ export interface PruneKeys {
   readonly macKey: Uint8Array | null;
 }
 
-export const prunedFolder = (scope: Scope): string => `pruned/${scopeText(scope)}`;
+const prunedFolder = (scope: Scope): string => `pruned/${scopeText(scope)}`;
 export const prunedPath = (scope: Scope, end: bigint): string =>
   `${prunedFolder(scope)}/${offsetName(end)}.json`;
 
