@@ -3,7 +3,7 @@ import { instrument } from "./cover/instrument.ts";
 /**
  * The simulation, from the command line.
  *
- *     npm run sim -- [--seed N] [--runs M] [--forever] [--shrink] [--trace] [--coverage]
+ *     npm run sim -- [--seed N] [--runs M] [--forever] [--shrink] [--first] [--trace] [--coverage]
  */
 const args = process.argv.slice(2);
 const number = (name: string, otherwise: number): number => {
@@ -25,5 +25,6 @@ if (has("coverage")) {
       : number("runs", args.includes("--seed") ? 1 : 6_000),
     shrink: has("shrink"),
     trace: has("trace"),
+    stopAtFirst: has("first"),
   });
 }

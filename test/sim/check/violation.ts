@@ -8,6 +8,8 @@ export type Rule =
   | "same-bytes"
   /** An object was replaced by another. */
   | "write-once"
+  /** Data came into the primary that no commit had planned. */
+  | "plan-first"
   /** A sink has what the primary has not. */
   | "primary-first"
   /** A batch without its predecessor, or a manifest without its data. */

@@ -1,8 +1,11 @@
 import type { Commit } from "../kafka/cluster.ts";
 import type { Truth } from "../kafka/log.ts";
 import type { Listener, SimStore } from "../stores/store.ts";
-import { manifestAt, placeOf } from "./archive.ts";
+import { manifestAt, type Place, placeOf } from "./archive.ts";
 import { Violation } from "./violation.ts";
+
+/** Of one plan in a commit's metadata: cluster, topic id, branch, epoch, start, end and nine more. */
+const PLAN_WORDS = 15;
 
 interface Range {
   readonly start: number;
@@ -26,6 +29,12 @@ export class Watch implements Listener {
   /** By store and partition: up to which record of the truth everything was seen to be covered. */
   readonly #checked = new Map<string, number>();
   readonly #committed = new Map<string, number>();
+  /** Commits that were taken. */
+  readonly #taken = new Set<string>();
+  /** Starts that some commit planned, by partition and branch. */
+  readonly #planned = new Set<string>();
+  /** The greatest offset that any group ever committed, by partition. */
+  readonly #reached = new Map<string, number>();
   objects = 0;
   commits = 0;
 
@@ -39,6 +48,7 @@ export class Watch implements Listener {
     if (place === null) return;
     const [primary] = this.#p.stores();
     const own = store.objects.get(path)?.bytes ?? new Uint8Array();
+    if (store === primary && place.kind === "data") this.#afterPlan(place, path);
     if (primary !== undefined && store !== primary) this.#afterPrimary(primary, store, path, own);
     if (place.kind === "data") this.#predecessor(store, path, place);
     else this.#describes(store, path, place);
@@ -51,10 +61,16 @@ export class Watch implements Listener {
 
   committed({ group, topic, partition, offset, metadata }: Commit): void {
     this.commits += 1;
+    this.#plans(this.#p.topicId(topic), partition, offset, metadata);
     const key = `${group} ${this.#p.topicId(topic)} ${partition}`;
     // In a log that was cut short an offset means something else than before.
     if (this.#p.cutShort(topic, partition)) return;
     const before = this.#committed.get(key) ?? 0;
+    const text = `${key} ${offset} ${metadata}`;
+    // A request that came late under a lease that still holds: what it says was taken before.
+    const again = this.#taken.has(text);
+    this.#taken.add(text);
+    if (again) return;
     if (offset < before) {
       throw new Violation("commit", `${key}: the offset went back from ${before} to ${offset}`);
     }
@@ -67,8 +83,8 @@ export class Watch implements Listener {
       const due = mark === undefined ? offset : Math.min(offset, mark);
       const lacking = this.lacking(store, topic, partition, due);
       if (lacking === null) continue;
-      const text = `${key}: ${offset} is committed and ${store.name} lacks offset ${lacking}`;
-      throw new Violation("commit", `${text}, ${metadata}`);
+      const what = `${key}: ${offset} is committed and ${store.name} lacks offset ${lacking}`;
+      throw new Violation("commit", `${what}, ${metadata}`);
     }
   }
 
@@ -104,6 +120,23 @@ export class Watch implements Listener {
       this.#checked.delete(key);
     }
     for (const path of store.paths("manifests")) this.#note(store, path);
+  }
+
+  /** Rule 1: a batch is planned before it is made, unless it only mends what was committed once. */
+  #afterPlan({ topicId, partition, branch, start }: Place, path: string): void {
+    if (this.#planned.has(`${topicId} ${partition} ${branch} ${start}`)) return;
+    if (start < (this.#reached.get(`${topicId} ${partition}`) ?? 0)) return;
+    throw new Violation("plan-first", `${path} was made and no commit had planned it`);
+  }
+
+  #plans(topicId: string, partition: number, offset: number, metadata: string): void {
+    const key = `${topicId} ${partition}`;
+    this.#reached.set(key, Math.max(this.#reached.get(key) ?? 0, offset));
+    const words = metadata.split(" ");
+    for (let i = 0; i < Number(words[1] ?? 0); i += 1) {
+      const [, topic, branch, , start] = words.slice(2 + i * PLAN_WORDS);
+      this.#planned.add(`${topic} ${partition} ${branch} ${start}`);
+    }
   }
 
   #afterPrimary(primary: SimStore, store: SimStore, path: string, own: Uint8Array): void {

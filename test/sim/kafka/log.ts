@@ -180,7 +180,8 @@ export class Log {
     }
     this.#batches = kept;
     this.#floor = Math.max(this.#floor, before);
-    this.start = Math.max(this.start, kept[0]?.base ?? before);
+    // What was cleaned right behind it still counts as there.
+    this.start = Math.max(this.start, Math.min(kept[0]?.base ?? before, offset));
   }
 
   /** The greatest epoch up to `epoch`, and where it ends (OffsetForLeaderEpoch). */

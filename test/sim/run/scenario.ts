@@ -135,7 +135,7 @@ function fault(dice: Dice, s: Troubled, used: { once: number }): Happening {
     return { at: long ? dice.pick([0, at]) : at, do: "outage", sink, ms: long ? ms + 9_000 : ms };
   }
   if (which < 59) {
-    const what = dice.pick(["refuses-user", "forgets", "throttled"] as const);
+    const what = dice.pick(["refuses-user", "forgets", "throttled", "garbles"] as const);
     return { at, do: "trouble", sink, ms, what };
   }
   if (which < 66) return { at, do: "move-coordinator", loadMs: dice.int(0, 3_000) };

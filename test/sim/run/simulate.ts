@@ -9,6 +9,8 @@ export interface SimulateOptions {
   readonly runs: number;
   readonly shrink: boolean;
   readonly trace: boolean;
+  /** The first failure is enough. */
+  readonly stopAtFirst: boolean;
 }
 
 const THREADS = 2;
@@ -29,12 +31,13 @@ export async function simulate(o: SimulateOptions): Promise<number> {
   if (o.trace || o.shrink || o.runs === 1) return closely(o);
   const failed: Verdict[] = [];
   let done = 0;
-  await inThreads(o, (verdict) => {
+  const take = (verdict: Verdict): void => {
     done += 1;
     if (verdict.failure === null) return;
     failed.push(verdict);
     if (failed.length <= SHOWN) console.log(told(verdict));
-  });
+  };
+  await inThreads(o, take, () => o.stopAtFirst && failed.length > 0);
   const seconds = (performance.now() - began) / 1000;
   const cpu = process.cpuUsage();
   const each = (cpu.user + cpu.system) / 1000 / done;
@@ -69,11 +72,15 @@ async function closely(o: SimulateOptions): Promise<number> {
 const told = ({ seed, failure }: Verdict): string =>
   `seed ${seed}: ${failure?.text}\n  npm run sim -- --seed ${seed} --trace\n  npm run sim -- --seed ${seed} --shrink`;
 
-async function inThreads(o: SimulateOptions, take: (v: Verdict) => void): Promise<void> {
+async function inThreads(
+  o: SimulateOptions,
+  take: (v: Verdict) => void,
+  enough: () => boolean,
+): Promise<void> {
   let next = o.firstSeed;
   const end = o.firstSeed + o.runs;
   const portion = (): Portion | null => {
-    if (next >= end) return null;
+    if (next >= end || enough()) return null;
     const first = next;
     const count = Math.min(PORTION, end - first);
     next += count;

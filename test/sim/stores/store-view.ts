@@ -12,6 +12,8 @@ export interface StoreTrouble {
   readonly refusesUser: boolean;
   /** Share of creates that did their work and answer that the name existed. */
   readonly forgets: number;
+  /** Share of reads that come with a flipped bit. */
+  readonly garbles: number;
   readonly throttled: boolean;
 }
 
@@ -51,7 +53,7 @@ export function storeView(p: ViewPorts): BlobStore {
   const view: BlobStore = {
     create: (path, blob, signal) => create(p, ask, path, blob, signal),
     head: (path, signal) => ask(`head ${kindOf(path)}`, () => headOf(store, path), signal),
-    get: (path, from, to, signal) => read(store, ask, path, [from, to], signal),
+    get: (path, from, to, signal) => read(p, ask, path, [from, to], signal),
     about: async (path, digest, signal) => {
       if (store.style.about === "metadata")
         return ask("about", () => store.objects.get(path)?.about ?? undefined, signal);
@@ -163,12 +165,13 @@ async function create(
 }
 
 async function* read(
-  store: SimStore,
+  p: ViewPorts,
   ask: Ask,
   path: string,
   [from, to]: readonly [number, number],
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  const { store } = p;
   const middle = from + Math.ceil((to - from) / 2);
   for (const [a, b] of [
     [from, middle],
@@ -183,6 +186,7 @@ async function* read(
     if (piece === undefined || piece.length < b - a) {
       throw new SinkError("sink-transient", `${store.name}: ${path} is absent or ends early`);
     }
+    if (p.unit() < p.trouble().garbles) piece[0] = (piece[0] ?? 0) ^ 4;
     yield piece;
   }
 }

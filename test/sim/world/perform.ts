@@ -3,6 +3,7 @@ import type { Plan } from "../../../src/core/plan.ts";
 import type { Weather } from "../core/network.ts";
 import { CLUSTER_ID } from "../kafka/cluster.ts";
 import type { NewRecord } from "../kafka/log.ts";
+import type { SimStore } from "../stores/store.ts";
 import { placeOf } from "../check/archive.ts";
 import { type Happening, TOPIC } from "./settings.ts";
 import type { World } from "./world.ts";
@@ -98,8 +99,9 @@ export function quiet(w: World): void {
 
 const part = (w: World, p: number): number => p % w.cluster.topic(TOPIC).partitions.length;
 
-const troubleOf = (what: "refuses-user" | "forgets" | "throttled") => {
+const troubleOf = (what: "refuses-user" | "forgets" | "throttled" | "garbles") => {
   if (what === "refuses-user") return { refusesUser: true };
+  if (what === "garbles") return { garbles: 0.5 };
   return what === "forgets" ? { forgets: 0.5 } : { throttled: true };
 };
 
@@ -150,6 +152,10 @@ function restore(w: World, sink: number, back: number): void {
   const store = w.stores[sink];
   if (store === undefined) return;
   for (let d = 0; d < w.scenario.daemons; d += 1) w.kill(d, ADMIN_MS);
+  w.scheduler.after(ADMIN_MS - 500, () => goBack(w, store, back));
+}
+
+function goBack(w: World, store: SimStore, back: number): void {
   const starts = [...store.objects.keys()].map((p) => placeOf(p)?.start ?? 0);
   const cut = Math.max(0, ...starts) * (1 - back);
   store.restore((path) => (placeOf(path)?.start ?? 0) < cut || placeOf(path) === null);

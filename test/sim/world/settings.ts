@@ -47,7 +47,7 @@ export type Happening = { readonly at: number } & (
       readonly do: "trouble";
       readonly sink: number;
       readonly ms: number;
-      readonly what: "refuses-user" | "forgets" | "throttled";
+      readonly what: "refuses-user" | "forgets" | "throttled" | "garbles";
     }
   | { readonly do: "restore"; readonly sink: number; readonly back: number }
   | { readonly do: "move-coordinator"; readonly loadMs: number }

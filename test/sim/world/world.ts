@@ -207,7 +207,7 @@ export class World {
   }
 
   #troubleOf(sink: string): StoreTrouble {
-    let now: StoreTrouble = { refusesUser: false, forgets: 0, throttled: false };
+    let now: StoreTrouble = { refusesUser: false, forgets: 0, garbles: 0, throttled: false };
     for (const t of this.#troubles) {
       if (t.sink === sink && t.until > this.scheduler.now) now = { ...now, ...t.change };
     }

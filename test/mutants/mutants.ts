@@ -1,0 +1,225 @@
+/** One line of the product, deliberately wrong. */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** Has to stand in the file exactly once; text that is no longer found is an error. */
+  readonly find: string;
+  readonly put: string;
+  /** What has to notice: the simulation, variants of the state search, or a test. */
+  readonly by?: { readonly search: string } | { readonly test: string };
+}
+
+const WANTED = "src/pipeline/wanted.ts";
+const APPLY = "src/pipeline/apply.ts";
+const WALK = "src/pipeline/walk.ts";
+const BLOB = "sinks/blob/blob-sink.ts";
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "written before it is planned",
+    file: WANTED,
+    find: "if (!slot.ready || !(slot.planned || slot.mend)) return;",
+    put: "if (!slot.ready) return;",
+  },
+  {
+    name: "committed when the primary has it",
+    file: WANTED,
+    find: "if (slot === undefined || slot.mend || !slot.planned || !isConfirmed(t, slot)) break;",
+    put: 'if (slot === undefined || slot.mend || slot.steps[0] !== "whole") break;',
+  },
+  {
+    name: "no order within a sink",
+    file: WANTED,
+    find: 'if (before !== undefined && before.steps[sink] !== "whole") return;',
+    put: "",
+  },
+  {
+    name: "the others do not wait for the primary's data",
+    file: WANTED,
+    find: 'if (sink === 0 || primary !== "none") effects.push(',
+    put: "effects.push(",
+  },
+  {
+    name: "the others do not wait for the primary's manifest",
+    file: WANTED,
+    find: '} else if (sink === 0 || primary === "whole") {',
+    put: "} else {",
+  },
+  {
+    name: "the end offset is one too great",
+    file: WANTED,
+    find: "{ offset: planOf(last).end, plans: plansFrom(t, confirmed) }",
+    put: "{ offset: planOf(last).end + 1n, plans: plansFrom(t, confirmed) }",
+  },
+  {
+    name: "a plan's commit goes back over markers",
+    file: WANTED,
+    find: "value: { offset: start > committed ? start : committed, plans },",
+    put: "value: { offset: start, plans },",
+  },
+  {
+    name: "a tail is committed over an empty archive",
+    file: WANTED,
+    find: "t.archived && tail?.from === t.position &&",
+    put: "tail?.from === t.position &&",
+    by: { search: "U" },
+  },
+  {
+    name: "the primary's other batch counts as the own one",
+    file: APPLY,
+    find: "return adopt(t, e.slot, e.end, e.mark);",
+    put: 'return step(t, e.slot, e.sink, "data");',
+  },
+  {
+    name: "a renewal goes on without reading",
+    file: APPLY,
+    find: "return restart(kept);\n}",
+    put: "return kept;\n}",
+  },
+  {
+    name: "the primary may be detached",
+    file: APPLY,
+    find: "if (sink === 0 || !isAttached(t, sink)) return t;",
+    put: "if (!isAttached(t, sink)) return t;",
+    by: { test: "test/model/table-away.test.ts" },
+  },
+  {
+    name: "a mark says more than the sink has",
+    file: APPLY,
+    find: "(lacking?.start ?? t.position);",
+    put: "(t.slots.at(-1)?.start ?? t.position) + 1n;",
+  },
+  {
+    name: "a batch built otherwise counts as planned",
+    file: APPLY,
+    find: "planned: asPlanned && slot.planned,",
+    put: "planned: slot.planned,",
+  },
+  {
+    name: "the heads of the sinks do not count",
+    file: WALK,
+    find: "const start = c !== null && c < lowest ? c : lowest;",
+    put: "const start = c ?? lowest;",
+  },
+  {
+    name: "data counts as a whole batch",
+    file: WALK,
+    find: 'l !== "nothing" && l.step === "whole" && l.link === look.link && l.start === look.start;',
+    put: 'l !== "nothing" && l.start === look.start;',
+  },
+  {
+    name: "only the primary is looked at",
+    file: WALK,
+    find: 'const source = t.looks.findIndex((l, sink) => isAttached(t, sink) && l !== "nothing");',
+    put: 'const source = t.looks[0] === "nothing" ? -1 : 0;',
+  },
+  {
+    name: "existing is success in every sink",
+    file: "src/pipeline/deliver-batch.ts",
+    find: 'if (published.outcome !== "different") {',
+    put: "if (published.outcome) {",
+  },
+  {
+    name: "a commit carries no plans",
+    file: "src/pipeline/task.ts",
+    find: "const metadata = metadataOf(plans, head,",
+    put: "const metadata = metadataOf([], head,",
+  },
+  {
+    name: "a commit does not say who is behind",
+    file: "src/pipeline/away.ts",
+    find: "return offset === null || sink === undefined ? []",
+    put: "return offset !== null || sink === undefined ? []",
+  },
+  {
+    name: "a sink is attached before it is filled",
+    file: "src/pipeline/catch-up.ts",
+    find: 'if (state.phase === "running" && (at ?? due) === due) {',
+    put: 'if (state.phase === "running") {',
+  },
+  {
+    name: "every batch begins a chain",
+    file: "src/pipeline/links.ts",
+    find: "if (found === undefined) return genesisLink(archiveId, scope);",
+    put: "if (found !== null) return genesisLink(archiveId, scope);",
+  },
+  {
+    name: "bytes that were read are taken as they are",
+    file: "src/pipeline/take.ts",
+    find: "if (at !== bytes.length || blake3Hex(bytes) !== description.seal.digest) {",
+    put: "if (at !== bytes.length) {",
+  },
+  {
+    name: "a commit that was refused counts",
+    file: "src/kafka/offset-commits.ts",
+    find: "if (error === null) w.resolve();",
+    put: "if (error !== undefined) w.resolve();",
+  },
+  {
+    name: "a commit carries no lease",
+    file: "src/kafka/requests/offsets.ts",
+    find: ".int32(o.generation)\n      .string(o.memberId)",
+    put: '.int32(-1)\n      .string("")',
+  },
+  {
+    name: "the memory of a batch is never given back",
+    file: "src/pipeline/batches.ts",
+    find: "this.#ports.budget.release(held.reservedBytes);",
+    put: "",
+  },
+  {
+    name: "a place is lost when nobody waits for it",
+    file: "src/deliver/limit.ts",
+    find: "if (next === undefined) this.#free += 1;",
+    put: "if (next === undefined) this.#free += 0;",
+  },
+  {
+    name: "an error of the store is not repeated",
+    file: "src/deliver/retry.ts",
+    find: "return isTransient(error) && (tries === undefined || this.#failures < tries);",
+    put: "return false;",
+  },
+  {
+    name: "a read that is continued begins anew",
+    file: "src/deliver/around.ts",
+    find: "      at += piece.length;\n",
+    put: "",
+  },
+  {
+    name: "a batch is made though it is there under another name",
+    file: BLOB,
+    find: "    if (found !== undefined) {\n      const answer",
+    put: "    if (found === null) {\n      const answer",
+  },
+  {
+    name: "a name that exists is not compared",
+    file: BLOB,
+    find: 'return (await this.#compare(batch, stored, signal)) ?? { outcome: "equal" };',
+    put: 'return { outcome: "equal" };',
+  },
+  {
+    name: "a manifest is written without looking for its data",
+    file: BLOB,
+    find: "if (data?.size !== seal.size) {",
+    put: "if (data === null) {",
+    by: { test: "test/sim/blob-order.test.ts" },
+  },
+  {
+    name: "equal bytes are the same batch",
+    file: BLOB,
+    find: "encodeDescription(stored) === encodeDescription(description)",
+    put: 'encodeDescription(stored) !== ""',
+  },
+  {
+    name: "data without a manifest is not seen",
+    file: "sinks/blob/look.ts",
+    find: "if (described !== undefined) return lookByAbout(store, data, described, evidence, signal);",
+    put: 'if (described !== undefined) return { is: "absent" };',
+  },
+  {
+    name: "records of aborted transactions are archived",
+    file: "src/batch/feed.ts",
+    find: 'if (verdict === "keep") batch.keep(header, bytes, now);',
+    put: 'if (verdict !== "control") batch.keep(header, bytes, now);',
+  },
+];
