@@ -8,22 +8,19 @@ import { auditTopic } from "../../audit/audit-topic.ts";
 import { Daemon, writeConfig } from "../../faults/daemon.ts";
 import { LiveTopic } from "../../faults/topic.ts";
 import { cli } from "../../operate/cli-process.ts";
-import { CephServer } from "../../servers/ceph.ts";
-import { FaultProxy } from "../../servers/fault-proxy.ts";
-import { filesBelow } from "../fs-place.ts";
 import { download } from "./download.ts";
-import { newBucket, type S3Server } from "./server.ts";
+import { newBucket, type OwnS3, type S3Server, s3Server } from "./server.ts";
 
 const bootstrap = process.env["TEST_KAFKA"] ?? "";
 let dir = "";
-let ceph: CephServer;
+let own: OwnS3;
 let server: S3Server;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "archiver-s3-"));
-  ceph = await CephServer.start();
-  server = { endpoint: ceph.endpoint, ...ceph.user };
-});
+  own = await s3Server();
+  ({ server } = own);
+}, 300_000);
 
 const daemons: Daemon[] = [];
 
@@ -35,7 +32,7 @@ function started(config: string, log: string): Daemon {
 
 afterAll(async () => {
   for (const daemon of daemons) await daemon.kill();
-  await ceph.stop();
+  await own.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -83,62 +80,6 @@ test("a topic goes into s3 alone, and the AWS SDK reads the same records", async
   expect(verified.code, verified.stderr).toBe(0);
   await live.close();
 }, 240_000);
-
-test("fs and s3 hold the same bytes after kills of the daemon and of the gateway, cuts and silence", async () => {
-  const live = await LiveTopic.create(bootstrap, `s3-and-fs-${process.pid}`, 3);
-  const home = join(dir, "both");
-  const bucket = await newBucket(server);
-  const port = Number(new URL(server.endpoint).port);
-  const proxy = await FaultProxy.open({ host: "127.0.0.1", port });
-  const config = writeConfig(home, "c.yaml", {
-    ...{ bootstrap, group: live.topic, topics: [live.topic] },
-    extra: entry({ bucket, endpoint: `http://127.0.0.1:${proxy.port}` }),
-  });
-  const log = join(home, "daemon.log");
-  live.begin(40, 25);
-  let daemon = started(config, log);
-  await sleep(5_000);
-  proxy.faults.cutAfterSent = 20_000;
-  await sleep(3_000);
-  proxy.heal();
-  proxy.faults.loseAnswerTo = "PUT ";
-  await sleep(3_000);
-  proxy.heal();
-  await ceph.kill("gateway");
-  await sleep(2_000);
-  await daemon.kill();
-  daemon = started(config, log);
-  await sleep(2_000);
-  await ceph.restart();
-  await sleep(2_000);
-  proxy.faults.silent = true;
-  await sleep(4_000);
-  proxy.heal();
-  proxy.resetAll();
-  ceph.signal("gateway", "SIGSTOP");
-  await sleep(4_000);
-  ceph.signal("gateway", "SIGCONT");
-  await daemon.kill();
-  daemon = started(config, log);
-  await live.stop();
-  await live.archived(live.topic, 120_000, alive(daemon));
-  await daemon.drain();
-  await live.close();
-  expect(proxy.cuts).toBeGreaterThan(2);
-  const copied = await download(server, { bucket, prefix: "site-a" }, join(home, "copy"));
-  const files = (await filesBelow(join(home, "files"))).filter((path) => !path.startsWith("tmp/"));
-  expect([...copied].sort()).toEqual(files);
-  expect(files.length).toBeGreaterThan(20);
-  for (const path of copied) {
-    const [theirs, ours] = [join(home, "copy", path), join(home, "files", path)];
-    expect(readFileSync(theirs).equals(readFileSync(ours)), path).toBe(true);
-  }
-  await audited(live, join(home, "copy"));
-  const argv = ["verify", "--config", config, "--across-sinks", "--deep", "--json"];
-  const verified = await cli(argv);
-  expect(verified.code, verified.stdout + verified.stderr).toBe(0);
-  await proxy.close();
-}, 400_000);
 
 test("a bucket with object lock beside a plain one holds the same bytes, locked", async () => {
   const live = await LiveTopic.create(bootstrap, `s3-locked-${process.pid}`, 2);
