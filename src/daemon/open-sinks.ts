@@ -110,9 +110,10 @@ export async function claimArchive(
 ): Promise<string> {
   const [primary, ...others] = sinks;
   if (primary === undefined) throw new ArchiverError("config-invalid", "no sink is configured");
-  const { archiveId } = await claimOne(primary, wanted, ports, signal);
+  // The group that began the archive stands in every sink: `archive.json` is the same everywhere.
+  const { archiveId, group } = await claimOne(primary, wanted, ports, signal);
   for (const o of others) {
-    const claimed = claimOne(o, { ...wanted, archiveId }, ports, signal);
+    const claimed = claimOne(o, { ...wanted, archiveId, group }, ports, signal);
     const { detachMs, name } = o;
     if (detachMs === null) await claimed;
     else if (!(await withinMs(claimed, detachMs, ports.clock, signal))) {
