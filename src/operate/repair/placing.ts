@@ -53,7 +53,7 @@ export async function replace(
 }
 
 /** @throws ArchiverError sink-permanent where the sink sets nothing aside */
-export async function setAside(
+async function setAside(
   { name, sink }: Named,
   key: Manifest,
   held: Held,

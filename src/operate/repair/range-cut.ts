@@ -25,7 +25,7 @@ export interface CutRequest {
  * limit, only markers and what was taken. Whoever asked releases the cut.
  * @throws ArchiverError offset-out-of-range when Kafka no longer has the start
  */
-export async function cutRange(
+async function cutRange(
   topics: PipelineView,
   scope: Scope,
   r: CutRequest,

@@ -4,7 +4,7 @@ const offset = z.bigint().nonnegative();
 const count = z.int().nonnegative();
 
 /** One thing that was not mended. */
-export const problem = z.strictObject({
+const problem = z.strictObject({
   code: z
     .enum([
       "source-damaged",
@@ -30,7 +30,7 @@ export const problem = z.strictObject({
 
 export type RepairProblem = z.output<typeof problem>;
 
-export const scopeFields = {
+const scopeFields = {
   topic: z.string(),
   topicId: z.string(),
   partition: count,

@@ -43,7 +43,7 @@ export async function survey(
 }
 
 /** The manifest of a batch that begins there; a text says why it does not count. */
-export async function manifestAt(
+async function manifestAt(
   repair: RepairContext,
   named: Named,
   scope: Scope,
