@@ -8,8 +8,6 @@ import type { HeaderSuffix } from "../../record-batch/header-suffix.ts";
 import { restoredFrom } from "../../record-batch/lineage.ts";
 import { decodeRecords } from "../../record-batch/records.ts";
 import { encodeRecordBatch } from "../../record-batch/writer.ts";
-import { holdsOf } from "../../sdk/holds.ts";
-import type { Sink } from "../../sdk/sink.ts";
 import { openContent, readRecords } from "../../seal/unseal.ts";
 import type { OffsetRange } from "./offset-ranges.ts";
 
@@ -19,7 +17,6 @@ const MIN_RAW_BYTES = 32 << 10;
 const LINES_CODEC: RecordCodec = "zstd";
 
 export interface OutgoingOptions {
-  readonly sink: Sink;
   readonly identities: readonly Uint8Array[];
   readonly lineage: boolean;
   /** @default as the producer had it; `zstd` for what has none */
@@ -30,21 +27,47 @@ export interface OutgoingOptions {
   readonly skipUndecodable: boolean;
 }
 
+/** A batch of which some offsets are wanted. */
+export interface WantedBatch {
+  readonly manifest: Manifest;
+  /** At least one. */
+  readonly ranges: readonly OffsetRange[];
+}
+
+/** With its file as it is stored; not looked at yet. */
+export interface StoredBatch extends WantedBatch {
+  readonly stored: Uint8Array;
+}
+
+/** What goes to Kafka. */
+export interface Outgoing {
+  readonly batches: readonly OutgoingBatch[];
+  readonly records: number;
+  readonly sizeBytes: number;
+  readonly leftOut: readonly LeftOut[];
+}
+
 /** Offsets whose records exist and were not restored. */
 export interface LeftOut extends OffsetRange {
   readonly reason: string;
 }
 
-/** Record batches to produce, collected from archived batches that were verified whole. */
+/** Everything of the files is verified before any of it is used. @throws ArchiverError as `openContent` */
+export async function outgoingOf(
+  items: readonly StoredBatch[],
+  o: OutgoingOptions,
+): Promise<Outgoing> {
+  const made = new OutgoingRecords(o);
+  for (const item of items) await made.addStored(item);
+  return made.finish();
+}
+
+/** Record batches to produce, collected from archived batches. */
 export class OutgoingRecords {
-  readonly batches: OutgoingBatch[] = [];
-  readonly ranges: OffsetRange[] = [];
-  readonly leftOut: LeftOut[] = [];
-  readonly sources: Manifest[] = [];
-  records = 0;
-  sizeBytes = 0;
-  /** Of the archived files that were read. */
-  readBytes = 0;
+  readonly #batches: OutgoingBatch[] = [];
+  readonly #leftOut: LeftOut[] = [];
+  #records = 0;
+  #sizeBytes = 0;
   readonly #o: OutgoingOptions;
   readonly #joiner: BatchJoiner;
 
@@ -54,42 +77,48 @@ export class OutgoingRecords {
     this.#joiner = new BatchJoiner({ limitBytes, codec: o.codec });
   }
 
-  /**
-   * Adds the records of a batch that lie in the ranges, of which it has at least one.
-   * @throws ArchiverError as `openContent` and `readRecords`; then this object is of no more use.
-   */
-  async add(m: Manifest, ranges: readonly OffsetRange[], signal: AbortSignal): Promise<void> {
-    const suffix = this.#o.lineage ? restoredFrom(m) : undefined;
-    if (holdsOf(this.#o.sink.capabilities) === "records") {
-      await this.#addRecords(m, this.#readRecords(m, signal), ranges, suffix);
-    } else {
-      const stored = this.#o.sink.read(m, { from: 0 }, signal);
-      const content = openContent(m, stored, { identities: this.#o.identities });
-      if (m.format === "segment") this.#addSegment(m, await joined(content), ranges, suffix);
-      else await this.#addRecords(m, readRecords(m, content), ranges, suffix);
+  /** @throws ArchiverError as `openContent` and `readRecords`; then this object is of no more use. */
+  async addStored({ manifest: m, stored, ranges }: StoredBatch): Promise<void> {
+    const content = openContent(m, oneOf(stored), { identities: this.#o.identities });
+    if (m.format === "segment") this.#addSegment(m, await joined(content), ranges);
+    else await this.addRecords({ manifest: m, ranges }, readRecords(m, content));
+  }
+
+  /** From a sink that keeps records. */
+  async addRecords(
+    { manifest: m, ranges }: WantedBatch,
+    groups: AsyncIterable<readonly ArchivedRecord[]>,
+  ): Promise<void> {
+    const wanted = wantedIn(ranges);
+    const suffix = this.#suffix(m);
+    for await (const records of groups) {
+      const [first] = records;
+      if (first === undefined) continue;
+      const codec = this.#o.codec ?? LINES_CODEC;
+      const bytes = encodeRecordBatch({ baseOffset: first.offset, records });
+      this.#take(this.#joiner.add(bytes, wanted, suffix, codec));
     }
-    this.ranges.push(...ranges);
-    this.sources.push(m);
-    this.readBytes += m.seal.size;
+    for (const hole of m.holes) {
+      if (hole.reason !== "dead-lettered") continue;
+      if (ranges.some((r) => r.from < hole.to && r.to > hole.from)) {
+        this.#leaveOut(m, { ...hole, reason: "dead-lettered" });
+      }
+    }
   }
 
   /** After the last batch. */
-  finish(): void {
+  finish(): Outgoing {
     this.#take(this.#joiner.flush());
+    const [batches, leftOut] = [this.#batches, this.#leftOut];
+    return { batches, records: this.#records, sizeBytes: this.#sizeBytes, leftOut };
   }
 
-  #readRecords(m: Manifest, signal: AbortSignal): AsyncIterable<readonly ArchivedRecord[]> {
-    const { sink } = this.#o;
-    if (sink.readRecords !== undefined) return sink.readRecords(m, signal);
-    throw new ArchiverError("usage", "the sink keeps manifests only: name another with --sink");
+  #suffix(m: Manifest): HeaderSuffix | undefined {
+    return this.#o.lineage ? restoredFrom(m) : undefined;
   }
 
-  #addSegment(
-    m: Manifest,
-    content: Buffer,
-    ranges: readonly OffsetRange[],
-    suffix: HeaderSuffix | undefined,
-  ): void {
+  #addSegment(m: Manifest, content: Buffer, ranges: readonly OffsetRange[]): void {
+    const suffix = this.#suffix(m);
     let records = 0n;
     for (const batch of segmentBatches(content)) {
       const { header: h, bytes } = batch;
@@ -141,35 +170,13 @@ export class OutgoingRecords {
     }
   }
 
-  async #addRecords(
-    m: Manifest,
-    groups: AsyncIterable<readonly ArchivedRecord[]>,
-    ranges: readonly OffsetRange[],
-    suffix: HeaderSuffix | undefined,
-  ): Promise<void> {
-    const wanted = wantedIn(ranges);
-    for await (const records of groups) {
-      const [first] = records;
-      if (first === undefined) continue;
-      const codec = this.#o.codec ?? LINES_CODEC;
-      const bytes = encodeRecordBatch({ baseOffset: first.offset, records });
-      this.#take(this.#joiner.add(bytes, wanted, suffix, codec));
-    }
-    for (const hole of m.holes) {
-      if (hole.reason !== "dead-lettered") continue;
-      if (ranges.some((r) => r.from < hole.to && r.to > hole.from)) {
-        this.#leaveOut(m, { ...hole, reason: "dead-lettered" });
-      }
-    }
-  }
-
   #leaveOut(m: Manifest, left: LeftOut): void {
     if (!this.#o.skipUndecodable) {
       const where = `${m.topic}/${m.partition}: offsets ${left.from} to ${left.to}`;
       const text = `${where} cannot be decoded (${left.reason}); --skip-undecodable leaves them out`;
       throw new ArchiverError("undecodable-record-batch", text);
     }
-    this.leftOut.push({ from: left.from, to: left.to, reason: left.reason });
+    this.#leftOut.push({ from: left.from, to: left.to, reason: left.reason });
   }
 
   #take(batches: readonly OutgoingBatch[]): void {
@@ -178,9 +185,9 @@ export class OutgoingRecords {
         const text = `a record batch of ${batch.bytes.length} bytes: the target's max.message.bytes is ${this.#o.maxBatchBytes}`;
         throw new ArchiverError("usage", text);
       }
-      this.batches.push(batch);
-      this.records += batch.records;
-      this.sizeBytes += batch.bytes.length;
+      this.#batches.push(batch);
+      this.#records += batch.records;
+      this.#sizeBytes += batch.bytes.length;
     }
   }
 }
@@ -191,6 +198,11 @@ function wantedIn(ranges: readonly OffsetRange[]): (offset: number) => boolean {
   const [only] = bounds;
   if (bounds.length === 1 && only !== undefined) return (o) => o >= only[0] && o < only[1];
   return (o) => bounds.some(([from, to]) => o >= from && o < to);
+}
+
+// oxlint-disable-next-line require-await -- a stream of one piece
+async function* oneOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 async function joined(content: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -3,11 +3,13 @@ import type { TransactionalProducer } from "../../../sinks/kafka/producer.ts";
 import type { Transactions } from "../../../sinks/kafka/transactions.ts";
 import { ArchiverError, isTransient } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
+import type { Sink } from "../../sdk/sink.ts";
 import type { HitFailpoint } from "../../pipeline/failpoint.ts";
 import { manifestsFrom, refuseGap } from "../archived-manifests.ts";
 import type { ManifestTrust } from "./manifest-trust.ts";
 import { type OffsetRange, OffsetRanges } from "./offset-ranges.ts";
-import { type OutgoingOptions, OutgoingRecords } from "./outgoing-records.ts";
+import type { GroupMaker, OutgoingGroup } from "./outgoing-group.ts";
+import type { WantedBatch } from "./outgoing-records.ts";
 import { ledgerValue, type RestoreLedger, type Route, routeText } from "./restore-ledger.ts";
 
 /** Archived batches of one transaction, at most. */
@@ -25,13 +27,14 @@ export interface ScopeOptions {
   readonly route: Route;
   /** Source offsets asked for. */
   readonly range: OffsetRange;
-  readonly outgoing: OutgoingOptions;
+  readonly sink: Sink;
+  readonly maker: GroupMaker;
   /** A new one for each walk. */
   readonly trust: () => ManifestTrust;
   readonly outOfOrder: boolean;
   /** Archived bytes from which on a transaction is full. */
   readonly transactionBytes: number;
-  readonly done: (group: OutgoingRecords) => void;
+  readonly done: (group: OutgoingGroup) => void;
 }
 
 export interface ScopePorts {
@@ -89,7 +92,7 @@ export class ScopeRestore {
   }
 
   /** What is to be written, verified, a transaction's worth at a time; one is made while another is written. */
-  async *groups(signal: AbortSignal): AsyncGenerator<OutgoingRecords> {
+  async *groups(signal: AbortSignal): AsyncGenerator<OutgoingGroup> {
     const groups = this.#made(signal);
     let next = groups.next();
     try {
@@ -106,32 +109,33 @@ export class ScopeRestore {
     }
   }
 
-  async *#made(signal: AbortSignal): AsyncGenerator<OutgoingRecords> {
-    const { route, range, outgoing, transactionBytes } = this.#o;
+  async *#made(signal: AbortSignal): AsyncGenerator<OutgoingGroup> {
+    const { route, range, sink, maker, transactionBytes } = this.#o;
     const trust = this.#o.trust();
     const restored = this.restored;
-    let group = new OutgoingRecords(outgoing);
+    let items: WantedBatch[] = [];
+    let bytes = 0;
     let end: bigint | undefined;
-    const where = { sink: outgoing.sink, scope: route.from };
+    const where = { sink, scope: route.from };
     for await (const m of manifestsFrom(where, range.from, signal)) {
       if (m.start >= range.to) break;
       refuseGap(route.from, end, m.start);
       trust.check(m);
       const from = maximum(m.start, end ?? m.start, range.from);
       end = m.end;
-      const wanted = restored.missing({ from, to: minimum(m.end, range.to) });
-      if (wanted.length === 0) continue;
-      await group.add(m, wanted, signal);
-      if (group.readBytes < transactionBytes && group.sources.length < GROUP_BATCHES) continue;
-      group.finish();
-      yield group;
-      group = new OutgoingRecords(outgoing);
+      const ranges = restored.missing({ from, to: minimum(m.end, range.to) });
+      if (ranges.length === 0) continue;
+      items.push({ manifest: m, ranges });
+      bytes += m.seal.size;
+      if (bytes < transactionBytes && items.length < GROUP_BATCHES) continue;
+      yield await maker.make(items, signal);
+      items = [];
+      bytes = 0;
     }
-    group.finish();
-    if (group.ranges.length > 0) yield group;
+    if (items.length > 0) yield await maker.make(items, signal);
   }
 
-  async #commit(group: OutgoingRecords, signal: AbortSignal): Promise<"written" | "there"> {
+  async #commit(group: OutgoingGroup, signal: AbortSignal): Promise<"written" | "there"> {
     const { route } = this.#o;
     const { ledger, transactions } = this.#ports;
     const partitions = group.batches.length === 0 ? [ledger.place] : [route.to, ledger.place];
@@ -160,7 +164,7 @@ export class ScopeRestore {
 
   async #write(
     producer: TransactionalProducer,
-    group: OutgoingRecords,
+    group: OutgoingGroup,
     signal: AbortSignal,
   ): Promise<void> {
     const { route } = this.#o;
@@ -193,7 +197,7 @@ export class ScopeRestore {
   }
 
   /** Records of lower offsets would come behind those of higher ones. */
-  #refuseDisorder(group: OutgoingRecords): void {
+  #refuseDisorder(group: OutgoingGroup): void {
     if (this.#o.outOfOrder) return;
     const [first] = group.ranges;
     const later = first === undefined ? undefined : this.restored.after(first.to);

@@ -10,7 +10,8 @@ import { manifestsFrom, offsetOf, type ReadBatch } from "../archived-manifests.t
 import type { Bound } from "../offset-bound.ts";
 import { ManifestTrust } from "./manifest-trust.ts";
 import { type OffsetRange, OffsetRanges } from "./offset-ranges.ts";
-import type { OutgoingOptions, OutgoingRecords } from "./outgoing-records.ts";
+import { type GroupMaker, openGroupMaker, type OutgoingGroup } from "./outgoing-group.ts";
+import type { OutgoingOptions } from "./outgoing-records.ts";
 import { RestoreLedger, type Route } from "./restore-ledger.ts";
 import type { RestoredPartition } from "./restore-report.ts";
 import { type ScopePorts, ScopeRestore } from "./restore-scope.ts";
@@ -60,8 +61,9 @@ export async function runRestore(
   if (!o.dryRun) await ledger.create(o.replicationFactor, signal);
   const transactionTimeoutMs = TRANSACTION_TIMEOUT_MS;
   const transactions = new Transactions(target, { transactionTimeoutMs, codec: "none" });
-  const all = { ...ports, ledger, transactions };
   await ledger.catchUp(signal);
+  const maker = makerOf(o);
+  const all = { ...ports, ledger, transactions, maker };
   const found: RestoredPartition[] = [];
   const todo = [...tasks];
   const failed = new AbortController();
@@ -79,16 +81,23 @@ export async function runRestore(
   };
   const workers = Array.from({ length: Math.min(o.parallel, tasks.length) }, worker);
   await Promise.allSettled(workers);
+  await maker.close();
   signal.throwIfAborted();
   if (failed.signal.aborted) throw failed.signal.reason as Error;
   return found.sort((a, b) => a.partition - b.partition || a.branch - b.branch);
+}
+
+function makerOf(o: RestoreOptions): GroupMaker {
+  const { sink, identities, lineage, codec, skipUndecodable } = o;
+  const { maxBatchBytes } = o.topic;
+  return openGroupMaker(sink, { identities, lineage, codec, maxBatchBytes, skipUndecodable });
 }
 
 /** Undefined when nothing of the range is archived in this partition. */
 async function restoreOne(
   o: RestoreOptions,
   { scope, to }: RestoreTask,
-  ports: ScopePorts,
+  ports: ScopePorts & { readonly maker: GroupMaker },
   signal: AbortSignal,
 ): Promise<RestoredPartition | undefined> {
   const range = await archivedRangeOf(o, scope, signal);
@@ -97,23 +106,21 @@ async function restoreOne(
   const { archiveId } = o.identity;
   const route: Route = { run: o.run, archiveId, from: scope, to, toTopicId: o.topic.topicId };
   const taken = { batches: 0, records: 0, bytes: 0 };
-  const leftOut: OutgoingRecords["leftOut"] = [];
+  const leftOut: OutgoingGroup["leftOut"][number][] = [];
   let offsets = 0n;
-  const done = (group: OutgoingRecords): void => {
+  const done = (group: OutgoingGroup): void => {
     const of = OffsetRanges.of(group.ranges).offsets;
-    taken.batches += group.sources.length;
+    taken.batches += group.sources;
     taken.records += group.records;
     taken.bytes += group.sizeBytes;
     leftOut.push(...group.leftOut);
     offsets += of;
     o.done(Number(of), group.sizeBytes);
   };
-  const { sink, identities, lineage, codec, skipUndecodable, outOfOrder } = o;
+  const { sink, outOfOrder } = o;
   const { transactionBytes } = o;
-  const { maxBatchBytes } = o.topic;
-  const outgoing = { sink, identities, lineage, codec, maxBatchBytes, skipUndecodable };
   const trust = (): ManifestTrust => new ManifestTrust(o.identity, scope, o.seeds);
-  const how = { outgoing, trust, outOfOrder, transactionBytes, done };
+  const how = { sink, maker: ports.maker, trust, outOfOrder, transactionBytes, done };
   const work = new ScopeRestore({ route, range, ...how }, ports);
   if (!o.dryRun) await work.run(signal);
   else for await (const group of work.groups(signal)) done(group);
