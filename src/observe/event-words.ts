@@ -25,7 +25,8 @@ export function eventWords(e: ArchiverEvent): Said | null {
     case "reload-refused":
       return { level: "attention", text: `Configuration not taken: ${e.text}` };
     case "partitions-assigned": {
-      const added = e.added === 0 ? "none of them new" : `${e.added} of them new`;
+      const some = e.added === e.partitions ? "all new" : `${e.added} of them new`;
+      const added = e.added === 0 ? "none of them new" : some;
       const has = countWords(e.partitions, "partition");
       return { level: "ok", text: `Owns ${has} of group ${e.group}, ${added}.` };
     }

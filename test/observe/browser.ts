@@ -14,8 +14,16 @@ export interface Opened {
   readonly complaints: readonly string[];
 }
 
-export async function openPage(browser: Browser, url: string, width = 1440): Promise<Opened> {
-  const context = await browser.newContext({ viewport: { width, height: 1100 } });
+/** `password`: what a person would type when the browser asks. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  { width = 1440, password }: { readonly width?: number; readonly password?: string } = {},
+): Promise<Opened> {
+  const context = await browser.newContext({
+    viewport: { width, height: 1100 },
+    ...(password === undefined ? {} : { httpCredentials: { username: "me", password } }),
+  });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("pageerror", (e) => complaints.push(String(e)));

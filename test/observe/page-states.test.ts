@@ -27,12 +27,12 @@ interface Shown {
   readonly update: () => Promise<void>;
 }
 
-async function show(sample: SampleView, width?: number): Promise<Shown> {
+async function show(sample: SampleView, width = 1440): Promise<Shown> {
   const http = await startHttp(() => sample.view());
   running.push(http);
   http.live.tick(true, AbortSignal.timeout(1000));
   await new Promise((resolve) => setImmediate(resolve));
-  const { page, complaints } = await openPage(browser, `${http.server.url}/`, width);
+  const { page, complaints } = await openPage(browser, `${http.server.url}/`, { width });
   await page.locator("#map .cell").first().waitFor();
   const update = async (): Promise<void> => {
     await page.waitForTimeout(300);
@@ -87,6 +87,19 @@ test("on a phone nothing is wider than the window", async () => {
   const { page } = await show(new SampleView(SMALL), 390);
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
   expect(await violations(page)).toEqual([]);
+});
+
+test("with a token: the browser asks for it, and then page, files and stream have it", async () => {
+  const token = "correct-horse-battery-staple";
+  const sample = new SampleView(SMALL);
+  const http = await startHttp(() => sample.view(), { token: () => token });
+  running.push(http);
+  const url = `${http.server.url}/`;
+  const { page, complaints } = await openPage(browser, url, { password: token });
+  await page.locator("#live[data-on=on]").waitFor();
+  expect(await page.locator("#map .cell").count()).toBeGreaterThan(0);
+  expect(complaints).toEqual([]);
+  await expect(openPage(browser, url)).rejects.toThrow("AUTH");
 });
 
 test("names from outside are text and never markup", async () => {

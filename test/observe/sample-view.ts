@@ -1,6 +1,9 @@
 import type { DaemonView } from "../../src/observe/daemon-host.ts";
-import type { GroupReport } from "../../src/observe/group-report.ts";
+import type { Manifest } from "../../src/core/description.ts";
+import { makeManifest } from "../../src/core/manifest.ts";
+import type { GroupReport, PartitionReport } from "../../src/observe/group-report.ts";
 import type { PartitionStatus, SinkStatus, StatusReport } from "../../src/observe/status-report.ts";
+import { description } from "./events.ts";
 import { viewOf } from "./http-server.ts";
 
 export interface SampleOptions {
@@ -106,7 +109,37 @@ export class SampleView {
       self: () => "archiver-1",
       limits: () => ({ batchAgeMs: 60_000, unconfirmedMs: 180_000 }),
       groups: () => Promise.resolve([this.group()]),
+      partition: (_group, topic, partition) => Promise.resolve(this.#detail(topic, partition)),
     });
+  }
+
+  #detail(topic: string, partition: number): PartitionReport | null {
+    const row = this.#rows.find((r) => r.topic === topic && r.partition === partition);
+    if (row === undefined) return null;
+    const offset = row.committed ?? 0n;
+    const manifests: Manifest[] = [];
+    let link = "a".repeat(64);
+    for (let i = 6n; i > 0n; i--) {
+      const [start, end] = [offset - i * 42_000n, offset - (i - 1n) * 42_000n];
+      const seal = {
+        ...description().seal,
+        size: 3_800_000,
+        path: `data/${topic}/${start}.log.zst`,
+      };
+      const batch = { ...description(topic), partition, start, end, records: 41_998n, seal };
+      const made = makeManifest({ ...batch, maxTimestamp: BigInt(Date.now()) - i * 60_000n }, link);
+      manifests.unshift(made);
+      ({ link } = made);
+    }
+    const sinks = this.#sinks.map(({ name, state }) => ({
+      ...{ name, has: state === "ok" ? ("whole" as const) : ("none" as const) },
+    }));
+    return {
+      ...{ group: "archiver", topic, topicId: row.topicId, partition, branch: 0 },
+      slots: [{ start: offset, end: offset + 42_000n, sinks }],
+      commit: { offset, raw: "ba1 1 …", chain: { offset, link }, behind: [] },
+      ...{ source: "files", trouble: null, manifests, newest: JSON.stringify({ link }) },
+    };
   }
 
   status(): StatusReport {

@@ -17,16 +17,19 @@ interface Picture {
   readonly sample: SampleOptions;
   readonly width: number;
   readonly down: boolean;
+  /** Opens the details of the first partition. */
+  readonly detail?: boolean;
 }
 
 const PICTURES: readonly Picture[] = [
   { name: "safe", theme: "light", sample: SMALL, width: 1440, down: false },
   { name: "sink-away", theme: "dark", sample: SMALL, width: 1440, down: true },
   { name: "thousand", theme: "light", sample: MANY, width: 1440, down: false },
+  { name: "detail", theme: "light", sample: SMALL, width: 1440, down: true, detail: true },
   { name: "phone", theme: "dark", sample: SMALL, width: 390, down: true },
 ];
 
-for (const { name, theme, sample: options, width, down } of PICTURES) {
+for (const { name, theme, sample: options, width, down, detail } of PICTURES) {
   const sample = new SampleView(options);
   // An hour goes by in a moment.
   const real = Date.now.bind(Date);
@@ -78,11 +81,15 @@ for (const { name, theme, sample: options, width, down } of PICTURES) {
     }
   }
   Date.now = real;
-  const { page } = await openPage(browser, `${http.server.url}/`, width);
+  const { page } = await openPage(browser, `${http.server.url}/`, { width });
   await useTheme(page, theme);
   await page.locator("#map .cell").first().waitFor();
   await page.waitForTimeout(500);
-  await page.screenshot({ path: `${FOLDER}${name}.png`, fullPage: width > 400 });
+  if (detail === true) {
+    await page.locator("#map .cell[data-key*=web]").nth(3).click();
+    await page.locator("#detail table").waitFor();
+  }
+  await page.screenshot({ path: `${FOLDER}${name}.png`, fullPage: width > 400 && detail !== true });
   console.log(name, Math.round((real() - began) / 1000 - HOUR_S), "s");
   http.streams.close();
   await http.server.close();
