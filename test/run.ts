@@ -32,11 +32,13 @@ const check = (name: string, program: string, args: readonly string[]): Step => 
 });
 
 /** A program that ends with its own line `N passed, N failed`. */
-const counting = (name: string, script: string): Step => ({
+const counting = (name: string, script: string, ...args: readonly string[]): Step => ({
   name,
   run: async () => {
     const lines: string[] = [];
-    const status = await end(process.execPath, [join(ROOT, script)], (text) => lines.push(text));
+    const status = await end(process.execPath, [join(ROOT, script), ...args], (text) =>
+      lines.push(text),
+    );
     const found = /(\d+) passed, (\d+) failed\s*$/.exec(lines.join("").trimEnd());
     if (found === null) return { passed: 0, failed: 1 };
     const counts = { passed: Number(found[1]), failed: Number(found[2]) };
@@ -107,6 +109,9 @@ const whole: readonly Step[] = [
   check("format", join(BIN, "oxfmt"), ["--check", ...SOURCES]),
   vitest,
   counting("state search", "test/model/search.ts"),
+  counting("simulation", "test/sim/main.ts", "--runs", "5000"),
+  // Five others every day; all of them: npm run mutants.
+  counting("mutants", "test/mutants/main.ts", "--some", "5"),
 ];
 
 const total = { passed: 0, failed: 0 };
