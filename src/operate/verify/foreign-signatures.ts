@@ -41,7 +41,7 @@ function readKey(block: string, where: string): KeyObject {
  * signed, and names may be chosen freely.
  */
 export function signedByOne(
-  kind: "manifest" | "head" | "pruned",
+  kind: "manifest" | "head" | "pruned" | "amendment",
   text: string,
   signature: SignatureText,
   keys: PublicKeys,

@@ -1,10 +1,9 @@
-import { amendedForms, parseAmendment } from "../../core/amendment.ts";
 import type { Manifest } from "../../core/description.ts";
-import { ArchiverError } from "../../core/errors.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { Sink } from "../../sdk/sink.ts";
 import type { Entry } from "./entries.ts";
 import type { Expiry } from "./expiry.ts";
+import { type AmendmentKeys, storedForms } from "./foreign-amendments.ts";
 import { ForeignRecordsDigest } from "./foreign-records-digest.ts";
 import { hashStored, readStored } from "./stored-file.ts";
 import type { Tally } from "./tally.ts";
@@ -35,6 +34,8 @@ export interface DataOptions {
   readonly reads: (start: bigint) => boolean;
   readonly deep: DeepCheck | undefined;
   readonly expiry: Expiry;
+  /** Amendments count only as far as these vouch for them. */
+  readonly vouchers: AmendmentKeys;
 }
 
 /** A batch's data against its manifest: there, of its size, and with its bytes; every record if `deep`. */
@@ -60,7 +61,7 @@ export async function checkData(
     return { ...NOTHING_SEEN, expired };
   }
   // `rewrap` leaves amendments beside the manifest: what is stored may be as any of them says.
-  const forms = await formsOf(options.sink, manifest, say, signal);
+  const forms = await formsOf(options.sink, manifest, options.vouchers, say, signal);
   const sized = forms.filter((form) => form.seal.size === file.size);
   const [now] = sized;
   if (now === undefined) {
@@ -92,24 +93,16 @@ export async function checkData(
 async function formsOf(
   sink: Sink,
   manifest: Manifest,
+  keys: AmendmentKeys,
   say: (code: string, text: string) => void,
   signal: AbortSignal,
 ): Promise<readonly Manifest[]> {
   if (manifest.seal.encryption === "none" || sink.amendments === undefined) return [manifest];
   const stored = await sink.amendments(manifest, signal);
   if (stored.length === 0) return [manifest];
-  try {
-    const forms = amendedForms(
-      manifest,
-      stored.map((bytes) => parseAmendment(bytes)),
-    );
-    if (typeof forms !== "string") return forms;
-    say("amendment-invalid", forms);
-  } catch (error) {
-    if (!(error instanceof ArchiverError) || error.code !== "manifest-invalid") throw error;
-    say("amendment-invalid", error.message);
-  }
-  return [manifest];
+  const { forms, wrong } = storedForms(manifest, stored, keys);
+  if (wrong !== undefined) say("amendment-invalid", wrong);
+  return forms.toReversed();
 }
 
 /**
