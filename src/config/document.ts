@@ -50,6 +50,11 @@ export class ConfigDocument {
     this.#report(offset ?? this.#offsetOf(path), path, message);
   }
 
+  /** Of the value, or of what there is of the way to it; from 1 on. */
+  lineOf(path: Path): number {
+    return Math.max(1, this.#lines.linePos(this.#offsetOf(path)).line);
+  }
+
   #report(offset: number, path: Path, message: string): void {
     const { line, col } = this.#lines.linePos(offset);
     this.problems.push({

@@ -9,7 +9,7 @@ import { didYouMean } from "./suggest.ts";
 export const MAX_VALUE_BYTES = 1 << 20;
 const MAX_DEPTH = 32;
 
-const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
+export const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
 const SECRET_NAME = /secret|passw|passphrase|token|credential|api_?key|private_?key/i;
 /** Where a secret is, which is none: `tokenFile`, `tokenEndpoint`. */
 const PLACE_NAME = /(?:file|path|folder|dir|url|endpoint)$/i;
@@ -55,8 +55,7 @@ export function resolveReferences(
         if (!match.endsWith("}")) throw new BadReference(`${match} has no closing brace`);
         return reference(inner ?? "");
       });
-      const key = String(path.findLast((p) => typeof p === "string") ?? "");
-      if (SECRET_NAME.test(key) && !PLACE_NAME.test(key)) secrets.push(value);
+      if (isSecretName(path)) secrets.push(value);
       const password = /^[a-z][a-z0-9+.-]*:\/\/[^/@:]*:([^/@]+)@/i.exec(value)?.[1];
       if (password !== undefined) secrets.push(password);
       return value;
@@ -81,6 +80,12 @@ export function resolveReferences(
 
   const value = walk([], document.value);
   return { value, secrets, failed };
+}
+
+/** Whether what stands there must not show. */
+export function isSecretName(path: Path): boolean {
+  const key = String(path.findLast((p) => typeof p === "string") ?? "");
+  return SECRET_NAME.test(key) && !PLACE_NAME.test(key);
 }
 
 class BadReference extends Error {}

@@ -24,6 +24,16 @@ export const checkReport = z.strictObject({
     })
     .nullable()
     .describe("From what came while it watched; null: Kafka was not asked, or nothing came"),
+  settings: z
+    .array(
+      z.strictObject({
+        key: z.string().describe("`sinks[0].bucket`"),
+        value: z.string().describe("As it is written; `[redacted]` for a secret"),
+        source: z.string().describe("A line of the file and what it refers to, or `default`"),
+      }),
+    )
+    .optional()
+    .describe("Of `--explain` only: every setting and where it comes from"),
 });
 
 export type CheckReport = z.output<typeof checkReport>;

@@ -6,6 +6,7 @@ import { type CheckReport, type Estimate, type Found, ok } from "./check-report.
 import { checkSinks, raised } from "./check-sinks.ts";
 import { checkTopics } from "./check-topics.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { explainConfig } from "./explain.ts";
 import { estimate } from "./estimate.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { KafkaView, type PipelineView } from "./kafka-view.ts";
@@ -16,15 +17,23 @@ export const checkCommand: Command = {
   summary: "try everything the daemon needs, and name every setting that can lose data",
   details:
     "Connects to Kafka, writes and removes a probe in every sink as the daemon would write, watches the topics for three seconds and says how many files and requests that makes a day. With --sink only that sink is tried.",
-  options: [{ flags: "--sink <name>", text: "only this sink, and nothing of Kafka", repeat: true }],
+  options: [
+    { flags: "--sink <name>", text: "only this sink, and nothing of Kafka", repeat: true },
+    {
+      flags: "--explain",
+      text: "print every setting and where it comes from: a line of the file, the environment, a file or the default; nothing is connected",
+    },
+  ],
   examples: [
     "bulk-archiver check",
     "bulk-archiver check --sink ceph",
+    "bulk-archiver check --explain",
     "bulk-archiver check --json",
   ],
   schema: "check.schema.json",
   run: async (args, context) => {
     const config = await context.config();
+    if (args.flag("explain")) return explainConfig(config, context);
     const names = args.texts("sink");
     const found = await checkConfig(config);
     const kafka = names.length > 0 ? NOT_ASKED : await checkKafka(config, context);

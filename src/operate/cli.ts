@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { Command as Commander, CommanderError, Option } from "commander";
+import { Argument, Command as Commander, CommanderError, Option } from "commander";
 import { builtInSinks } from "../../sinks/index.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
@@ -87,7 +87,14 @@ function addCommand(program: Commander, command: Command, action: Action): void 
   for (const option of commonOptions(command)) sub.addOption(commanderOption(option));
   const examples = command.examples.map((line) => `  $ ${line}`).join("\n");
   sub.addHelpText("after", `\nExamples:\n${examples}`);
-  sub.action(async () => action(command, sub.opts()));
+  const { argument } = command;
+  if (argument !== undefined) {
+    sub.addArgument(new Argument(`<${argument.name}>`).choices([...argument.choices]));
+  }
+  sub.action(async (given: unknown) => {
+    const more = argument === undefined ? {} : { [argument.name]: given };
+    return action(command, { ...sub.opts(), ...more });
+  });
 }
 
 /** What every command has. */

@@ -26,6 +26,8 @@ export interface Command {
   /** Paragraphs for its own help. */
   readonly details?: string;
   readonly options: readonly CommandOption[];
+  /** One word behind the name, from a few; `Arguments` answers it by its name. */
+  readonly argument?: { readonly name: string; readonly choices: readonly string[] };
   /** Whole command lines. */
   readonly examples: readonly string[];
   /** File in docs/schema/ that describes what `--json` prints; null: it has no `--json`. */

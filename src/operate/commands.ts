@@ -2,14 +2,16 @@ import { attachCommand } from "./attach.ts";
 import { catCommand } from "./cat.ts";
 import { checkCommand } from "./check.ts";
 import type { Command } from "./command.ts";
+import { completionCommand } from "./completion.ts";
+import { detachCommand } from "./detach.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { indexCommand } from "./index-archive.ts";
-import { detachCommand } from "./detach.ts";
+import { initCommand } from "./init.ts";
 import { keygenCommand } from "./keygen.ts";
 import { listCommand } from "./list.ts";
-import { pruneCommand } from "./prune.ts";
 import { pauseCommand } from "./pause.ts";
+import { pruneCommand } from "./prune.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { replayCommand } from "./replay.ts";
 import { restoreCommand } from "./restore.ts";
@@ -35,11 +37,13 @@ export const commands: readonly Command[] = [
   replayCommand,
   reconcileCommand,
   rewrapCommand,
-  pruneCommand,
   pauseCommand,
   resumeCommand,
   detachCommand,
   attachCommand,
   skipCommand,
+  pruneCommand,
   keygenCommand,
+  initCommand,
+  completionCommand,
 ];

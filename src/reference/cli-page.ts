@@ -51,6 +51,10 @@ function section(command: Command): string {
     `## ${command.name}`,
     `${sentence(command.summary)}${command.details === undefined ? "" : ` ${command.details}`}`,
   ];
+  if (command.argument !== undefined) {
+    const { name, choices } = command.argument;
+    parts.push(`\`${name}\` is one of ${choices.map((c) => `\`${c}\``).join(", ")}.`);
+  }
   parts.push(rows(["option", "meaning"], options));
   if (command.schema !== null)
     parts.push(`\`--json\`: [schema/${command.schema}](schema/${command.schema}).`);

@@ -9,6 +9,7 @@ import { indexReport } from "../operate/index/index-report.ts";
 import { keygenReport } from "../operate/keygen.ts";
 import { listReport } from "../operate/listed-batches.ts";
 import { ordersReport } from "../operate/orders/orders-report.ts";
+import { initReport } from "../operate/init.ts";
 import { errorReport } from "../operate/output.ts";
 import { pruneReport } from "../operate/prune/prune-report.ts";
 import { reconcileReport, replayReport, rewrapReport } from "../operate/repair/report.ts";
@@ -19,6 +20,7 @@ import { configurationPage } from "./configuration-page.ts";
 import { dashboard } from "./dashboard.ts";
 import { errorsPage } from "./errors-page.ts";
 import { type JsonSchema, reportSchema } from "./json-schema.ts";
+import { manPage } from "./man-page.ts";
 import { metricsPage } from "./metrics-page.ts";
 
 const INTEGERS = "Offsets and counts are integer literals of up to 64 bits.";
@@ -43,6 +45,11 @@ export function documents(): ReadonlyMap<string, string> {
       "restore --json",
       `What \`restore --json\` prints. ${INTEGERS}`,
       restoreReport,
+    ),
+    orders: reportSchema(
+      "skip, detach, attach, pause, resume --json",
+      `What these commands print with --json. ${INTEGERS}`,
+      ordersReport,
     ),
     replay: reportSchema(
       "replay --json",
@@ -71,11 +78,7 @@ export function documents(): ReadonlyMap<string, string> {
     ),
     index: reportSchema("index --json", "What `index --json` prints.", indexReport),
     prune: reportSchema("prune --json", `What \`prune --json\` prints. ${INTEGERS}`, pruneReport),
-    orders: reportSchema(
-      "skip, detach, attach, pause, resume --json",
-      `What these commands print with --json. ${INTEGERS}`,
-      ordersReport,
-    ),
+    init: reportSchema("init --json", "What `init --json` prints.", initReport),
     keygen: reportSchema("keygen --json", "What `keygen --json` prints.", keygenReport),
     error: reportSchema(
       "errors",
@@ -92,6 +95,7 @@ export function documents(): ReadonlyMap<string, string> {
     ["docs/errors.md", errorsPage()],
     ["docs/configuration.md", configurationPage(builtInSinks)],
     ["docs/cli.md", cliPage(commands)],
+    ["docs/man/bulk-archiver.1", manPage(commands)],
     ["docs/metrics.md", metricsPage()],
     ["deploy/grafana/bulk-archiver.json", dashboard()],
   ]);
