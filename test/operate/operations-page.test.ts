@@ -71,6 +71,11 @@ const TROUBLE: Readonly<Record<string, () => Promise<void>>> = {
     await admin.disconnect();
     await start();
   },
+  "The disk is full": async () => {
+    // The configuration has another recipient by now.
+    await stop();
+    await start();
+  },
   "Moving to another bucket": stop,
   "An upgrade": start,
 };
