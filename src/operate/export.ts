@@ -146,5 +146,9 @@ function summary(r: ExportReport): string[] {
     const files = `${p.parts.length} ${p.parts.length === 1 ? "file" : "files"}`;
     return `${r.topic}/${p.partition}: ${p.written} records, up to offset ${p.next}, ${files}`;
   });
-  return [...lines, "", `${r.records} records ${r.dryRun ? "would be written" : "written"} to ${r.out}`];
+  return [
+    ...lines,
+    "",
+    `${r.records} records ${r.dryRun ? "would be written" : "written"} to ${r.out}`,
+  ];
 }

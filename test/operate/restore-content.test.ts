@@ -163,6 +163,16 @@ describe("an archive that is not as it should be", () => {
   });
 });
 
+test("an archive that was rewrapped: by the new identity, whose files are other ones", async () => {
+  const { recipient } = await keygen(join(dir, "later"));
+  const [config, topic] = [configs.ndjson, topics.mixed];
+  await ok("rewrap", "--config", config, "--identity", identity, "--add", recipient);
+  const copy = named("restore-rewrapped");
+  const to = ["--topic", topic, "--to-topic", copy, "--identity", join(dir, "later", "identity")];
+  await ok("restore", "--config", config, ...to);
+  await expectRestored({ bootstrap, topic, copy, lineage: true });
+});
+
 test("next to a daemon under load: what is archived so far; a later run adds what came since", async () => {
   const topic = named("restore-live");
   const live = await LiveTopic.create(bootstrap, topic, 2);

@@ -1,6 +1,8 @@
+import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { Sink } from "../../sdk/sink.ts";
+import { storedForm } from "../stored-form.ts";
 import type { OffsetRange } from "./offset-ranges.ts";
 import { OutgoingPool } from "./outgoing-pool.ts";
 import {
@@ -51,19 +53,20 @@ const groupOf = (items: readonly WantedBatch[], outgoing: Outgoing): OutgoingGro
 
 /** In memory of its own, so that it can be handed to another thread. No more than the manifest says. */
 async function storedOf(sink: Sink, item: WantedBatch, signal: AbortSignal): Promise<StoredBatch> {
-  const { seal } = item.manifest;
+  const manifest = await storedForm(sink, item.manifest, signal);
+  const { seal } = manifest;
   const stored = new Uint8Array(seal.size);
   let at = 0;
-  for await (const piece of sink.read(item.manifest, { from: 0 }, signal)) {
-    if (at + piece.length > stored.length) throw wrongSize(item, "more");
+  for await (const piece of sink.read(manifest, { from: 0 }, signal)) {
+    if (at + piece.length > stored.length) throw wrongSize(manifest, "more");
     stored.set(piece, at);
     at += piece.length;
   }
-  if (at < stored.length) throw wrongSize(item, "fewer");
-  return { ...item, stored };
+  if (at < stored.length) throw wrongSize(manifest, "fewer");
+  return { ...item, manifest, stored };
 }
 
-const wrongSize = ({ manifest: { seal } }: WantedBatch, than: string): ArchiverError =>
+const wrongSize = ({ seal }: Manifest, than: string): ArchiverError =>
   new ArchiverError("sealed-invalid", `${seal.path}: ${than} than its ${seal.size} bytes`);
 
 async function fromRecords(
