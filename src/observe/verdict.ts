@@ -28,6 +28,7 @@ export function verdictOf(f: VerdictFacts): Verdict {
     parked(f) ??
     away(f) ??
     draining(f) ??
+    kafka(f) ??
     joining(f) ??
     moving(f) ??
     paused(f) ??
@@ -149,6 +150,25 @@ function draining(f: VerdictFacts): Verdict | null {
     sentence: "Stopping: what is under way is delivered and committed, nothing new is begun.",
     second: "What is not archived stays in Kafka for the next owner.",
     todo: [],
+  };
+}
+
+/** As the partitions of this process say it. */
+const FROM_KAFKA = /^Kafka: /;
+
+function kafka(f: VerdictFacts): Verdict | null {
+  const hit = f.partitions.filter((p) => p.self && FROM_KAFKA.test(p.words ?? ""));
+  const [first] = hit;
+  if (first === undefined) return null;
+  const waits = countWords(hit.length, "partition waits", "partitions wait");
+  const why = (first.words ?? "").replace(FROM_KAFKA, "");
+  return {
+    level: "attention",
+    code: "KAFKA_AWAY",
+    title: "Kafka does not answer",
+    sentence: `Kafka does not answer as it should: ${waits}, and what is not archived stays there.`,
+    second: `${why}. It is asked again by itself.`.replace("..", "."),
+    todo: [{ text: "Ask Kafka and every sink", command: "bulk-archiver check" }],
   };
 }
 

@@ -3,6 +3,8 @@ import { networkInterfaces } from "node:os";
 import { afterEach, expect, test } from "vitest";
 import { ArchiverError } from "../../src/core/errors.ts";
 import type { DaemonView } from "../../src/observe/daemon-host.ts";
+import { Secret } from "../../src/core/secret.ts";
+import { askDaemon } from "../../src/operate/daemon-status.ts";
 import { isKnownHost } from "../../src/observe/access.ts";
 import { HttpServer, plain } from "../../src/observe/http.ts";
 import { type Running, startHttp, STATUS, viewOf } from "./http-server.ts";
@@ -146,6 +148,19 @@ test("a token without spaces goes as Bearer, and a new one counts at once", asyn
   expect((await ask("/healthz", { authorization })).status).toBe(200);
   token = "fedcba9876543210";
   expect((await ask("/healthz", { authorization })).status).toBe(401);
+});
+
+test("`status` sends the token of its own configuration", async () => {
+  const token = "0123456789abcdef";
+  const { server } = await start(() => viewOf(() => STATUS), { token: () => token });
+  const port = Number(new URL(server.url).port);
+  const http = { host: "127.0.0.1", port, hosts: [], publicPaths: [] };
+  const signal = AbortSignal.timeout(5_000);
+  const known = await askDaemon({ ...http, token: () => new Secret(token) }, signal);
+  expect(known).toMatchObject({ source: "daemon", verdict: { level: "ok" } });
+  expect(await askDaemon({ ...http, token: null }, signal)).toEqual({
+    unknown: `http://127.0.0.1:${port}/api/status answered 401`,
+  });
 });
 
 test("a token that cannot be read lets nobody in", async () => {

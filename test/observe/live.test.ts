@@ -116,6 +116,12 @@ test("refused credentials, changing owners, lateness, a drain: each has its word
     "BEHIND",
     "All 3 sinks have confirmed up to 11:57:13; the oldest unconfirmed record is 8\u00a0min old.",
   ]);
+  const cut = new World();
+  cut.sample.set(0, { waiting: "Kafka: broker 1 at b1:9092 refuses the connection" });
+  expect(cut.said().slice(0, 2)).toEqual(["attention", "KAFKA_AWAY"]);
+  const paused = new World();
+  paused.sample.set(0, { state: "paused" });
+  expect(paused.said().slice(0, 2)).toEqual(["attention", "PAUSED"]);
   const draining = new World();
   draining.live.take({ what: "daemon-stopping", deadlineMs: 1 });
   expect(draining.said().slice(0, 2)).toEqual(["work", "STOPPING"]);

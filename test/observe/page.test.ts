@@ -7,6 +7,7 @@ import { configDir } from "../config/load.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { freePorts } from "../servers/server-process.ts";
+import { OtlpReceiver } from "./otlp-receiver.ts";
 import { openBrowser, openPage, useTheme, violations } from "./browser.ts";
 
 /** The page as a person sees it: a real daemon on a real Kafka, in a real browser. */
@@ -14,6 +15,7 @@ const bootstrap = process.env["TEST_KAFKA"] ?? "";
 const name = `live-page-${process.pid}`;
 const dir = configDir();
 let topic: LiveTopic;
+let collector: OtlpReceiver;
 let daemon: Daemon;
 let second: Daemon | null = null;
 let browser: Browser;
@@ -38,6 +40,7 @@ async function says(selector: string, expected: RegExp, ms = 15_000): Promise<st
 beforeAll(async () => {
   const [port = 0] = await freePorts(1);
   url = `http://127.0.0.1:${port}/`;
+  collector = await OtlpReceiver.start();
   topic = await LiveTopic.create(bootstrap, name, 4);
   const config = writeConfig(dir, "page.yaml", {
     bootstrap,
@@ -46,7 +49,7 @@ beforeAll(async () => {
     batchBytes: "64KiB",
     sinks: ["files", "copy"],
     instanceId: `${name}-1`,
-    extra: `http: { listen: "127.0.0.1:${port}" }`,
+    extra: `http: { listen: "127.0.0.1:${port}" }\ntelemetry: { otlp: { endpoint: "${collector.url}", interval: 1s } }`,
   });
   const member = readFileSync(config, "utf8").replace(`${name}-1`, `${name}-2`);
   writeFileSync(join(dir, "second.yaml"), member.replace(/^http:.*$/m, ""));
@@ -73,6 +76,7 @@ afterAll(async () => {
   await browser.close();
   await topic.close();
   await Promise.all([daemon.kill(), second?.kill()]);
+  await collector.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -189,6 +193,19 @@ test("another member shows with its partitions, through Kafka alone", async () =
   await says("#detail", /The same link is in files\./);
   await page.keyboard.press("Escape");
 }, 90_000);
+
+test("a collector of OpenTelemetry has the run's metrics and a trace for each batch", () => {
+  const records = collector.metrics.findLast((m) => m.name === "bulk_archiver_records_total");
+  expect(records?.points[0]?.attributes["topic"]).toBe(name);
+  expect(records?.points[0]?.value).toBeGreaterThan(100);
+  const roots = collector.spans.filter((s) => s.name === "archive batch");
+  expect(roots.length).toBeGreaterThan(2);
+  for (const root of roots) {
+    expect(root.attributes["messaging.destination.name"]).toBe(name);
+    const below = collector.spans.filter((s) => s.parentId === root.spanId).map((s) => s.name);
+    expect(below).toEqual(["seal", "deliver"]);
+  }
+});
 
 test("nothing was asked from elsewhere, nothing was refused by the page's own policy", async () => {
   expect(complaints).toEqual([]);
