@@ -76,6 +76,7 @@ export class GroupView {
           committed: found?.offset ?? null,
           end: endOf.get(keyOf(p)) ?? null,
           plans: plans.map(({ start, end }) => ({ start, end })),
+          lacks: "invalid" in said ? [] : said.behind.map(({ sink }) => sink),
           firstTimestampMs: first === null ? null : Number(first),
         };
       }),

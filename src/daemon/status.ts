@@ -36,6 +36,7 @@ export function statusOf(s: StatusSources): StatusReport {
       ...[...archiver.partitions].map((p) => ({
         ...partitionOf(group, p, archiver.trouble(p.scope), s.clock),
         waitsFor: waitsFor(p.task.state, sinks),
+        lacks: sinks.flatMap(({ name }, i) => (isAttached(p.task.state, i) ? [] : [name])),
       })),
       ...archiver.desk.paused.map((p) => pausedOf(group, p)),
     ]),

@@ -25,6 +25,8 @@ export interface GroupPartitionReport {
   readonly end: bigint | null;
   /** As committed: what is being delivered. */
   readonly plans: readonly { readonly start: bigint; readonly end: bigint }[];
+  /** Names of sinks that the group went on without, as committed. */
+  readonly lacks: readonly string[];
   /** Of the first record that is planned and not committed; milliseconds since the epoch. */
   readonly firstTimestampMs: number | null;
 }

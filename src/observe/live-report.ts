@@ -32,6 +32,7 @@ const partition = z.strictObject({
   oldestAtMs: ms.nullable().describe("Time of the oldest record that not every sink has confirmed"),
   plan: z.strictObject({ start: digits, end: digits }).nullable(),
   waitsFor: z.array(z.string()).describe("Sinks that have not confirmed the oldest batch"),
+  lacks: z.array(z.string()).describe("Sinks that it went on without and that are not filled yet"),
 });
 
 const sink = z.strictObject({
@@ -46,6 +47,7 @@ const sink = z.strictObject({
   nextMs: ms.nullable().describe("When it is tried again"),
   behind: digits.nullable().describe("Offsets that the primary has and this sink has not"),
   waiting: z.int().nonnegative().describe("Partitions that wait for it"),
+  lacking: z.int().nonnegative().describe("Partitions that went on without it"),
   writeP95Ms: ms.nullable().describe("Of the last writes"),
   minutes: z.string().describe("The last hour: 0 well, 1 tried again, 2 away, - not known"),
 });

@@ -61,6 +61,7 @@ function ownRow(p: PartitionStatus, { nowMs, limitMs, self, isAway }: RowRules):
         ? null
         : { start: String(plan.start), end: String(last.end) },
     waitsFor,
+    lacks: p.lacks ?? [],
   };
 
   function ownState(): LivePartition["state"] {
@@ -96,6 +97,7 @@ function otherRow(group: string, p: GroupPartitionReport, rules: RowRules): Live
         ? null
         : { start: String(plan.start), end: String(last.end) },
     waitsFor: [],
+    lacks: [...p.lacks],
   };
 }
 

@@ -3,7 +3,7 @@ import { eventWords } from "./event-words.ts";
 import type { ArchiverEvent } from "./events.ts";
 import type { GroupReport } from "./group-report.ts";
 import { History } from "./history.ts";
-import type { LiveEvent, LiveReport, LiveTotals } from "./live-report.ts";
+import type { LiveEvent, LivePartition, LiveReport, LiveSink, LiveTotals } from "./live-report.ts";
 import { keyOf, MemberRates, rowsOf } from "./live-rows.ts";
 import { RateWindow } from "./rate-window.ts";
 import { SinkWatch } from "./sink-watch.ts";
@@ -140,9 +140,9 @@ export class Live {
     const self = view()?.self() ?? "";
     const waiting = (sink: string): number =>
       (status?.partitions ?? []).filter((p) => p.waitsFor?.includes(sink) === true).length;
-    const sinks = [...this.#sinks.view(status?.sinks ?? [], nowMs, waiting)];
+    const watched = this.#sinks.view(status?.sinks ?? [], nowMs, waiting);
     const isAway = (name: string): boolean =>
-      sinks.some((s) => s.name === name && s.level !== "ok");
+      watched.some((s) => s.name === name && s.level !== "ok");
     const rules = {
       nowMs: this.#status?.atMs ?? nowMs,
       limitMs: limits.unconfirmedMs,
@@ -150,6 +150,7 @@ export class Live {
       isAway,
     };
     const partitions = rowsOf(status?.partitions ?? [], this.#groups, rules);
+    const sinks = watched.map((s) => withLacking(s, partitions));
     const totals = this.#totals(status, nowMs);
     const ages = partitions.flatMap((p) => (p.oldestAtMs === null ? [] : [nowMs - p.oldestAtMs]));
     const oldestMs = ages.length === 0 ? null : Math.max(0, ...ages);
@@ -217,6 +218,12 @@ export class Live {
     });
     return left.length === 0 ? null : Math.min(...left);
   }
+}
+
+/** A sink that answers and was gone without is being filled: it has not what the others have. */
+function withLacking(sink: LiveSink, partitions: readonly LivePartition[]): LiveSink {
+  const lacking = partitions.filter((p) => p.lacks.includes(sink.name)).length;
+  return { ...sink, lacking, level: sink.level === "ok" && lacking > 0 ? "work" : sink.level };
 }
 
 /** What an update holds of the new report: only partitions, events and history that changed. */

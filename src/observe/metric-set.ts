@@ -117,6 +117,11 @@ const sinks = (m: Make) => ({
     "Partitions whose oldest batch under way this sink has not confirmed",
     "sink",
   ),
+  sinkLacking: m.gauge(
+    "sink_detached_partitions",
+    "Partitions that went on without this sink, which is not filled yet",
+    "sink",
+  ),
   detached: m.counter("sink_detached_total", "Times a partition went on without a sink", "sink"),
   filled: m.counter(
     "sink_filled_batches_total",

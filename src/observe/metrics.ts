@@ -199,6 +199,8 @@ export class Metrics {
       if (behind !== null) m.sinkBehind.set({ sink }, Number(behind));
       const waiting = partitions.filter((p) => p.waitsFor?.includes(sink) === true);
       m.sinkWaiting.set({ sink }, waiting.length);
+      const lacking = partitions.filter((p) => p.lacks?.includes(sink) === true);
+      m.sinkLacking.set({ sink }, lacking.length);
     }
   }
 }

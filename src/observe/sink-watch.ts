@@ -68,6 +68,7 @@ export class SinkWatch {
         nextMs: bad && now?.next != null ? Date.parse(now.next) : null,
         behind: now?.behind == null ? null : String(now.behind),
         waiting: waiting(name),
+        lacking: 0,
         writeP95Ms: p95(seen.writes),
         minutes: minutesText(seen.minutes, nowMs),
       };

@@ -43,6 +43,10 @@ const partition = z.strictObject({
     .array(z.string())
     .optional()
     .describe("Sinks that have not confirmed the oldest batch under way; of a daemon only"),
+  lacks: z
+    .array(z.string())
+    .optional()
+    .describe("Sinks that it went on without and that are not filled yet; of a daemon only"),
 });
 
 const sink = z.strictObject({

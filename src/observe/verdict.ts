@@ -32,6 +32,7 @@ export function verdictOf(f: VerdictFacts): Verdict {
     joining(f) ??
     moving(f) ??
     paused(f) ??
+    filling(f) ??
     behind(f) ??
     calm(f)
   );
@@ -99,9 +100,11 @@ const checkSink = (s: LiveSink): Todo => [
 ];
 
 const waitText = (s: LiveSink): string =>
-  s.waiting === 0
-    ? "nothing waits for it yet"
-    : `${countWords(s.waiting, "partition waits", "partitions wait")} for it, nothing is lost`;
+  s.waiting === 0 && s.lacking > 0
+    ? `${countWords(s.lacking, "partition goes", "partitions go")} on without it and it is filled when it is back`
+    : s.waiting === 0
+      ? "nothing waits for it yet"
+      : `${countWords(s.waiting, "partition waits", "partitions wait")} for it, nothing is lost`;
 
 function parked(f: VerdictFacts): Verdict | null {
   const sink = f.sinks.find((s) => s.level === "human");
@@ -212,6 +215,25 @@ function paused(f: VerdictFacts): Verdict | null {
     title: `${n} paused`,
     sentence: `${are} paused by an operator: their records stay in Kafka until they are resumed.`,
     second: `The others go on.${kept(f)}`,
+    todo: [],
+  };
+}
+
+/** The others went on without a sink: what they have confirmed is not in all of them. */
+function filling(f: VerdictFacts): Verdict | null {
+  const sink = f.sinks.find((s) => s.lacking > 0);
+  if (sink === undefined) return null;
+  const others = f.sinks.filter((s) => s.lacking === 0);
+  const have =
+    others.length === 1 ? `${others[0]?.name ?? ""} has` : `the other ${others.length} sinks have`;
+  const upTo = timeWords(f.nowMs - (f.oldestMs ?? 0), f.nowMs);
+  const lacks = `${sink.name} lacks batches of ${countWords(sink.lacking, "partition")}`;
+  return {
+    level: "attention",
+    code: "SINK_FILLING",
+    title: `${sink.name} is being filled`,
+    sentence: `${lacks} and is being filled; ${have} confirmed up to ${upTo}.`,
+    second: `The group went on without it, as whenAway says. Until it is filled do not take it as the only copy.${kept(f)}`,
     todo: [],
   };
 }

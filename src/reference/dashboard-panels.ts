@@ -150,8 +150,11 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       ...{ title: "Partitions that wait for a sink", unit: "none", width: 8 },
-      what: "Their oldest batch under way is not confirmed by it",
-      queries: [q(sum("sink", m("sink_waiting_partitions")), "{{sink}}")],
+      what: "Their oldest batch under way is not confirmed by it, or they went on without it",
+      queries: [
+        q(sum("sink", m("sink_waiting_partitions")), "{{sink}}"),
+        q(sum("sink", m("sink_detached_partitions")), "{{sink}} detached"),
+      ],
     },
     {
       ...{ title: "Calls by outcome", unit: "cps", width: 8 },

@@ -116,6 +116,17 @@ test("refused credentials, changing owners, lateness, a drain: each has its word
     "BEHIND",
     "All 3 sinks have confirmed up to 11:57:13; the oldest unconfirmed record is 8\u00a0min old.",
   ]);
+  const filling = new World();
+  filling.sample.set(0, { lacks: ["lake"] });
+  for (const i of [...Array(22).keys()]) filling.sample.set(i, { oldestUnconfirmedMs: 1_000 });
+  expect(filling.said()).toEqual([
+    "attention",
+    "SINK_FILLING",
+    "lake lacks batches of 1 partition and is being filled; the other 2 sinks have confirmed up to 12:05:12.",
+  ]);
+  expect(filling.report().sinks.map((s) => [s.name, s.level, s.lacking])).toContainEqual([
+    ...["lake", "work", 1],
+  ]);
   const cut = new World();
   cut.sample.set(0, { waiting: "Kafka: broker 1 at b1:9092 refuses the connection" });
   expect(cut.said().slice(0, 2)).toEqual(["attention", "KAFKA_AWAY"]);

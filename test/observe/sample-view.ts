@@ -167,7 +167,7 @@ export class SampleView {
       members: names.map((name, i) => ({ name, host: `node-${i + 1}`, self: i === 0 })),
       partitions: this.#rows.map((p, i) => ({
         ...{ topic: p.topic, partition: p.partition, owner: names[Math.floor(i / share)] ?? null },
-        ...{ committed: p.committed, end: p.end, plans: [], firstTimestampMs: null },
+        ...{ committed: p.committed, end: p.end, plans: [], lacks: [], firstTimestampMs: null },
       })),
       retentionMs: new Map(this.#o.topics.map(([topic]) => [topic, 7 * 86_400_000])),
     };

@@ -98,13 +98,17 @@ function draw() {
 }
 
 function state(p) {
+  const lacks =
+    p.lacks.length === 0
+      ? ""
+      : ` ${p.lacks.join(", ")} lacks batches and is filled when it answers.`;
   const waits = p.waitsFor.length === 0 ? "" : ` Waits for ${p.waitsFor.join(", ")}.`;
   const words = p.words === null ? "" : ` ${p.words[0].toUpperCase()}${p.words.slice(1)}.`;
   const text = make(
     "span",
     {},
     make("b", {}, stateWords[p.state]),
-    `.${words}${waits}`.replaceAll("..", "."),
+    `.${words}${waits}${lacks}`.replaceAll("..", "."),
   );
   return make("p", { class: "statement", "data-state": p.state }, glyph(p.state), text);
 }

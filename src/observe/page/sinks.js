@@ -5,7 +5,7 @@ const WORDS = {
   attention: "Away",
   human: "Refuses",
   none: "Not known",
-  work: "Starting",
+  work: "Being filled",
 };
 const NS = "http://www.w3.org/2000/svg";
 const rows = new Map();
