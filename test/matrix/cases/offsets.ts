@@ -1,0 +1,116 @@
+import type { FaultCase, Stage } from "../stage.ts";
+
+/** Archives something, and stops. */
+async function archivedOnce(s: Stage): Promise<string> {
+  const config = s.config("c.yaml");
+  s.start(config);
+  await s.put(600);
+  await s.settled();
+  await s.drained();
+  return config;
+}
+
+async function goesOn(s: Stage, config: string): Promise<void> {
+  s.start(config);
+  await s.put(300);
+  await s.settled();
+  await s.drained();
+  await s.audited();
+  await s.verified(config);
+}
+
+async function setOffset(
+  s: Stage,
+  partition: number,
+  offset: string,
+  metadata?: string,
+): Promise<void> {
+  const entry = { partition, offset, ...(metadata === undefined ? {} : { metadata }) };
+  await s.admin.setOffsets({ groupId: s.topic, topic: s.topic, partitions: [entry] });
+}
+
+const resetTool = (s: Stage, ...how: string[]): string =>
+  s.kafka.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", [
+    ...["--bootstrap-server", s.kafka.bootstrap, "--group", s.topic],
+    ...["--topic", s.topic, "--reset-offsets", "--execute", ...how],
+  ]);
+
+/** The committed text of a partition whose daemon died with a plan pending. */
+async function pendingPlan(s: Stage, config: string): Promise<string> {
+  await s.put(300);
+  await s.diesAt(config, "after-plan");
+  const [found] = await s.admin.fetchOffsets({ groupId: s.topic, topics: [s.topic] });
+  const plans = (found?.partitions ?? []).map((p) => p.metadata ?? "");
+  const planned = plans.find((text) => /^ba1 [1-4] /.test(text));
+  s.expect(planned !== undefined, "a plan is committed");
+  return planned ?? "";
+}
+
+/** Replaces the metadata of every partition, the offsets stay. */
+async function rewriteMetadata(s: Stage, made: (text: string) => string): Promise<void> {
+  const [found] = await s.admin.fetchOffsets({ groupId: s.topic, topics: [s.topic] });
+  for (const p of found?.partitions ?? []) {
+    if (p.offset !== "-1") await setOffset(s, p.partition, p.offset, made(p.metadata ?? ""));
+  }
+}
+
+const planCase = (name: string, made: (text: string) => string, said?: RegExp): FaultCase => ({
+  name,
+  run: async (s) => {
+    const config = await archivedOnce(s);
+    await pendingPlan(s, config);
+    await s.kafkaGroupIsEmpty();
+    await rewriteMetadata(s, made);
+    s.injected.push(name);
+    await goesOn(s, config);
+    if (said !== undefined) s.said(said);
+  },
+});
+
+export const OFFSETS: readonly FaultCase[] = [
+  {
+    name: "offsets reset to the start by Kafka's own tool",
+    run: async (s) => {
+      const config = await archivedOnce(s);
+      await s.kafkaGroupIsEmpty();
+      resetTool(s, "--to-earliest");
+      s.injected.push("kafka-consumer-groups --reset-offsets --to-earliest");
+      await goesOn(s, config);
+    },
+  },
+  {
+    name: "offsets reset into the middle of a batch",
+    run: async (s) => {
+      const config = await archivedOnce(s);
+      await s.kafkaGroupIsEmpty();
+      resetTool(s, "--to-offset", "37");
+      s.injected.push("kafka-consumer-groups --reset-offsets --to-offset 37");
+      await goesOn(s, config);
+    },
+  },
+  {
+    name: "offsets set ahead of what is archived",
+    run: async (s) => {
+      const config = await archivedOnce(s);
+      await s.put(300);
+      await s.kafkaGroupIsEmpty();
+      resetTool(s, "--to-latest");
+      s.injected.push("kafka-consumer-groups --reset-offsets --to-latest, past 300 new records");
+      await goesOn(s, config);
+    },
+  },
+  {
+    name: "the group's offsets are deleted",
+    run: async (s) => {
+      const config = await archivedOnce(s);
+      await s.kafkaGroupIsEmpty();
+      await s.admin.deleteGroups([s.topic]);
+      s.injected.push("the consumer group is deleted, as after offsets.retention.minutes");
+      await goesOn(s, config);
+    },
+  },
+  planCase("a plan that was wiped", () => ""),
+  planCase("a plan that was cut short", (text) => text.slice(0, 60), /checksum/),
+  planCase("a plan from a future version", (text) => text.replace(/^ba1/, "ba9"), /later version/),
+  planCase("a text that is not ours", () => "written by somebody else", /not written by/),
+];

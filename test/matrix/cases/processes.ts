@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { FAILPOINTS } from "../../../src/pipeline/failpoint.ts";
+import type { FaultCase } from "../stage.ts";
+
+/** Longer than the session time-out of 6 s. */
+const FROZEN_MS = 8_000;
+
+export const PROCESSES: readonly FaultCase[] = [
+  {
+    name: "killed at each step of the protocol, and again during the recovery",
+    run: async (s) => {
+      const config = s.config("c.yaml");
+      s.live.begin(30, 40);
+      for (const step of FAILPOINTS) {
+        await s.diesAt(config, step);
+        await s.diesAt(config, "after-data");
+      }
+      s.injected.push(`SIGKILL at ${FAILPOINTS.join(", ")}, each followed by one at after-data`);
+      await s.live.stop();
+      s.start(config);
+      await s.settled();
+      await s.drained();
+      await s.audited();
+      await s.verified(config);
+    },
+  },
+  {
+    name: "terminated with full buffers",
+    run: async (s) => {
+      const config = s.config("c.yaml", { batch: "{ bytes: 8MiB, age: 60s }" });
+      const first = s.start(config);
+      await s.put(3_000);
+      await sleep(3_000);
+      s.injected.push("SIGTERM while 3,000 records wait for a batch that is not full");
+      await first.drain();
+      s.said(/"msg":"stopped"/);
+      s.start(s.config("c.yaml"));
+      await s.settled();
+      await s.drained();
+      await s.audited();
+      await s.verified(config);
+    },
+  },
+  {
+    name: "one, four and one daemons, every five seconds",
+    partitions: 8,
+    run: async (s) => {
+      const config = s.config("c.yaml");
+      s.live.begin(40, 40);
+      const steady = s.start(config);
+      for (let round = 0; round < 2; round += 1) {
+        const others = [1, 2, 3].map(() => s.start(config));
+        await sleep(5_000);
+        for (const d of others) await (round === 0 ? d.drain() : d.kill());
+        await sleep(5_000);
+      }
+      s.injected.push("three daemons join, leave in order; three join, are killed");
+      s.expect(steady.running, "the first daemon runs on");
+      await s.live.stop();
+      await s.settled();
+      await s.drained();
+      await s.audited();
+      await s.verified(config);
+    },
+  },
+  {
+    name: "frozen beyond the session, while another goes on",
+    run: async (s) => {
+      const config = s.config("c.yaml");
+      s.live.begin(30, 40);
+      const zombie = s.start(config);
+      await sleep(3_000);
+      zombie.signal("SIGSTOP");
+      s.start(config);
+      await sleep(FROZEN_MS);
+      zombie.signal("SIGCONT");
+      s.injected.push(`SIGSTOP for ${FROZEN_MS} ms, SIGCONT when another owns its partitions`);
+      await sleep(3_000);
+      await s.live.stop();
+      await s.settled();
+      await s.drained();
+      s.said(/membership|UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION|did not answer/);
+      await s.audited();
+      await s.verified(config);
+    },
+  },
+];

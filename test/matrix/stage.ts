@@ -1,0 +1,235 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Admin, Kafka, logLevel } from "kafkajs";
+import { auditTopic } from "../audit/audit-topic.ts";
+import { Daemon } from "../faults/daemon.ts";
+import { LiveTopic } from "../faults/topic.ts";
+import { cli, type Ended } from "../operate/cli-process.ts";
+import type { KafkaServer } from "../servers/kafka.ts";
+
+export interface Settings {
+  readonly group?: string;
+  readonly topics?: readonly string[];
+  readonly bootstrap?: string;
+  readonly format?: "segment" | "ndjson";
+  readonly batch?: string;
+  readonly compression?: string;
+  /** Lines of the seed file; false: nothing is encrypted. */
+  readonly seedFile?: string | false;
+  /** YAML of each sink, below `name`. */
+  readonly sinks?: Readonly<Record<string, string>>;
+  readonly more?: string;
+}
+
+const SETTLE_MS = 90_000;
+
+/** Where one case plays: a topic under live production, daemons, folders, and everything that was said. */
+export class Stage {
+  readonly name: string;
+  readonly dir: string;
+  readonly kafka: KafkaServer;
+  readonly live: LiveTopic;
+  readonly injected: string[] = [];
+  readonly reported: string[] = [];
+  readonly wrong: string[] = [];
+  readonly #daemons: Daemon[] = [];
+  readonly #admin: Admin;
+
+  private constructor(name: string, dir: string, kafka: KafkaServer, live: LiveTopic) {
+    this.name = name;
+    this.dir = dir;
+    this.kafka = kafka;
+    this.live = live;
+    const client = new Kafka({ brokers: kafka.bootstrap.split(","), logLevel: logLevel.NOTHING });
+    this.#admin = client.admin();
+  }
+
+  static async open(
+    name: string,
+    dir: string,
+    kafka: KafkaServer,
+    partitions: number,
+  ): Promise<Stage> {
+    mkdirSync(dir, { recursive: true });
+    const topic = `m-${randomBytes(4).toString("hex")}`;
+    const live = await LiveTopic.create(kafka.bootstrap, topic, partitions);
+    const stage = new Stage(name, dir, kafka, live);
+    await stage.#admin.connect();
+    execFileSync("age-keygen", ["-o", stage.identity], { stdio: "pipe" });
+    stage.seed("seed", "k1");
+    return stage;
+  }
+
+  get topic(): string {
+    return this.live.topic;
+  }
+
+  get identity(): string {
+    return join(this.dir, "identity");
+  }
+
+  get admin(): Admin {
+    return this.#admin;
+  }
+
+  path(...parts: string[]): string {
+    return join(this.dir, ...parts);
+  }
+
+  /** A seed file with a fresh key in front of those of another one. */
+  seed(file: string, keyId: string, before?: string): void {
+    const old = before === undefined ? "" : readFileSync(this.path(before), "utf8");
+    writeFileSync(this.path(file), `${keyId}:${randomBytes(32).toString("hex")}\n${old}`);
+  }
+
+  /** Two folders, encrypted, small batches, where the settings say nothing else. */
+  config(file: string, s: Settings = {}): string {
+    const recipient = execFileSync("age-keygen", ["-y", this.identity], {
+      encoding: "utf8",
+    }).trim();
+    const seed = s.seedFile ?? "seed";
+    const sinks = s.sinks ?? { files: "kind: fs, path: ./files", copy: "kind: fs, path: ./copy" };
+    const bootstrap = JSON.stringify(s.bootstrap ?? this.kafka.bootstrap);
+    const lines = [
+      `kafka: { brokers: [${bootstrap}], sessionTimeout: 6s, heartbeat: 500ms }`,
+      `group: ${s.group ?? this.topic}`,
+      `topics: [${(s.topics ?? [this.topic]).join(", ")}]`,
+      `batch: ${s.batch ?? "{ bytes: 64KiB, age: 500ms }"}`,
+      `format: ${s.format ?? "segment"}`,
+      `compression: ${s.compression ?? "{ codec: zstd }"}`,
+      "memory: 64MiB",
+      ...(seed === false
+        ? []
+        : [`encryption: { recipients: [${recipient}], seedFile: ./${seed} }`]),
+      ...(s.more === undefined ? [] : [s.more]),
+      "sinks:",
+      ...Object.entries(sinks).map(([name, yaml]) => `  - { name: ${name}, ${yaml} }`),
+    ];
+    const path = this.path(file);
+    writeFileSync(path, `${lines.join("\n")}\n`);
+    return path;
+  }
+
+  start(config: string, env: Readonly<Record<string, string>> = {}): Daemon {
+    const daemon = Daemon.start(config, this.path(`daemon-${this.#daemons.length}.log`), env);
+    this.#daemons.push(daemon);
+    return daemon;
+  }
+
+  /** Produces this many records now. */
+  async put(records = 300): Promise<void> {
+    for (let left = records; left > 0; left -= 100) await this.live.produce(Math.min(left, 100));
+  }
+
+  /** Starts a daemon that dies at a step of the protocol, and waits for that. */
+  async diesAt(config: string, step: string): Promise<void> {
+    const daemon = this.start(config, { BULK_ARCHIVER_FAILPOINT: step });
+    const { signal } = await daemon.exited(60_000);
+    if (signal !== "SIGKILL") this.wrong.push(`the daemon did not die at ${step}`);
+  }
+
+  /** Everything that Kafka has is committed by the group. */
+  async settled(group = this.topic): Promise<void> {
+    await this.live.archived(group, SETTLE_MS, () => {
+      if (this.#daemons.some((d) => d.running)) return null;
+      return `no daemon runs; its log ends:\n${this.#daemons.at(-1)?.logTail()}`;
+    });
+  }
+
+  /** Every daemon that runs is drained. */
+  async drained(): Promise<void> {
+    for (const d of this.#daemons) if (d.running) await d.drain();
+  }
+
+  /** Lines of all daemons' logs that match; the first is reported. */
+  said(pattern: RegExp): readonly string[] {
+    const all = this.#daemons.flatMap((d) => readFileSync(d.logPath, "utf8").split("\n"));
+    const found = all.filter((line) => pattern.test(line));
+    const [first] = found;
+    if (first === undefined) this.wrong.push(`nothing was said of ${pattern}`);
+    else this.reported.push(textOf(first));
+    return found;
+  }
+
+  /** Waits until a log has it. */
+  async says(pattern: RegExp, ms = 40_000): Promise<void> {
+    for (const until = Date.now() + ms; Date.now() < until;) {
+      const all = this.#daemons.map((d) => readFileSync(d.logPath, "utf8")).join("\n");
+      if (pattern.test(all)) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    this.said(pattern);
+  }
+
+  cli(...argv: readonly string[]): Promise<Ended> {
+    return cli(argv);
+  }
+
+  async verified(config: string, ...more: readonly string[]): Promise<void> {
+    const all = ["verify", "--config", config, "--deep", "--across-sinks", "--against-kafka"];
+    const { code, stdout, stderr } = await cli([...all, "--identity", this.identity, ...more]);
+    if (code !== 0) this.wrong.push(`verify ends with ${code}: ${stdout}${stderr}`);
+  }
+
+  /** By librdkafka's view of the topic and the auditor's own reading of each folder. */
+  async audited(
+    folders: readonly string[] = ["files", "copy"],
+    o: { readonly vanished?: boolean; readonly topicId?: string; readonly lost?: number } = {},
+  ): Promise<void> {
+    const { bootstrap } = this.kafka;
+    for (const folder of folders) {
+      const found = await auditTopic({
+        ...{ bootstrap, topic: this.topic, archiveDir: this.path(folder), identity: this.identity },
+        ...(o.vanished === true ? { vanishedAllowed: true } : {}),
+        ...(o.topicId === undefined ? {} : { topicId: o.topicId }),
+      });
+      const { records, lost, duplicated, different, problems } = found;
+      const extra = o.vanished === true ? 0 : found.extra;
+      const good = lost === (o.lost ?? 0) && duplicated + different + extra === 0;
+      if (records === 0) this.wrong.push(`${folder}: the topic is empty, which proves nothing`);
+      if (!good || (problems.length > 0 && o.lost === undefined))
+        this.wrong.push(
+          `${folder}: lost ${lost}, duplicated ${duplicated}, different ${different}, extra ${extra}; ${problems.slice(0, 3).join("; ")}`,
+        );
+      else this.reported.push(`${folder}: ${records} records, each once and equal`);
+    }
+  }
+
+  /** Kafka refuses changes of a group's offsets while it has members. */
+  async kafkaGroupIsEmpty(): Promise<void> {
+    for (let i = 0; i < 100; i += 1) {
+      const { groups } = await this.#admin.describeGroups([this.topic]);
+      if (["Empty", "Dead"].includes(groups[0]?.state ?? "")) return;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    throw new Error(`group ${this.topic} still has members`);
+  }
+
+  expect(holds: boolean, what: string): void {
+    if (!holds) this.wrong.push(`expected: ${what}`);
+  }
+
+  async close(): Promise<void> {
+    for (const d of this.#daemons) if (d.running) await d.kill();
+    await this.live.close();
+    await this.#admin.disconnect();
+  }
+}
+
+/** A log line's own words. */
+function textOf(line: string): string {
+  const { code, text, msg, reason } = JSON.parse(line) as Readonly<Record<string, string>>;
+  return [msg, code, text ?? reason]
+    .filter((t) => t !== undefined)
+    .join(": ")
+    .slice(0, 200);
+}
+
+export interface FaultCase {
+  readonly name: string;
+  /** @default 3 */
+  readonly partitions?: number;
+  run(stage: Stage): Promise<void>;
+}
