@@ -13,6 +13,7 @@ import { chooseScopes, scopeFilter } from "./choose-scopes.ts";
 import type { Command } from "./command.ts";
 import { storedForm } from "./stored-form.ts";
 import { EXIT } from "./exit-code.ts";
+import { keptBatches } from "./kept-batches.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, withSinks } from "./open-sinks.ts";
 
@@ -49,7 +50,7 @@ export const catCommand: Command = {
     const { signal, out } = context;
     return withSinks(config, chosen, context, async ([named]) => {
       if (named === undefined) throw new ArchiverError("usage", "the configuration has no sink");
-      const { sink } = named;
+      const sink = keptBatches(named.sink, config, context);
       const scopes = await chooseScopes(
         sink,
         scopeFilter(args),

@@ -12,6 +12,7 @@ import { EXIT } from "./exit-code.ts";
 import type { ExportReport } from "./export/export-report.ts";
 import { type ExportRequest, ExportState } from "./export/export-state.ts";
 import { exportScope } from "./export/run-export.ts";
+import { keptBatches } from "./kept-batches.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, type CommandSink, withSinks } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
@@ -54,7 +55,8 @@ export const exportCommand: Command = {
       if (named === undefined) throw new ArchiverError("usage", "the configuration has no sink");
       const live = liveTopicId(config, context);
       const scopes = await chooseScopes(named.sink, scopeFilter(args), live, signal);
-      return exportAll(args, context, named, scopes);
+      const sink = keptBatches(named.sink, config, context);
+      return exportAll(args, context, { ...named, sink }, scopes);
     });
     await (out.json ? out.document(report) : out.text(summary(report)));
     return EXIT.done;

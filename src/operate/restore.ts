@@ -11,6 +11,7 @@ import { readBatch } from "./cat.ts";
 import { chooseScopes, scopeFilter, scopeWords } from "./choose-scopes.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
+import { keptBatches } from "./kept-batches.ts";
 import { liveTopic, liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, type CommandSink, withSinks } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
@@ -54,7 +55,8 @@ export const restoreCommand: Command = {
     try {
       const report = await withSinks(config, chosen, context, async ([named]) => {
         if (named === undefined) throw new ArchiverError("usage", "the configuration has no sink");
-        return restore(args, context, { config, named, target });
+        const sink = keptBatches(named.sink, config, context);
+        return restore(args, context, { config, named: { ...named, sink }, target });
       });
       await (out.json ? out.document(report) : out.text(summary(report)));
       return EXIT.done;

@@ -115,6 +115,13 @@ test("old data goes and manifests stay; verify and the daemon take it for expire
   expect((await verify(config, "--across-sinks", "--against-kafka")).ok).toBe(true);
   const list = await cli(["list", "--config", config, "--json"]);
   expect(list.code).toBe(0);
+  // Readers begin with what is kept, and nothing is copied back.
+  const cat = await cli(["cat", "--config", config]);
+  const kept = Number(whole.totals.records) / 2 + 60 - 40 * (pruned[0] ?? 0);
+  expect([cat.code, cat.stdout.trim().split("\n").length]).toEqual([0, kept]);
+  const reconcile = ["reconcile", "--source", "files", "--target", "copy", "--config", config];
+  expect(await cli(reconcile)).toMatchObject({ code: 0 });
+  expect(files("copy", "data")).toEqual(files("files", "data"));
 }, 90_000);
 
 test("a record of it is signed: an auditor who knows no retention takes it, and no forged one", async () => {

@@ -3,6 +3,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import { encodeManifest, parseManifest } from "../../core/manifest.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Listed } from "../../sdk/sink.ts";
+import { olderThan } from "../verify/expiry.ts";
 import type { RepairContext } from "./context.ts";
 import { inOrder } from "./in-order.ts";
 import type { Held } from "./operator.ts";
@@ -156,6 +157,9 @@ class ScopeRun {
     if (typeof manifest === "string") return report("source-damaged", source.name, manifest);
     const objected = await this.#againstPrimary(manifest, signal);
     if (objected !== null) return report("source-differs", source.name, objected);
+    const bare = pair.inSource.data === undefined || pair.inTarget?.data === undefined;
+    // What has expired somewhere is not put back there, and need not be put anywhere else.
+    if (bare && this.#expired(manifest)) return { do: "nothing", bytes: 0 };
     if (pair.inTarget === undefined) return { do: "copy", manifest };
     const state = await target.sink.stat(manifest, quick ? "cheap" : "bytes", signal);
     if (state.is === "absent") return { do: "copy", manifest };
@@ -179,6 +183,11 @@ class ScopeRun {
     const isPrimary = target.name === this.#repair.primary.name;
     if (this.#o.repair && !isPrimary) return { do: "replace", manifest };
     return report("different", target.name, text);
+  }
+
+  #expired(manifest: Manifest): boolean {
+    const { pipeline, clock } = this.#repair;
+    return olderThan(pipeline.retentionMs, clock.wall())(manifest);
   }
 
   async #sourceManifest(start: bigint, signal: AbortSignal): Promise<Manifest | string> {

@@ -6,6 +6,7 @@ import type { Scope } from "../../core/scope.ts";
 import { manifestMacKey } from "../../seal/keys.ts";
 import { rewrapped } from "../../seal/age-rewrap.ts";
 import { manifestsFrom } from "../archived-manifests.ts";
+import { keptBatches } from "../kept-batches.ts";
 import { amendedBatch } from "./amended.ts";
 import type { RepairContext } from "./context.ts";
 import type { Held } from "./operator.ts";
@@ -100,7 +101,8 @@ class ScopeRewrap {
     const { signal } = this.#repair;
     const [first] = this.#o.sinks;
     if (first === undefined) return;
-    for await (const m of manifestsFrom({ sink: first.sink, scope: this.#scope }, from, signal)) {
+    const sink = keptBatches(first.sink, this.#repair.config, this.#repair);
+    for await (const m of manifestsFrom({ sink, scope: this.#scope }, from, signal)) {
       if (m.start >= from) yield m;
     }
   }
