@@ -2,6 +2,7 @@ import { ArchiverError, isWaitedFor } from "../core/errors.ts";
 import { descriptionOf, macOk } from "../core/manifest.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published } from "../sdk/sink.ts";
+import { passAmendments } from "./amended.ts";
 import { sinkAt } from "./deliver-batch.ts";
 import type { Event } from "./effect.ts";
 import type { Links } from "./links.ts";
@@ -9,7 +10,7 @@ import { firstManifest } from "./first-manifest.ts";
 import { headOf } from "./locate.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
 import { isAttached, type Task } from "./state.ts";
-import { stored } from "./take.ts";
+import { described, stored } from "./take.ts";
 
 /** Between looks at what the task has reached meanwhile. */
 const LOOK_MS = 100;
@@ -106,8 +107,12 @@ async function copyNext(
     const { size } = manifest.seal;
     task.budget.force(size);
     try {
-      const batch = await stored(task, primary, descriptionOf(manifest), null, signal);
+      // As it is stored now: an encrypted file may have been rewrapped since.
+      const now = await described(task, primary, at, signal);
+      const batch = await stored(task, primary, now ?? descriptionOf(manifest), null, signal);
       refuseOther(named, batchId(manifest), await named.sink.publish(batch, signal));
+      const isAmended = batch.description.seal.digest !== manifest.seal.digest;
+      if (isAmended) await passAmendments(primary, named, manifest, signal);
       refuseOther(named, batchId(manifest), await named.sink.describe(manifest, signal));
       task.emit({ what: "caught-up", sink: named.name, start: at, end: manifest.end });
       return manifest.end;

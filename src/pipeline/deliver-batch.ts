@@ -9,6 +9,7 @@ import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published, SealedBatch, State } from "../sdk/sink.ts";
+import { amendedFiles, passAmendments } from "./amended.ts";
 import type { Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf } from "./marks.ts";
@@ -45,12 +46,14 @@ export async function publish(
 /** Manifest last (rule 6): made once from the primary's chain, the same bytes for every sink. */
 export async function describe(
   ports: TaskPorts,
-  slot: number,
-  sink: number,
+  { slot, sink }: { readonly slot: number; readonly sink: number },
   manifest: Manifest,
+  batch: SealedBatch,
   signal: AbortSignal,
 ): Promise<Result> {
   const named = sinkAt(ports, sink);
+  const isAmended = batch.description.seal.digest !== manifest.seal.digest;
+  if (isAmended) await passAmendments(sinkAt(ports, 0), named, manifest, signal);
   const described: Published = await named.sink.describe(manifest, signal);
   if (described.outcome !== "different") {
     ports.failpoint("after-manifest", named.name);
@@ -98,9 +101,16 @@ export async function manifestFound(
   const bytes = await sinkAt(ports, 0).sink.manifest(batch.description, signal);
   if (bytes === undefined) return made;
   const found = parseManifest(bytes);
+  const { seal } = batch.description;
+  const isAmended =
+    found.seal.digest !== seal.digest &&
+    (await amendedFiles(sinkAt(ports, 0), found, signal)).some(
+      (d) => d.seal.digest === seal.digest,
+    );
+  const own = isAmended ? { ...found, seal } : found;
   const same =
     found.link === made.link &&
-    encodeDescription(descriptionOf(found)) === encodeDescription(batch.description);
+    encodeDescription(descriptionOf(own)) === encodeDescription(batch.description);
   return same && vouchedFor(ports, found) ? found : made;
 }
 

@@ -6,6 +6,7 @@ import { descriptionOf } from "../core/manifest.ts";
 import type { Plan } from "../core/plan.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
+import { amendedFiles } from "./amended.ts";
 import { sinkAt, vanished } from "./deliver-batch.ts";
 import { markOf } from "./marks.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
@@ -47,7 +48,7 @@ export async function stored(
 
 const holdsFiles = (named: NamedSink): boolean => holdsOf(named.sink.capabilities) === "files";
 
-async function described(
+export async function described(
   ports: TaskPorts,
   named: NamedSink,
   start: bigint,
@@ -98,6 +99,24 @@ async function fileFrom(
   description: Description,
   signal: AbortSignal,
 ): Promise<SealedBatch> {
+  const bytes = await wholeFile(named, description, signal);
+  if (bytes !== null) return { description, bytes };
+  // A file that was rewrapped can be as long as before.
+  for (const form of await amendedFiles(named, description, signal)) {
+    if (form.seal.size !== description.seal.size) continue;
+    const amended = await wholeFile(named, form, signal);
+    if (amended !== null) return { description: form, bytes: amended };
+  }
+  const text = "its bytes are not what its description says (length or digest)";
+  throw invalid(named, description, text);
+}
+
+/** Null: it is not what the description says. */
+async function wholeFile(
+  named: NamedSink,
+  description: Description,
+  signal: AbortSignal,
+): Promise<Uint8Array | null> {
   const bytes = new Uint8Array(description.seal.size);
   let at = 0;
   for await (const piece of named.sink.read(description, { from: 0 }, signal)) {
@@ -105,11 +124,7 @@ async function fileFrom(
     bytes.set(piece, at);
     at += piece.length;
   }
-  if (at !== bytes.length || blake3Hex(bytes) !== description.seal.digest) {
-    const text = "its bytes are not what its description says (length or digest)";
-    throw invalid(named, description, text);
-  }
-  return { description, bytes };
+  return at === bytes.length && blake3Hex(bytes) === description.seal.digest ? bytes : null;
 }
 
 const invalid = (named: NamedSink, d: Description, text: string): ArchiverError =>

@@ -210,7 +210,7 @@ export class PartitionTask {
       case "describe":
         return this.#batches
           .manifest(effect.slot, signal)
-          .then((manifest) => describe(ports, effect.slot, effect.sink, manifest, signal));
+          .then((m) => describe(ports, effect, m, this.#batches.batch(effect.slot), signal));
     }
   }
 
