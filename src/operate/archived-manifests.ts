@@ -7,10 +7,11 @@ import type { Sink } from "../sdk/sink.ts";
 import { indexedBatches } from "./index/look-up.ts";
 import type { Bound } from "./offset-bound.ts";
 
-/** Opens one batch: its records in order, in groups. */
+/** Opens one batch: its records in order, in groups; those outside of `wanted` may be left out. */
 export type ReadBatch = (
   manifest: Manifest,
   signal: AbortSignal,
+  wanted?: { readonly from: bigint; readonly to: bigint },
 ) => AsyncIterable<readonly ArchivedRecord[]>;
 
 export interface ArchivedScope {

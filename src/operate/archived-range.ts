@@ -68,7 +68,7 @@ export async function* recordsIn(
   signal: AbortSignal,
 ): AsyncGenerator<readonly ArchivedRecord[]> {
   const inRange = ({ offset }: ArchivedRecord): boolean => offset >= from && offset < to;
-  for await (const records of read(manifest, signal)) {
+  for await (const records of read(manifest, signal, { from, to })) {
     const picked = records.every(inRange) ? records : records.filter(inRange);
     if (picked.length > 0) yield picked;
   }

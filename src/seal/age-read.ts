@@ -27,9 +27,47 @@ export async function openAge(
   const reader = new Pull(source);
   const { fileKey } = await openHeader(reader, identities);
   const nonce = await reader.exactly(NONCE_BYTES);
-  const key = createSecretKey(hkdf(fileKey, nonce, "payload"));
-  return { fileKey, plain: chunks(reader, key) };
+  return { fileKey, plain: chunks(reader, payloadKey(fileKey, nonce)) };
 }
+
+const payloadKey = (fileKey: Buffer, nonce: Buffer): KeyObject =>
+  createSecretKey(hkdf(fileKey, nonce, "payload"));
+
+/** A file of which parts are read: what opens a chunk, and where the first one begins. */
+export interface OpenedPayload {
+  readonly payloadAt: number;
+  /** Of the plaintext, for a file of this size. */
+  plainBytes(fileBytes: number): number;
+  /** The plaintext of chunk `n`, the last one of the file or not. @throws ArchiverError sealed-invalid */
+  chunk(sealed: Uint8Array, n: number, last: boolean): Uint8Array;
+}
+
+/** Reads a file's header alone. @throws ArchiverError identity-needed, sealed-invalid */
+export async function openAgePayload(
+  source: AsyncIterable<Uint8Array>,
+  identities: readonly Uint8Array[],
+): Promise<OpenedPayload> {
+  const reader = new Pull(source);
+  const { fileKey, bytes } = await openHeader(reader, identities);
+  const key = payloadKey(fileKey, await reader.exactly(NONCE_BYTES));
+  const payloadAt = bytes + NONCE_BYTES;
+  return {
+    payloadAt,
+    plainBytes: (fileBytes) => {
+      const sealed = fileBytes - payloadAt;
+      return sealed - TAG_BYTES * Math.max(1, Math.ceil(sealed / SEALED_CHUNK_BYTES));
+    },
+    chunk: (sealed, n, last) => {
+      const iv = Buffer.alloc(12);
+      iv.writeUInt32BE(n, 7);
+      iv[11] = last ? 1 : 0;
+      if (sealed.length < TAG_BYTES) throw invalid(`chunk ${n} is cut off`);
+      return decrypt(Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length), key, iv, n);
+    },
+  };
+}
+
+export const SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES;
 
 /** The file key, and how many bytes the header has. @throws ArchiverError identity-needed, sealed-invalid */
 export const headerOf = (
@@ -58,7 +96,7 @@ async function openHeader(
 
 async function* chunks(reader: Pull, key: KeyObject): AsyncGenerator<Uint8Array> {
   const iv = Buffer.alloc(12);
-  const sealedBytes = CHUNK_BYTES + TAG_BYTES;
+  const sealedBytes = SEALED_CHUNK_BYTES;
   let sealed = await reader.upTo(sealedBytes);
   for (let n = 0; ; n += 1) {
     const next = sealed.length < sealedBytes ? Buffer.alloc(0) : await reader.upTo(sealedBytes);

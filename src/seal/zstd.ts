@@ -111,6 +111,48 @@ export function* unframed(file: Uint8Array, maxBytes: number): Generator<Uint8Ar
   }
 }
 
+/** One frame of a file: where it begins, and how much it is stored and unfolded. */
+export interface Frame {
+  readonly at: number;
+  readonly size: number;
+  readonly contentAt: number;
+  readonly contentSize: number;
+}
+
+/** What the table of a file takes at its end, by its last nine bytes. @throws ArchiverError sealed-invalid */
+export function seekTableBytes(footer: Uint8Array): number {
+  const b = Buffer.from(footer.buffer, footer.byteOffset, footer.byteLength);
+  const frames = b.length === SEEK_FOOTER_BYTES ? b.readUInt32LE(0) : MAX_FRAMES + 1;
+  if (frames > MAX_FRAMES || b.readUInt8(4) !== 0 || b.readUInt32LE(5) !== SEEK_MAGIC) {
+    throw invalid("no table of frames at the end");
+  }
+  return SKIPPABLE_HEADER_BYTES + 8 * frames + SEEK_FOOTER_BYTES;
+}
+
+/** The frames as the table tells them, which have to fill the file. @throws ArchiverError sealed-invalid */
+export function seekFrames(table: Uint8Array, fileBytes: number): readonly Frame[] {
+  const b = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
+  const frames: Frame[] = [];
+  let [at, contentAt] = [0, 0];
+  for (let i = SKIPPABLE_HEADER_BYTES; i < b.length - SEEK_FOOTER_BYTES; i += 8) {
+    const [size, contentSize] = [b.readUInt32LE(i), b.readUInt32LE(i + 4)];
+    frames.push({ at, size, contentAt, contentSize });
+    at += size;
+    contentAt += contentSize;
+  }
+  const told = frames.map((f): [number, number] => [f.size, f.contentSize]);
+  if (at + b.length === fileBytes && b.equals(seekTable(told))) return frames;
+  throw invalid("a table of frames that does not fit the file");
+}
+
+/** The content of exactly one frame. @throws ArchiverError sealed-invalid */
+export function frameContent(bytes: Uint8Array, { contentSize }: Frame): Uint8Array {
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { size, content } = frameAt(frame, contentSize);
+  if (size === frame.length && content.length === contentSize) return content;
+  throw invalid("a frame that is not as the table says");
+}
+
 let decompressor: DCtx | undefined;
 
 function frameAt(rest: Buffer, roomBytes: number): { size: number; content: Uint8Array } {
