@@ -123,7 +123,7 @@ function samplingOf(
 
 type OfArchive = Pick<
   VerifyRequest,
-  "sinks" | "seeds" | "publicKeys" | "heads" | "across" | "expiry"
+  "sinks" | "seeds" | "publicKeys" | "requireSignatures" | "heads" | "across" | "expiry"
 >;
 
 async function ofArchive(
@@ -142,6 +142,8 @@ async function ofArchive(
     sinks: sinks.filter(({ name }) => archive.sinks.includes(name)),
     seeds: await readSeeds(pipelines),
     publicKeys,
+    // A partition that fell silent before `signing` was configured has no signature, and is none the worse.
+    requireSignatures: args.texts("publicKey").length > 0,
     heads: head === true ? await configuredHeads(config, pipelines, publicKeys, context) : named(),
     across: args.flag("acrossSinks") && archive.sinks.length > 1,
     expiry: expiryOf(pipelines, context.clock.wall()),

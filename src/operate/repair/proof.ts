@@ -22,6 +22,7 @@ export async function proofOf(
       ...{ tool: command, sinks, filter, across: true, heads: undefined, topics: undefined },
       seeds: await readSeeds([pipeline]),
       publicKeys: await readPublicKeys([], [pipeline]),
+      requireSignatures: false,
       open: foreignOpener([]),
       quick: false,
       deep: false,

@@ -16,6 +16,8 @@ export interface Vouchers {
   readonly seeds: Seeds;
   /** Empty: signatures are not looked at. */
   readonly publicKeys: PublicKeys;
+  /** A chain without any signature is wrong. @default true */
+  readonly requireSignatures?: boolean | undefined;
   /** Published heads of this chain: where it ended, and its link there. */
   readonly heads: ReadonlyMap<bigint, string>;
   /** What the first batch follows, where what came before it has expired elsewhere. */
@@ -31,6 +33,7 @@ export class ChainCheck {
   readonly #keys: Seeds;
   readonly #publicKeys: PublicKeys;
   readonly #heads: Map<bigint, string>;
+  readonly #requireSignatures: boolean;
   readonly #pruned: Pruned | undefined;
   readonly #lateStart: string | undefined;
   /** Undefined at the beginning and after a manifest that could not be read. */
@@ -45,6 +48,7 @@ export class ChainCheck {
     this.#identity = vouchers.identity;
     this.#keys = vouchers.seeds;
     this.#publicKeys = vouchers.publicKeys;
+    this.#requireSignatures = vouchers.requireSignatures ?? true;
     this.#heads = new Map(vouchers.heads);
     this.#pruned = vouchers.pruned;
     this.#lateStart = vouchers.lateStart;
@@ -77,7 +81,7 @@ export class ChainCheck {
 
   /** After the last batch. */
   finish(): void {
-    for (const marks of [this.#macs, this.#signatures]) {
+    for (const marks of [this.#macs, ...(this.#requireSignatures ? [this.#signatures] : [])]) {
       const problem = marks.finish();
       if (problem !== undefined) this.#tally.problem(problem);
     }

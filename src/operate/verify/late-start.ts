@@ -13,6 +13,7 @@ export async function lateStart(
   others: readonly { readonly sink: Sink; readonly expiry: Expiry }[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  if (others.length === 0) return undefined;
   const first = await firstStart(sink, scope, signal);
   if (first === undefined || first === 0n) return undefined;
   for (const other of others) {

@@ -1,4 +1,5 @@
 import type { Scope } from "../../core/scope.ts";
+import { holdsOf } from "../../sdk/holds.ts";
 import type { ScopeFilter } from "./scope-filter.ts";
 import type { NamedSink, VerifyProgress } from "./verify-archive.ts";
 import { type ArchiveVerdict, verifyArchive } from "./verify-archive.ts";
@@ -26,6 +27,8 @@ export interface VerifyRequest {
   readonly filter: ScopeFilter;
   readonly seeds: Seeds;
   readonly publicKeys: PublicKeys;
+  /** A chain without any signature is wrong, when there are keys. @default true */
+  readonly requireSignatures?: boolean;
   readonly heads: Heads | undefined;
   readonly open: Opener;
   /** Manifests and listings only. */
@@ -60,12 +63,13 @@ export async function runVerify(
       filter,
       seeds,
       publicKeys,
+      requireSignatures: request.requireSignatures,
       heads,
       across,
       sampling,
       expiry,
       progress,
-      deep: deep ? deepCheck(open, seeds, across) : undefined,
+      deep: deep ? deepCheck(open, seeds, across && sinks.some(keepsRecords)) : undefined,
       tailWaitMs: request.tailWaitMs ?? TAIL_WAIT_MS,
     },
     signal,
@@ -112,6 +116,9 @@ export async function runVerify(
   const used = { seeds: seeds.size > 0, publicKeys: publicKeys.size > 0, heads };
   return { ...report, evidence: evidenceOf(report, used) };
 }
+
+/** Its records can be compared with those of files. */
+const keepsRecords = ({ sink }: NamedSink): boolean => holdsOf(sink.capabilities) === "records";
 
 function totalsOf(verdict: ArchiveVerdict, kafka: KafkaReport | undefined): VerifyTotals {
   const partitions = verdict.sinks.flatMap((sink) => sink.partitions);

@@ -27,6 +27,8 @@ export interface ArchiveOptions {
   readonly seeds: Seeds;
   /** Empty: signatures are not looked at. */
   readonly publicKeys: PublicKeys;
+  /** A chain without any signature is wrong, when there are keys. @default true */
+  readonly requireSignatures?: boolean | undefined;
   readonly heads: Heads | undefined;
   readonly deep: DeepCheck | undefined;
   readonly sampling: Sampling;

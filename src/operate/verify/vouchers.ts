@@ -10,6 +10,7 @@ import type { Tally } from "./tally.ts";
 export interface VoucherOptions {
   readonly seeds: Seeds;
   readonly publicKeys: PublicKeys;
+  readonly requireSignatures?: boolean | undefined;
   readonly heads: Heads | undefined;
   readonly expiry: Expiry;
 }
@@ -53,7 +54,7 @@ async function byItself(
   signal: AbortSignal,
 ): Promise<Vouched> {
   const { scope } = tally;
-  const { seeds, publicKeys } = options;
+  const { seeds, publicKeys, requireSignatures } = options;
   const archiveId = identity?.archiveId;
   const found = await prunedOf({ sink, scope, archiveId, seeds, publicKeys }, signal);
   const wrong = found !== undefined && "wrong" in found;
@@ -63,7 +64,10 @@ async function byItself(
   const end = pruned?.end ?? 0n;
   return {
     sink,
-    vouchers: { identity, seeds, publicKeys, heads, pruned, lateStart: undefined },
+    vouchers: {
+      ...{ identity, seeds, publicKeys, requireSignatures, heads, pruned },
+      lateStart: undefined,
+    },
     expiry: (manifest) => manifest.end <= end || options.expiry(manifest),
   };
 }
