@@ -50,6 +50,9 @@ export function contentOf(archive: string): Map<string, string> {
   );
 }
 
+/** While somebody changes them: nothing is read. */
+export const namesOf = (archive: string): string[] => files(join(archive, "manifests"));
+
 export const remove = (...paths: readonly string[]): void => {
   for (const path of paths) rmSync(path);
 };

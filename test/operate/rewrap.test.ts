@@ -8,7 +8,7 @@ import { configDir } from "../config/load.ts";
 import { writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { groupsAreReady } from "../kafka/live-kafka.ts";
-import { batchesOf, contentOf, quarantined, remove } from "./archive-damage.ts";
+import { batchesOf, contentOf, namesOf, quarantined, remove } from "./archive-damage.ts";
 import { cli, start, type Started } from "./cli-process.ts";
 
 /** Encrypted files that others are to read from now on; read here by the `age` tool as well. */
@@ -116,7 +116,7 @@ test("new recipients by headers alone, the same in every sink, beside the daemon
     "--identity",
     b.file,
   ]);
-  expect([cat.code, cat.stdout.split("\n").length]).toEqual([0, 101]);
+  expect([cat.code, cat.stderr, cat.stdout.split("\n").length]).toEqual([0, "", 101]);
 });
 
 test("killed at any point and run again it comes to the same", async () => {
@@ -125,8 +125,7 @@ test("killed at any point and run again it comes to the same", async () => {
   const both = ["--identity", join(dir, "both"), "--add", a.recipient, "--add", b.recipient];
   writeFileSync(join(dir, "both"), readFileSync(a.file, "utf8") + readFileSync(b.file, "utf8"));
   // Once between amendments and files, once where a file is on its way.
-  const amended = (): number =>
-    [...contentOf(files).keys()].filter((path) => path.includes(".amend-2")).length;
+  const amended = (): number => namesOf(files).filter((path) => path.includes(".amend-2")).length;
   for (const due of [() => amended() > 2, () => quarantined(copy).length > 0]) {
     const running = start(["rewrap", "--config", config, ...both]);
     while (running.child.exitCode === null && !due()) {
@@ -160,6 +159,20 @@ test("a rewrapped batch is copied by reconcile, with its amendments", async () =
   const { code, stdout } = await cli(argv);
   expect([code, stdout]).toEqual([0, expect.stringContaining('"ok": true')]);
   expect(contentOf(copy)).toEqual(before);
+});
+
+test("a daemon copies rewrapped batches to a sink that lost everything", async () => {
+  daemon.child.kill("SIGTERM");
+  expect((await daemon.ended).code).toBe(0);
+  const before = contentOf(files);
+  rmSync(copy, { recursive: true, force: true });
+  daemon = start(["run", "--config", config]);
+  await daemon.said("partitions assigned");
+  await topic.produce(300);
+  await topic.archived(name, 30_000, alive);
+  const now = contentOf(copy);
+  for (const [path, digest] of before) expect([path, now.get(path)]).toEqual([path, digest]);
+  expect(now).toEqual(contentOf(files));
 });
 
 test("who cannot open a file changes nothing", async () => {
