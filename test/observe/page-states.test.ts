@@ -102,6 +102,18 @@ test("with a token: the browser asks for it, and then page, files and stream hav
   await expect(openPage(browser, url)).rejects.toThrow("AUTH");
 });
 
+test("two pipelines that read one topic are told apart by their groups", async () => {
+  const sample = new SampleView({ ...SMALL, alone: true, topics: [["logs", 4]] });
+  for (const i of [2, 3]) sample.set(i, { group: "audit", partition: i - 2 });
+  const { page } = await show(sample);
+  expect(await page.locator("#map .topic > p span").allInnerTexts()).toEqual([
+    "logs (archiver)",
+    "logs (audit)",
+  ]);
+  await page.locator("#filter").fill("audit");
+  expect(await page.locator("#partitions-sum").innerText()).toContain("2 shown");
+});
+
 test("names from outside are text and never markup", async () => {
   const name = "<img src=x onerror=alert(1)>";
   const { page, complaints, http, update } = await show(

@@ -28,7 +28,7 @@ function arrange(list, view) {
   const byTopic = view.sort === "topic";
   const wanted = new Map();
   for (const p of list) {
-    const title = byTopic ? p.topic : "";
+    const title = byTopic ? view.titleOf(p) : "";
     wanted.set(title, [...(wanted.get(title) ?? []), p]);
   }
   const keys = new Set(list.map(view.keyOf));

@@ -17,10 +17,13 @@ const all = new Map();
 const worst = new Map(STATES.map(([state], i) => [state, i]));
 const view = { text: "", state: null, sort: "topic", table: false, open: () => undefined };
 let now = 0;
+let several = false;
 let tableAt = 0;
 
 export const keyOf = (p) => `${p.group}/${p.topic}/${p.partition}`;
-export const nameOf = (p) => `${p.topic} ${p.partition}`;
+/** With its group where the process has several pipelines: two may read one topic. */
+export const titleOf = (p) => (several ? `${p.topic} (${p.group})` : p.topic);
+export const nameOf = (p) => `${titleOf(p)} ${p.partition}`;
 export const partitionAt = (key) => all.get(key);
 export const ageOf = (p) => (p.oldestAtMs === null ? null : Math.max(0, now - p.oldestAtMs));
 
@@ -55,6 +58,7 @@ export function takePartitions(changed, gone, whole, nowMs) {
   now = nowMs;
   if (whole) all.clear();
   for (const key of gone) all.delete(key);
+  several = new Set([...all.values(), ...changed].map((p) => p.group)).size > 1;
   const grown = changed.some((p) => !all.has(keyOf(p)));
   for (const p of changed) all.set(keyOf(p), p);
   draw(whole || grown || gone.length > 0);
@@ -78,14 +82,14 @@ export function ordered() {
 export function matches(p) {
   if (view.state !== null && p.state !== view.state) return false;
   if (view.text === "") return true;
-  return `${p.topic} ${p.partition} ${p.topic}/${p.partition} ${p.owner ?? ""}`
+  return `${p.topic} ${p.partition} ${p.topic}/${p.partition} ${p.owner ?? ""} ${p.group}`
     .toLowerCase()
     .includes(view.text);
 }
 
 /** A new order only on request; the table also each five seconds while nobody is in it. */
 function draw(anew) {
-  const topics = new Set([...all.values()].map((p) => p.topic));
+  const topics = new Set([...all.values()].map(titleOf));
   const filtered = view.text !== "" || view.state !== null;
   const shown = filtered ? `, ${count([...all.values()].filter(matches).length)} shown` : "";
   write(
@@ -102,6 +106,7 @@ function draw(anew) {
       ageOf,
       keyOf,
       nameOf,
+      titleOf,
       sort: view.sort,
       open: view.open,
     });
