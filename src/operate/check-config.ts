@@ -6,6 +6,7 @@ import { ArchiverError } from "../core/errors.ts";
 import { isLoopback } from "../observe/access.ts";
 import { checkRecipients, loadSeeds } from "../seal/keys.ts";
 import { failure, type Found, ok, warning } from "./check-report.ts";
+import { checkProof } from "./check-proof.ts";
 import { raised } from "./check-sinks.ts";
 
 const DAY_MS = 86_400_000;
@@ -16,7 +17,9 @@ export async function checkConfig(config: Config): Promise<Found[]> {
   const { pipelines, sinks, memoryBytes } = config;
   const text = `${config.file}: ${pipelines.length} pipelines, ${sinks.length} sinks, ${sizeText(memoryBytes)} of memory`;
   const found = [ok("config", "config", text)];
-  for (const { encryption, name } of pipelines) {
+  for (const pipeline of pipelines) {
+    const { encryption, name } = pipeline;
+    found.push(...(await checkProof(pipeline)));
     if (encryption === null) {
       found.push(
         warning("config", "no-encryption", `pipeline ${name}: files are stored in the clear`),

@@ -7,6 +7,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeHead } from "../../src/core/head.ts";
 import { manifestPath } from "../../src/core/layout.ts";
 import { signerOf } from "../../src/core/signature.ts";
+import { builtInSinks } from "../../sinks/index.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { checkProof } from "../../src/operate/check-proof.ts";
 import { runCli } from "../../src/operate/cli.ts";
 import { commands } from "../../src/operate/commands.ts";
 import { mismatches, type Schema } from "./json-schema.ts";
@@ -61,6 +64,26 @@ test("the key is private, its public half is not, and neither is ever overwritte
   const again = await run("keygen", "--signing", "--out", join(dir, "keys"));
   expect(again.code).toBe(2);
   expect(readFileSync(shared, "utf8")).toContain("BEGIN PUBLIC KEY");
+});
+
+test("check names the key, and says what is wrong with it or with the place of heads", async () => {
+  const findings = async (more: string): Promise<string[]> => {
+    configured(more);
+    const { sinks, pipelines } = await loadConfig(config, { env: {}, kinds: builtInSinks });
+    expect(sinks).toHaveLength(1);
+    const found = await checkProof(pipelines[0]!);
+    return found.map(({ level, code }) => `${level} ${code}`);
+  };
+  expect(await findings(`signing: { keyFile: ${secret} }`)).toEqual(["ok signing"]);
+  const beside = `signing: { keyFile: ${secret} }\nheads: { sink: files }`;
+  expect(await findings(beside)).toEqual(["ok signing", "warning heads-beside-data"]);
+  expect(await findings(`signing: { keyFile: ${shared} }`)).toEqual(["error key-invalid"]);
+  const open = join(dir, "open");
+  writeFileSync(open, readFileSync(secret), { mode: 0o644 });
+  expect(await findings(`signing: { keyFile: ${open} }`)).toEqual([
+    "ok signing",
+    "warning signing-mode",
+  ]);
 });
 
 test("openssl checks a manifest's signature by docs/format-manifest.md alone", () => {
