@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { isKnownHost } from "../../src/observe/access.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import { EVENTS } from "./events.ts";
 import { SampleView, SMALL } from "./sample-view.ts";
@@ -122,6 +123,18 @@ describe("what rules and dashboard name", () => {
     const hidden = own.filter((n) => n.startsWith("bulk_archiver_") && !shown.has(n));
     expect(hidden).toEqual([]);
   });
+});
+
+test("in the compose set-up Prometheus asks by a name that the archiver answers to", () => {
+  const read = (name: string): unknown =>
+    parse(readFileSync(join(ROOT, "deploy/compose", name), "utf8"));
+  const { http } = read("archiver.yaml") as { http: { hosts: string[] } };
+  const { scrape_configs: scrapes } = read("prometheus.yaml") as {
+    scrape_configs: { static_configs: { targets: string[] }[] }[];
+  };
+  const targets = scrapes.flatMap((s) => s.static_configs.flatMap((c) => c.targets));
+  expect(targets.length).toBeGreaterThan(0);
+  for (const target of targets) expect(isKnownHost(target, http.hosts)).toBe(true);
 });
 
 const base = (name: string): string => name.replace(/_(?:bucket|sum|count)$/, "");
