@@ -62,7 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: WANTED,
     find: "t.archived && tail?.from === t.position &&",
     put: "tail?.from === t.position &&",
-    by: { search: "U" },
+    by: { test: "test/model/table-running.test.ts" },
   },
   {
     name: "the primary's other batch counts as the own one",
@@ -200,9 +200,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a manifest is written without looking for its data",
     file: BLOB,
-    find: "if (data?.size !== seal.size) {",
-    put: "if (data === null) {",
-    by: { test: "test/sim/blob-order.test.ts" },
+    find: "if (data?.size !== seal.size",
+    put: "if (data === null",
   },
   {
     name: "equal bytes are the same batch",

@@ -1,6 +1,42 @@
-/** Waits of the protocol path that a crash cannot be tried at in the simulation, and why. */
-export const EXEMPT: readonly {
+interface Exempt {
   readonly file: string;
+  /** Part of the line. */
   readonly text: string;
   readonly why: string;
-}[] = [];
+}
+
+const AT_HAND = "what it waits for is at hand: no time passes in the simulation";
+const RECORDS = "sinks without files: tested with Kafka and Elasticsearch";
+const PRUNED = "an archive whose beginning was pruned: an operator's command made it";
+const AMENDED = "a batch that was rewrapped: an operator's command made it";
+const DAMAGED = "what is there is not as it was written: an operator has to look";
+
+/** Waits of the protocol path that a crash cannot be tried at in the simulation, and why. */
+export const EXEMPT: readonly Exempt[] = [
+  { file: "src/pipeline/task.ts", text: "await Promise.resolve()", why: AT_HAND },
+  { file: "src/deliver/limit.ts", text: "await items.return?.()", why: AT_HAND },
+  { file: "src/deliver/deadline.ts", text: "await items.return?.()", why: AT_HAND },
+  { file: "sinks/blob/blob-listing.ts", text: ".return(undefined)", why: AT_HAND },
+  { file: "sinks/blob/blob-listing.ts", text: "= await data.next();", why: AT_HAND },
+  { file: "sinks/blob/blob-listing.ts", text: "= await manifests.next();", why: AT_HAND },
+  { file: "src/pipeline/take.ts", text: "withoutFile(", why: RECORDS },
+  { file: "src/pipeline/take.ts", text: "described(ports, other", why: RECORDS },
+  { file: "src/pipeline/take.ts", text: "ports.remake(", why: RECORDS },
+  { file: "src/pipeline/take.ts", text: "amend", why: AMENDED },
+  { file: "src/pipeline/catch-up.ts", text: "passAmendments(", why: AMENDED },
+  { file: "src/pipeline/catch-up.ts", text: "HELD_MS", why: "an operator holds the sink away" },
+  { file: "src/pipeline/deliver-batch.ts", text: "mend", why: AMENDED },
+  { file: "src/pipeline/first-manifest.ts", text: "expiredAt(", why: PRUNED },
+  { file: "src/pipeline/first-manifest.ts", text: "named.sink.floor(", why: PRUNED },
+  { file: "src/pipeline/first-manifest.ts", text: "listedFrom(ports, named, middle", why: PRUNED },
+  { file: "src/pipeline/first-manifest.ts", text: "listedFrom(ports, named, kept", why: PRUNED },
+  { file: "src/pipeline/first-manifest.ts", text: "await sink.floor(", why: PRUNED },
+  { file: "sinks/blob/blob-sink.ts", text: "findings?.(", why: "`check` only" },
+  { file: "sinks/blob/blob-sink.ts", text: "await probe(", why: "`check` only" },
+  { file: "sinks/blob/blob-sink.ts", text: "formsOf(", why: AMENDED },
+  { file: "sinks/blob/blob-sink.ts", text: "#isAmended(", why: AMENDED },
+  { file: "sinks/blob/look.ts", text: "formsOf(", why: AMENDED },
+  { file: "sinks/blob/look.ts", text: "dataProblem(store, data, form", why: AMENDED },
+  { file: "sinks/blob/look.ts", text: "await damaged(", why: DAMAGED },
+  { file: "sinks/blob/blob-sink.ts", text: "look(this.#store, manifest", why: DAMAGED },
+];

@@ -6,7 +6,16 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const FOLDERS = ["src/pipeline", "src/deliver", "sinks/blob"];
 
 /** Files in these folders that no daemon runs while it archives: operator commands and `check`. */
-const COMMANDS = new Set(["sinks/blob/probe.ts", "sinks/blob/set-aside.ts"]);
+const COMMANDS = new Set([
+  "sinks/blob/amendments.ts",
+  "sinks/blob/blob-documents.ts",
+  "sinks/blob/probe.ts",
+  "sinks/blob/rewrap.ts",
+  "sinks/blob/set-aside.ts",
+  "src/pipeline/amended.ts",
+  // New settings for an open sink: test/deliver/.
+  "src/deliver/replaceable.ts",
+]);
 
 export const isProtocol = (path: string): boolean =>
   FOLDERS.some((f) => path.startsWith(`${f}/`)) && path.endsWith(".ts") && !COMMANDS.has(path);

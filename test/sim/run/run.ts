@@ -22,6 +22,7 @@ export interface RunOptions {
   /** Lines of the trace that are kept for a report; the newest. */
   readonly keep?: number;
   readonly onStart?: (process: SimProcess) => void;
+  readonly onWorld?: (world: World) => void;
 }
 
 /** After all faults are over everything has to be archived within this much of the run's own time. */
@@ -45,6 +46,7 @@ export async function run(scenario: Scenario, options: RunOptions = {}): Promise
     trace: (line) => trace.add(line),
     onStart: options.onStart ?? (() => undefined),
   });
+  options.onWorld?.(world);
   for (const h of scenario.happenings) world.scheduler.after(h.at, () => perform(world, h));
   world.scheduler.after(scenario.quietAt, () => quiet(world));
   const unhandled = (reason: unknown): void => {

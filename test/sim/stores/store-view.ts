@@ -180,7 +180,7 @@ async function* read(
     if (a === b) continue;
     const piece = await ask(
       `get ${kindOf(path)}`,
-      () => store.objects.get(path)?.bytes.slice(a, b),
+      () => copied(store.objects.get(path)?.bytes, a, b),
       signal,
     );
     if (piece === undefined || piece.length < b - a) {
@@ -212,6 +212,9 @@ function foldersOf(store: SimStore, folder: string): string[] {
     .map((rest) => rest.slice(0, rest.indexOf("/")));
   return [...new Set(names)];
 }
+
+const copied = (bytes: Uint8Array | undefined, from: number, to: number): Uint8Array | undefined =>
+  bytes === undefined ? undefined : Uint8Array.from(bytes.subarray(from, to));
 
 const equal = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
   a !== undefined && Buffer.compare(a, b) === 0;

@@ -69,7 +69,7 @@ export class SimStore {
   putSide(path: string, digest: string, about: Uint8Array, now: number): boolean {
     const key = `${path} ${digest}`;
     const there = this.sides.get(key);
-    if (there === undefined) this.sides.set(key, { about: about.slice(), at: now });
+    if (there === undefined) this.sides.set(key, { about: Uint8Array.from(about), at: now });
     return there === undefined || Buffer.compare(there.about, about) === 0;
   }
 
@@ -84,6 +84,7 @@ export class SimStore {
   #set(path: string, bytes: Uint8Array, about: Uint8Array | null): void {
     this.#tags += 1;
     // What a process re-uses or overwrites afterwards must not change what is stored.
-    this.objects.set(path, { bytes: bytes.slice(), about, tag: `t${this.#tags}` });
+    // (A Buffer's own slice is no copy.)
+    this.objects.set(path, { bytes: Uint8Array.from(bytes), about, tag: `t${this.#tags}` });
   }
 }

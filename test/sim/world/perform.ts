@@ -54,6 +54,9 @@ export function perform(w: World, h: Happening): void {
     case "restore":
       restore(w, h.sink, h.back);
       break;
+    case "destroy":
+      w.stores[h.sink]?.restore(() => false);
+      break;
     case "move-coordinator":
       cluster.moveCoordinator(cluster.coordinator === 1 ? 2 : 1, h.loadMs);
       break;
@@ -151,7 +154,7 @@ function retain(w: World, p: number): void {
 function restore(w: World, sink: number, back: number): void {
   const store = w.stores[sink];
   if (store === undefined) return;
-  for (let d = 0; d < w.scenario.daemons; d += 1) w.kill(d, ADMIN_MS);
+  w.closeFor(ADMIN_MS);
   w.scheduler.after(ADMIN_MS - 500, () => goBack(w, store, back));
 }
 
@@ -164,7 +167,7 @@ function goBack(w: World, store: SimStore, back: number): void {
 
 /** What an administrator does to committed offsets, for which the group has to be empty. */
 function commits(w: World, p: number, what: "wipe" | "foreign" | "rewind" | "lose"): void {
-  for (let d = 0; d < w.scenario.daemons; d += 1) w.kill(d, ADMIN_MS);
+  w.closeFor(ADMIN_MS);
   const partition = part(w, p);
   const key = `${TOPIC}/${partition}`;
   w.scheduler.after(ADMIN_MS - 500, () => {

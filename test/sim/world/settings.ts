@@ -50,6 +50,8 @@ export type Happening = { readonly at: number } & (
       readonly what: "refuses-user" | "forgets" | "throttled" | "garbles";
     }
   | { readonly do: "restore"; readonly sink: number; readonly back: number }
+  /** Everything in it is gone, under running daemons: no fault that anything promises to survive. */
+  | { readonly do: "destroy"; readonly sink: number }
   | { readonly do: "move-coordinator"; readonly loadMs: number }
   | { readonly do: "elect"; readonly p: number }
   | { readonly do: "truncate"; readonly p: number; readonly back: number }

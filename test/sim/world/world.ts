@@ -58,6 +58,7 @@ export class World {
   readonly #spells: Spell[] = [];
   readonly #troubles: { until: number; sink: string; change: Partial<StoreTrouble> }[] = [];
   #starts = 0;
+  #closedUntil = 0;
 
   constructor(scenario: Scenario, watcher: Watcher) {
     this.scenario = scenario;
@@ -137,8 +138,16 @@ export class World {
     else process.die("killed");
   }
 
+  /** No daemon runs for so long: an administrator is at work. */
+  closeFor(ms: number): void {
+    this.#closedUntil = this.scheduler.now + ms;
+    for (let d = 0; d < this.scenario.daemons; d += 1) this.kill(d, ms);
+  }
+
   start(d: number): void {
-    if (this.process(d) !== null || this.failure !== null) return;
+    const wait = this.#closedUntil - this.scheduler.now;
+    if (wait > 0) this.scheduler.after(wait, () => this.start(d));
+    if (wait > 0 || this.process(d) !== null || this.failure !== null) return;
     this.#starts += 1;
     const n = this.#starts;
     const name = `d${d}#${n}`;
