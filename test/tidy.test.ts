@@ -37,7 +37,7 @@ function area(path: string): string {
 }
 
 /** Connections, requests and errors: what a driver from npm would be; a sink may import it as one. */
-const KAFKA_DRIVER = /^src\/kafka\/(?:client\/|requests\/|wire\.ts$|kafka-error\.ts$)/;
+const KAFKA_DRIVER = /^src\/kafka\/(?:client\/|requests\/|target\/|wire\.ts$|kafka-error\.ts$)/;
 
 /** What packages outside the tree import as `bulk-archiver/sdk`, the layout of blob stores included. */
 const SDK_ENTRY = "src/sdk/index.ts";

@@ -8,7 +8,7 @@ import { SinkError } from "../../src/sdk/sink-error.ts";
 import { copyProblem } from "./copied-records.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LedgerEntry } from "./ledger-record.ts";
-import type { TargetCluster } from "./target-cluster.ts";
+import type { TargetCluster } from "../../src/kafka/target/target-cluster.ts";
 
 /** What the ledger says of batches, and whether their records bear it out. */
 export class BatchStates {

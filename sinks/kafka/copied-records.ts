@@ -6,9 +6,9 @@ import { ownHeaders } from "../../src/record-batch/lineage.ts";
 import { recordsDigestOf } from "../../src/record-batch/records-digest.ts";
 import { decodeRecords } from "../../src/record-batch/records.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
-import { isKafkaError } from "./kafka-sink-error.ts";
+import { isKafkaError } from "../../src/kafka/target/kafka-answers.ts";
 import type { Copied } from "./ledger-record.ts";
-import type { TargetCluster } from "./target-cluster.ts";
+import type { TargetCluster } from "../../src/kafka/target/target-cluster.ts";
 
 const FETCH_BYTES = 4 << 20;
 const WAIT_MS = 100;

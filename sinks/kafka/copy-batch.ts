@@ -9,7 +9,7 @@ import type { SealedBatch } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { Runs } from "./copied-records.ts";
 import type { LedgerEntry } from "./ledger-record.ts";
-import type { ProducedRecord, TransactionalProducer } from "./producer.ts";
+import type { ProducedRecord, TransactionalProducer } from "../../src/kafka/target/producer.ts";
 
 export interface CopyOptions {
   readonly to: TopicPartition;

@@ -1,9 +1,9 @@
 import { describeConfigs, type ResourceSettings } from "../../src/kafka/requests/configs.ts";
 import { createTopic } from "../../src/kafka/requests/create-topics.ts";
 import type { Finding } from "../../src/sdk/sink.ts";
-import { LEDGER_SETTINGS } from "./naming.ts";
-import type { TargetCluster } from "./target-cluster.ts";
-import type { Transactions } from "./transactions.ts";
+import { LEDGER_SETTINGS } from "../../src/kafka/target/topic-settings.ts";
+import type { TargetCluster } from "../../src/kafka/target/target-cluster.ts";
+import type { Transactions } from "../../src/kafka/target/transactions.ts";
 
 export interface FindingsPorts {
   readonly target: TargetCluster;

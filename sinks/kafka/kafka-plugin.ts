@@ -6,7 +6,7 @@ import type { Host, Sink, SinkPlugin } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { kafkaSchema, type KafkaSinkConfig } from "./kafka-schema.ts";
 import { KafkaSink } from "./kafka-sink.ts";
-import { TargetCluster } from "./target-cluster.ts";
+import { TargetCluster } from "../../src/kafka/target/target-cluster.ts";
 
 /** Another Kafka cluster, in transactions. */
 export const kafkaPlugin: SinkPlugin<KafkaSinkConfig> = {

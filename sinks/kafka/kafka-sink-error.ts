@@ -2,17 +2,6 @@ import { ArchiverError } from "../../src/core/errors.ts";
 import { KafkaError } from "../../src/kafka/kafka-error.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 
-/** Another producer has this transactional id: what it wrote, if anything, is in the ledger. */
-const FENCED = new Set([
-  "INVALID_PRODUCER_EPOCH",
-  "PRODUCER_FENCED",
-  "INVALID_TXN_STATE",
-  "INVALID_PRODUCER_ID_MAPPING",
-  "UNKNOWN_PRODUCER_ID",
-  "OUT_OF_ORDER_SEQUENCE_NUMBER",
-  "DUPLICATE_SEQUENCE_NUMBER",
-]);
-
 /** What the next try would meet again: the target refuses these records or this topic. */
 const REFUSED = new Set([
   "MESSAGE_TOO_LARGE",
@@ -27,12 +16,6 @@ const REFUSED = new Set([
   "INVALID_TRANSACTION_TIMEOUT",
   "UNSUPPORTED_VERSION",
 ]);
-
-export const isKafkaError = (error: unknown, ...codes: readonly string[]): error is KafkaError =>
-  error instanceof KafkaError && codes.includes(error.kafkaCode);
-
-export const isFenced = (error: unknown): boolean =>
-  error instanceof KafkaError && FENCED.has(error.kafkaCode);
 
 /** What the Kafka client raised, as a sink says it; other errors of ours stay as they are. */
 export function sinkErrorOf(error: unknown): unknown {

@@ -31,17 +31,12 @@ import type { KafkaSinkConfig } from "./kafka-schema.ts";
 import { sinkErrorOf, told } from "./kafka-sink-error.ts";
 import { Ledger } from "./ledger.ts";
 import { ARCHIVE_KEY, encodeEntry, keyText } from "./ledger-record.ts";
-import {
-  COPY_SETTINGS,
-  LEDGER_SETTINGS,
-  ledgerTopicOf,
-  targetTopicOf,
-  transactionalIdOf,
-} from "./naming.ts";
-import type { TransactionalProducer } from "./producer.ts";
-import type { TargetCluster } from "./target-cluster.ts";
-import { ensureTopic, sleep } from "./topics-of-target.ts";
-import { Transactions, type Work } from "./transactions.ts";
+import { COPY_SETTINGS, LEDGER_SETTINGS } from "../../src/kafka/target/topic-settings.ts";
+import { ledgerTopicOf, targetTopicOf, transactionalIdOf } from "./naming.ts";
+import type { TransactionalProducer } from "../../src/kafka/target/producer.ts";
+import type { TargetCluster } from "../../src/kafka/target/target-cluster.ts";
+import { ensureTopic, sleep } from "../../src/kafka/target/topics-of-target.ts";
+import { Transactions, type Work } from "../../src/kafka/target/transactions.ts";
 
 const CAPABILITIES: Capabilities = {
   accepts: "records",

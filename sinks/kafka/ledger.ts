@@ -4,10 +4,10 @@ import { fetchUncommitted } from "../../src/kafka/requests/fetch-uncommitted.ts"
 import { recordBatches } from "../../src/record-batch/header.ts";
 import { decodeRecords } from "../../src/record-batch/records.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
-import { CommittedLog } from "./committed-log.ts";
+import { CommittedLog } from "../../src/kafka/target/committed-log.ts";
 import { ARCHIVE_KEY, type LedgerEntry, parseEntry, parseKey } from "./ledger-record.ts";
 import { type Indexed, ScopeIndex } from "./scope-index.ts";
-import type { TargetCluster } from "./target-cluster.ts";
+import type { TargetCluster } from "../../src/kafka/target/target-cluster.ts";
 
 /** Newest values that are kept, so that the usual questions need no request. */
 const KEEP = 64;

@@ -1,4 +1,4 @@
-import { TargetCluster } from "../../sinks/kafka/target-cluster.ts";
+import { TargetCluster } from "../kafka/target/target-cluster.ts";
 import type { Config } from "../config/config.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { CommittedLog } from "../../../sinks/kafka/committed-log.ts";
-import { LEDGER_SETTINGS } from "../../../sinks/kafka/naming.ts";
-import type { TargetCluster } from "../../../sinks/kafka/target-cluster.ts";
-import { ensureTopic } from "../../../sinks/kafka/topics-of-target.ts";
+import { CommittedLog } from "../../kafka/target/committed-log.ts";
+import { LEDGER_SETTINGS } from "../../kafka/target/topic-settings.ts";
+import type { TargetCluster } from "../../kafka/target/target-cluster.ts";
+import { ensureTopic } from "../../kafka/target/topics-of-target.ts";
 import { parse, stringify } from "../../core/json.ts";
 import type { ArchivedRecord } from "../../core/record.ts";
 import { type Scope, scopeText } from "../../core/scope.ts";

@@ -1,6 +1,6 @@
-import type { TargetCluster } from "../../../sinks/kafka/target-cluster.ts";
-import type { TransactionalProducer } from "../../../sinks/kafka/producer.ts";
-import type { Transactions } from "../../../sinks/kafka/transactions.ts";
+import type { TargetCluster } from "../../kafka/target/target-cluster.ts";
+import type { TransactionalProducer } from "../../kafka/target/producer.ts";
+import type { Transactions } from "../../kafka/target/transactions.ts";
 import { ArchiverError, isTransient } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Sink } from "../../sdk/sink.ts";

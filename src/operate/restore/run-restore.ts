@@ -1,4 +1,4 @@
-import { Transactions } from "../../../sinks/kafka/transactions.ts";
+import { Transactions } from "../../kafka/target/transactions.ts";
 import { genesisLink } from "../../core/chain.ts";
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";

@@ -1,7 +1,7 @@
-import { isKafkaError } from "../../../sinks/kafka/kafka-sink-error.ts";
-import { COPY_SETTINGS } from "../../../sinks/kafka/naming.ts";
-import type { TargetCluster } from "../../../sinks/kafka/target-cluster.ts";
-import { ensureTopic } from "../../../sinks/kafka/topics-of-target.ts";
+import { isKafkaError } from "../../kafka/target/kafka-answers.ts";
+import { COPY_SETTINGS } from "../../kafka/target/topic-settings.ts";
+import type { TargetCluster } from "../../kafka/target/target-cluster.ts";
+import { ensureTopic } from "../../kafka/target/topics-of-target.ts";
 import type { Config, PipelineConfig } from "../../config/config.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { describeConfigs } from "../../kafka/requests/configs.ts";

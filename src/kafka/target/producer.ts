@@ -1,17 +1,17 @@
-import type { ArchivedRecord } from "../../src/core/record.ts";
-import { produce } from "../../src/kafka/requests/produce.ts";
-import type { TopicPartition } from "../../src/kafka/requests/offsets.ts";
-import type { KafkaRequest } from "../../src/kafka/requests/request.ts";
+import type { ArchivedRecord } from "../../core/record.ts";
+import { produce } from "../requests/produce.ts";
+import type { TopicPartition } from "../requests/offsets.ts";
+import type { KafkaRequest } from "../requests/request.ts";
 import {
   addPartitionsToTxn,
   endTxn,
   initProducerId,
   type ProducerRef,
-} from "../../src/kafka/requests/transactions.ts";
-import type { RecordCodec } from "../../src/record-batch/header.ts";
-import { stampProducer } from "../../src/record-batch/stamp.ts";
-import { encodeRecordBatch } from "../../src/record-batch/writer.ts";
-import { isKafkaError } from "./kafka-sink-error.ts";
+} from "../requests/transactions.ts";
+import type { RecordCodec } from "../../record-batch/header.ts";
+import { stampProducer } from "../../record-batch/stamp.ts";
+import { encodeRecordBatch } from "../../record-batch/writer.ts";
+import { isKafkaError } from "./kafka-answers.ts";
 import type { TargetCluster } from "./target-cluster.ts";
 import { sleep } from "./topics-of-target.ts";
 

@@ -1,9 +1,9 @@
-import type { ArchivedRecord } from "../../src/core/record.ts";
-import { within } from "../../src/kafka/client/within.ts";
-import { fetchUncommitted } from "../../src/kafka/requests/fetch-uncommitted.ts";
-import { SinkError } from "../../src/sdk/sink-error.ts";
+import type { ArchivedRecord } from "../../core/record.ts";
+import { within } from "../client/within.ts";
+import { fetchUncommitted } from "../requests/fetch-uncommitted.ts";
+import { SinkError } from "../../sdk/sink-error.ts";
 import { CommittedRecords } from "./committed-records.ts";
-import { isKafkaError } from "./kafka-sink-error.ts";
+import { isKafkaError } from "./kafka-answers.ts";
 import type { TargetCluster } from "./target-cluster.ts";
 import { sleep } from "./topics-of-target.ts";
 

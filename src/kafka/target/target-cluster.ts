@@ -1,12 +1,12 @@
-import { ArchiverError } from "../../src/core/errors.ts";
-import { KafkaClient, type Sendable } from "../../src/kafka/client/kafka-client.ts";
-import type { KafkaOptions, Log } from "../../src/kafka/client/options.ts";
-import { KafkaError } from "../../src/kafka/kafka-error.ts";
-import type { Metadata, TopicMetadata } from "../../src/kafka/requests/metadata.ts";
-import type { TopicPartition } from "../../src/kafka/requests/offsets.ts";
-import type { KafkaRequest } from "../../src/kafka/requests/request.ts";
-import { findTransactionCoordinator } from "../../src/kafka/requests/transactions.ts";
-import { isKafkaError } from "./kafka-sink-error.ts";
+import { ArchiverError } from "../../core/errors.ts";
+import { KafkaClient, type Sendable } from "../client/kafka-client.ts";
+import type { KafkaOptions, Log } from "../client/options.ts";
+import { KafkaError } from "../kafka-error.ts";
+import type { Metadata, TopicMetadata } from "../requests/metadata.ts";
+import type { TopicPartition } from "../requests/offsets.ts";
+import type { KafkaRequest } from "../requests/request.ts";
+import { findTransactionCoordinator } from "../requests/transactions.ts";
+import { isKafkaError } from "./kafka-answers.ts";
 
 /** A sink does not log: what matters is raised. */
 const SILENT: Log = {

@@ -1,7 +1,7 @@
-import { ArchiverError } from "../../src/core/errors.ts";
-import type { TopicPartition } from "../../src/kafka/requests/offsets.ts";
-import { SinkError } from "../../src/sdk/sink-error.ts";
-import { isFenced } from "./kafka-sink-error.ts";
+import { ArchiverError } from "../../core/errors.ts";
+import type { TopicPartition } from "../requests/offsets.ts";
+import { SinkError } from "../../sdk/sink-error.ts";
+import { isFenced } from "./kafka-answers.ts";
 import { type ProducerOptions, TransactionalProducer } from "./producer.ts";
 import type { TargetCluster } from "./target-cluster.ts";
 

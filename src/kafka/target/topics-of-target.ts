@@ -1,6 +1,6 @@
-import { createPartitions, createTopic } from "../../src/kafka/requests/create-topics.ts";
-import { SinkError } from "../../src/sdk/sink-error.ts";
-import { isKafkaError } from "./kafka-sink-error.ts";
+import { createPartitions, createTopic } from "../requests/create-topics.ts";
+import { SinkError } from "../../sdk/sink-error.ts";
+import { isKafkaError } from "./kafka-answers.ts";
 import type { TargetCluster } from "./target-cluster.ts";
 
 const TIMEOUT_MS = 20_000;

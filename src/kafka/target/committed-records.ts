@@ -1,7 +1,7 @@
-import type { ArchivedRecord } from "../../src/core/record.ts";
-import { controlTypeOf } from "../../src/record-batch/control.ts";
-import { recordBatches } from "../../src/record-batch/header.ts";
-import { decodeRecords } from "../../src/record-batch/records.ts";
+import type { ArchivedRecord } from "../../core/record.ts";
+import { controlTypeOf } from "../../record-batch/control.ts";
+import { recordBatches } from "../../record-batch/header.ts";
+import { decodeRecords } from "../../record-batch/records.ts";
 
 /**
  * Tells committed records of a log that is read past open transactions: a transaction's records are
