@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -17,6 +17,7 @@ import {
   truncate,
 } from "./archive-damage.ts";
 import { cli, type Ended, start, type Started } from "./cli-process.ts";
+import { mismatches, type Schema } from "./json-schema.ts";
 
 /** Ranges archived again, on a real Kafka, beside the daemon that archived them. */
 const bootstrap = process.env["TEST_KAFKA"] ?? "";
@@ -28,12 +29,17 @@ let topic: LiveTopic;
 let daemon: Started;
 let config = "";
 
+const schema = JSON.parse(
+  readFileSync(new URL("../../docs/schema/replay.schema.json", import.meta.url), "utf8"),
+) as Schema;
+
 const replay = (...argv: readonly string[]): Promise<Ended> =>
   cli(["replay", "--config", config, "--topic", name, ...argv]);
 
 async function reported(...argv: readonly string[]): Promise<ReplayReport & { code: number }> {
   const { code, stdout, stderr } = await replay("--json", ...argv);
   if (!stdout.includes('"partitions"')) throw new Error(`replay ended with ${code}: ${stderr}`);
+  expect(mismatches(schema, JSON.parse(stdout))).toEqual([]);
   return { ...(JSON.parse(stdout) as ReplayReport), code: code ?? -1 };
 }
 
@@ -115,6 +121,21 @@ test("what differs is reported, and with --repair replaced through quarantine", 
   expect([codes(report), report.code, sum(report, "replaced")]).toEqual([[], 0, 2]);
   expect([contentOf(files), contentOf(copy)]).toEqual(before);
   expect([quarantined(files).length, quarantined(copy).length]).toEqual([2, 4]);
+});
+
+test("a time means the batches from its first record on", async () => {
+  const mine = batchesOf(files).filter((b) => b.partition === 0);
+  const third = mine[2];
+  if (third === undefined) throw new Error("too few batches");
+  const { minTimestamp } = JSON.parse(readFileSync(third.manifest, "utf8")) as {
+    minTimestamp: number;
+  };
+  const from = new Date(minTimestamp).toISOString();
+  const since = await reported("--partition", "0", "--from", from, "--dry-run");
+  expect(since.partitions.map((p) => Number(p.from))).toEqual([Number(third.start)]);
+  expect(sum(since, "confirmed")).toBe(mine.length - 2);
+  const before = await reported("--partition", "0", "--to", from);
+  expect(sum(before, "confirmed")).toBe(2);
 });
 
 test("only below the committed offset, and only what there is", async () => {

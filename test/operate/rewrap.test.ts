@@ -175,6 +175,31 @@ test("a daemon copies rewrapped batches to a sink that lost everything", async (
   expect(now).toEqual(contentOf(files));
 });
 
+test("replay copies encrypted batches, and makes none that would be others", async () => {
+  const before = contentOf(files);
+  const [first, second] = batchesOf(files);
+  if (first === undefined || second === undefined) throw new Error("too few batches");
+  remove(first.data);
+  const argv = ["replay", "--config", config, "--topic", name, "--json"];
+  const made = await cli(argv);
+  expect([made.code, made.stderr]).toEqual([0, ""]);
+  expect(contentOf(files)).toEqual(before);
+  const into = [...argv, "--into", "again"];
+  const fresh = [await cli(into), await cli(into)];
+  expect(fresh.map((f) => [f.code, f.stderr])).toEqual([
+    [0, ""],
+    [0, ""],
+  ]);
+  expect(fresh[1]?.stdout).toContain('"made": 0');
+  const inCopy = batchesOf(copy)[1];
+  remove(second.data, inCopy?.data ?? "");
+  const lost = await cli(argv);
+  expect([lost.code, lost.stdout]).toEqual([
+    3,
+    expect.stringContaining("the salt of its plan is gone"),
+  ]);
+});
+
 test("who cannot open a file changes nothing", async () => {
   const stranger = key();
   const before = contentOf(files);
