@@ -4,6 +4,7 @@ import type { Manifest } from "../../core/description.ts";
 import { manifestPath } from "../../core/layout.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Sink } from "../../sdk/sink.ts";
+import { inOrder } from "../repair/in-order.ts";
 import { ChainCheck, type Vouchers } from "./chain-check.ts";
 import type { Entry } from "./entries.ts";
 import { entries, lookAgain } from "./entries.ts";
@@ -41,13 +42,20 @@ export async function* walkScope(
   let from = 0n;
   for (;;) {
     const tip: Entry[] = [];
-    for await (const seen of entries(sink, scope, from, signal)) {
-      const newer = upTo === undefined || seen.start > upTo;
+    const isNewer = ({ start }: Entry): boolean => upTo === undefined || start > upTo;
+    // A store far away answers one small read as slowly as many.
+    const ahead = inOrder(entries(sink, scope, from, signal), AHEAD, async (seen) => {
+      const due = seen.manifest !== undefined && !isNewer(seen);
+      const bytes = due ? await sink.manifest({ ...scope, start: seen.start }, signal) : undefined;
+      return { seen, bytes };
+    });
+    for await (const { seen, bytes } of ahead) {
+      const newer = isNewer(seen);
       const entry = newer ? seen : await lookAgain(sink, scope, seen, signal);
       if (entry.manifest === undefined && tip.length < MAX_TIP) tip.push(entry);
       if (newer || entry.manifest === undefined) continue;
       for (const orphan of tip.splice(0)) yield orphaned(orphan, chain, tally);
-      yield await walkOne(options, entry, chain, tally, signal);
+      yield await walkOne(options, { entry, bytes }, chain, tally, signal);
       options.progress(1, bytesOf(entry));
       from = entry.start + 1n;
     }
@@ -62,6 +70,8 @@ export async function* walkScope(
 }
 
 const TAIL_POLL_MS = 250;
+/** Manifests read before their turn. */
+const AHEAD = 16;
 /** Data without manifest in a row; a daemon has a handful of batches in flight. */
 const MAX_TIP = 1_000;
 
@@ -100,7 +110,7 @@ async function pending(
 
 async function walkOne(
   options: WalkOptions,
-  entry: Entry,
+  { entry, bytes: read }: { readonly entry: Entry; readonly bytes: Uint8Array | undefined },
   chain: ChainCheck,
   tally: Tally,
   signal: AbortSignal,
@@ -115,7 +125,8 @@ async function walkOne(
     manifest: undefined,
     manifestDigest: undefined,
   };
-  const bytes = entry.manifest === undefined ? undefined : await options.sink.manifest(key, signal);
+  const listed = entry.manifest !== undefined;
+  const bytes = read ?? (listed ? await options.sink.manifest(key, signal) : undefined);
   if (bytes === undefined) {
     say("manifest-misplaced", `is listed, but nothing is at ${manifestPath(key)}`);
     chain.lose(entry.start);
