@@ -11,7 +11,7 @@ const LARGE = 3_000_001;
 /** Long enough for a call to be under way. */
 const BEGUN_MS = 200;
 /** A call that was told to end does so by then, on a busy machine too. */
-const PROMPT_MS = 3_000;
+const PROMPT_MS = 5_000;
 /** Broken connections may show it at their next use only, and drivers wait before they open others. */
 const TRIES = 40;
 const TRY_AGAIN_MS = 250;

@@ -6,18 +6,16 @@ export interface Broken {
   readonly also: readonly string[];
 }
 
-const RACES = "instances race with different cuts, many rounds";
 const CANCELLED = "a call that is cancelled in its middle ends at once";
 const RE_PUTS = "other bytes, another cut, another suffix of one start are different";
 
 export const BROKEN: readonly Broken[] = [
   {
     name: "overwrites",
-    caughtBy: RACES,
+    caughtBy: "another manifest of a batch is different and changes nothing",
     also: [
       "instances race",
       "an equal batch again",
-      "another manifest of a batch",
       "check writes",
       "an answer that was lost",
       "a write that arrives after",

@@ -3,6 +3,8 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { assert } from "../../src/core/assert.ts";
+import { ShelfServer } from "../fixtures/shelf-server.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FIXTURES = join(ROOT, "test/fixtures");
@@ -74,6 +76,32 @@ export class Installation {
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** One installation for all tests of a file, with a Shelf for its plugin. */
+export class Installed {
+  #npm: Installation | undefined;
+  #shelf: ShelfServer | undefined;
+
+  async make(): Promise<void> {
+    this.#npm = await Installation.make();
+    this.#shelf = await ShelfServer.start(join(this.#npm.folder, "shelf.db"));
+  }
+
+  get npm(): Installation {
+    assert(this.#npm !== undefined, "it is not installed yet");
+    return this.#npm;
+  }
+
+  get shelf(): ShelfServer {
+    assert(this.#shelf !== undefined, "the Shelf is not up yet");
+    return this.#shelf;
+  }
+
+  async remove(): Promise<void> {
+    await this.#shelf?.stop();
+    this.#npm?.remove();
   }
 }
 

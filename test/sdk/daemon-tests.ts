@@ -3,77 +3,36 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LiveTopic } from "../faults/topic.ts";
-import { ShelfServer } from "../fixtures/shelf-server.ts";
 import { named, sharedKafka } from "../kafka/live-kafka.ts";
 import { type Ended, start } from "../operate/cli-process.ts";
 import { filesBelow } from "../sinks/fs-place.ts";
-import { Installation } from "./installation.ts";
+import type { Installed } from "./installation.ts";
 
 /** The example of docs/sinks.md, installed by npm beside the daemon, from the configuration to verify. */
 const KIND = "bulk-archiver-sink-shelf";
 const SHELF = "site-a";
 
-let it: Installation;
-let shelf: ShelfServer;
+let on: Installed;
 let topic: LiveTopic;
 
-beforeAll(async () => {
-  it = await Installation.make();
-  [shelf, topic] = await Promise.all([
-    ShelfServer.start(join(it.folder, "shelf.db")),
-    LiveTopic.create(sharedKafka(), named("shelf"), 2),
-  ]);
-  await ask("PUT", SHELF);
-  writeFileSync(join(it.folder, "token"), `${shelf.token}\n`);
-  addPackage("sink-of-tomorrow", "export const plugin = { kind: 'x', sdk: 2 };");
-  addPackage("sink-that-breaks", "throw new Error('no such driver');");
-  await topic.produce(400);
-}, 240_000);
-afterAll(async () => {
-  await topic.close();
-  await shelf.stop();
-  it.remove();
-}, 60_000);
+/** A daemon that is misconfigured, and one that archives to the plugin, on the installed package. */
+export function daemonTests(installed: Installed): void {
+  on = installed;
+  beforeAll(async () => {
+    topic = await LiveTopic.create(sharedKafka(), named("shelf"), 2);
+    await ask("PUT", SHELF);
+    writeFileSync(join(on.npm.folder, "token"), `${on.shelf.token}\n`);
+    addPackage("sink-of-tomorrow", "export const plugin = { kind: 'x', sdk: 2 };");
+    addPackage("sink-that-breaks", "throw new Error('no such driver');");
+    await topic.produce(400);
+  }, 60_000);
+  afterAll(() => topic.close());
 
-/** A package of one file, where npm would put it. */
-function addPackage(name: string, text: string): void {
-  const folder = join(it.folder, "node_modules", name);
-  mkdirSync(folder);
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, type: "module" }));
-  writeFileSync(join(folder, "index.js"), text);
+  describe("shows what is wrong with its configuration at its place", badConfigTests);
+  describe("is the primary", archivingTests);
 }
 
-const ask = async (method: string, path: string): Promise<Response> => {
-  const headers = { authorization: `Bearer ${shelf.token}` };
-  const response = await fetch(`${shelf.url}/v1/${path}`, { method, headers });
-  expect(response.ok, `${method} ${path}: ${response.status}`).toBe(true);
-  return response;
-};
-
-const GOOD = { kind: KIND, shelf: SHELF, token: '"${file:token}"' };
-
-/** The entry of the Shelf begins in line 7, one key a line: kind, url, then these in their order. */
-function writeConfig(name: string, keys: Readonly<Record<string, string>>): string {
-  const { kind = "", ...rest } = keys;
-  return it.write(name, [
-    `kafka: { brokers: ["${sharedKafka()}"], sessionTimeout: 6s, heartbeat: 500ms }`,
-    `group: ${topic.topic}`,
-    `topics: [${topic.topic}]`,
-    "batch: { bytes: 64KiB, age: 500ms }",
-    "memory: 32MiB",
-    "sinks:",
-    "  - name: shelf",
-    `    kind: ${kind}`,
-    `    url: ${shelf.url}`,
-    ...Object.entries(rest).map(([key, value]) => `    ${key}: ${value}`),
-    "  - { name: files, kind: fs, path: ./files }",
-  ]);
-}
-
-const cli = (...argv: readonly string[]): Promise<Ended> =>
-  start(argv, { cwd: it.folder, main: it.main }).ended;
-
-describe("what is wrong with an installed plugin's configuration is shown at its place", () => {
+function badConfigTests(): void {
   const bad: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[]])[] = [
     [
       "keys that it lacks and does not know",
@@ -115,18 +74,18 @@ describe("what is wrong with an installed plugin's configuration is shown at its
   test.each(bad)("%s", async (_name, keys, problems) => {
     const { code, stderr } = await cli("check", "--config", writeConfig("bad.yaml", keys));
     for (const problem of problems) expect(stderr).toContain(problem);
-    expect(stderr).not.toContain(shelf.token);
+    expect(stderr).not.toContain(on.shelf.token);
     expect(code).toBe(2);
   });
-});
+}
 
-describe("a daemon with an installed plugin as its primary", () => {
+function archivingTests(): void {
   let config: string;
   let log: Ended;
 
   beforeAll(async () => {
     config = writeConfig("good.yaml", GOOD);
-    const daemon = start(["run", "--config", config], { cwd: it.folder, main: it.main });
+    const daemon = start(["run", "--config", config], { cwd: on.npm.folder, main: on.npm.main });
     const dead = (): string | null => (daemon.child.exitCode === null ? null : "the daemon ended");
     await topic.archived(topic.topic, 60_000, dead);
     await topic.produce(300);
@@ -139,7 +98,7 @@ describe("a daemon with an installed plugin as its primary", () => {
     expect(log.code).toBe(0);
     const said = log.stdout + log.stderr;
     expect(said).toContain('"shelf"');
-    expect(said).not.toContain(shelf.token);
+    expect(said).not.toContain(on.shelf.token);
   });
 
   test("check writes to it as archiving does", async () => {
@@ -166,13 +125,53 @@ describe("a daemon with an installed plugin as its primary", () => {
     const { items } = (await (await ask("GET", `${SHELF}?limit=10000`)).json()) as {
       items: { key: string }[];
     };
-    const names = (await filesBelow(join(it.folder, "files"))).filter((n) => !n.startsWith("tmp/"));
+    const names = (await filesBelow(join(on.npm.folder, "files"))).filter(
+      (n) => !n.startsWith("tmp/"),
+    );
     expect(items.map((i) => i.key)).toEqual(names);
     expect(names.length).toBeGreaterThan(4);
     for (const name of names) {
       const there = Buffer.from(await (await ask("GET", `${SHELF}/${name}`)).arrayBuffer());
-      const here = await readFile(join(it.folder, "files", name));
+      const here = await readFile(join(on.npm.folder, "files", name));
       expect(there.equals(here), name).toBe(true);
     }
   });
-});
+}
+
+/** A package of one file, where npm would put it. */
+function addPackage(name: string, text: string): void {
+  const folder = join(on.npm.folder, "node_modules", name);
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, type: "module" }));
+  writeFileSync(join(folder, "index.js"), text);
+}
+
+const ask = async (method: string, path: string): Promise<Response> => {
+  const headers = { authorization: `Bearer ${on.shelf.token}` };
+  const response = await fetch(`${on.shelf.url}/v1/${path}`, { method, headers });
+  expect(response.ok, `${method} ${path}: ${response.status}`).toBe(true);
+  return response;
+};
+
+const GOOD = { kind: KIND, shelf: SHELF, token: '"${file:token}"' };
+
+/** The entry of the Shelf begins in line 7, one key a line: kind, url, then these in their order. */
+function writeConfig(name: string, keys: Readonly<Record<string, string>>): string {
+  const { kind = "", ...rest } = keys;
+  return on.npm.write(name, [
+    `kafka: { brokers: ["${sharedKafka()}"], sessionTimeout: 6s, heartbeat: 500ms }`,
+    `group: ${topic.topic}`,
+    `topics: [${topic.topic}]`,
+    "batch: { bytes: 64KiB, age: 500ms }",
+    "memory: 32MiB",
+    "sinks:",
+    "  - name: shelf",
+    `    kind: ${kind}`,
+    `    url: ${on.shelf.url}`,
+    ...Object.entries(rest).map(([key, value]) => `    ${key}: ${value}`),
+    "  - { name: files, kind: fs, path: ./files }",
+  ]);
+}
+
+const cli = (...argv: readonly string[]): Promise<Ended> =>
+  start(argv, { cwd: on.npm.folder, main: on.npm.main }).ended;
