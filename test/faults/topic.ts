@@ -24,8 +24,9 @@ export class LiveTopic {
     await admin.connect();
     await admin.createTopics({
       topics: [{ topic, numPartitions: partitions }],
-      waitForLeaders: true,
+      waitForLeaders: false,
     });
+    await led(admin, topic, partitions);
     const producer = kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     return new LiveTopic(topic, partitions, admin, producer);
@@ -117,5 +118,22 @@ export class LiveTopic {
       value: n % 53 === 0 ? null : n % 17 === 0 ? Buffer.from([0xff, 0xfe, n & 255]) : value,
       headers: n % 3 === 0 ? { trace: Buffer.from(String(n)), empty: Buffer.alloc(0) } : {},
     };
+  }
+}
+
+/** kafkajs gives up waiting when the broker it asks has not heard of the topic yet. */
+async function led(admin: Admin, topic: string, partitions: number): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const leaders = topics[0]?.partitions.filter(({ leader }) => leader >= 0) ?? [];
+      if (leaders.length === partitions) return;
+    } catch (error) {
+      const { type } = error as { type?: unknown };
+      const passing = type === "UNKNOWN_TOPIC_OR_PARTITION" || type === "LEADER_NOT_AVAILABLE";
+      if (!passing || tries > 150) throw error;
+    }
+    if (tries > 150) throw new Error(`${topic} has no leaders`);
+    await sleep(100);
   }
 }
