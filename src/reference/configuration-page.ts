@@ -64,7 +64,7 @@ ${keyTable(flatten(commonOf(kinds)))}
 ${[...kinds.keys()].map((kind) => kindSection(kind, kinds)).join("\n\n")}
 
 A kind that is not built in is the name of an npm package in the daemon's own node_modules, which exports a
-sink plugin as \`plugin\` or by default.
+sink plugin as \`plugin\` or by default; [sinks.md](sinks.md) builds one.
 
 ## Several pipelines
 

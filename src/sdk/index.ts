@@ -19,8 +19,10 @@ export type {
   State,
   Tag,
 } from "./sink.ts";
+export type { Documents } from "./documents.ts";
 
 // What batches are.
+export type { Amendment } from "../core/amendment.ts";
 export type {
   Codec,
   ContentMark,

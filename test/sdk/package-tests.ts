@@ -17,6 +17,7 @@ export function packageTests(on: Installed): void {
       expect(files).toContain(name);
     }
     expect(files).toContain("docs/schema/config.schema.json");
+    expect(files).toContain("docs/man/bulk-archiver.1");
     expect(files).toContain("dist/src/seal/worker.js");
     const strange = files.filter(
       (f) => !/^(dist|docs)\/|^(package\.json|README\.md|LICENSE)$/.test(f),
