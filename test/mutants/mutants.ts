@@ -200,8 +200,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a manifest is written without looking for its data",
     file: BLOB,
-    find: "if (data?.size !== seal.size",
-    put: "if (data === null",
+    find: "if (data?.size !== seal.size && !(await",
+    put: "if (data === null && !(await",
   },
   {
     name: "equal bytes are the same batch",
