@@ -44,6 +44,19 @@ async function show(sample: SampleView, width = 1440): Promise<Shown> {
   return { sample, http, page, complaints, update };
 }
 
+/** As few cells as show every state: axe-core looks at each. */
+const FEW = {
+  ...SMALL,
+  alone: true,
+  topics: [
+    ["logs.web", 9],
+    ["logs.app", 3],
+  ],
+} as const;
+
+/** Seconds go by between what the page says and what the daemon says next. */
+const timeless = (text: string): string => text.replaceAll(/\d\d:\d\d:\d\d|\d+\s(?:s|min)\b/g, "…");
+
 const scope = { topic: "logs.web", topicId: "_", partition: 7, branch: 0 };
 
 /** Each makes the page say something else. */
@@ -69,11 +82,12 @@ const STATES: Readonly<Record<string, (s: Shown) => void>> = {
 test.each(Object.entries(STATES))(
   "%s: in words, and nothing that axe-core objects to in both themes",
   async (_name, make) => {
-    const shown = await show(new SampleView(SMALL));
+    const shown = await show(new SampleView(FEW));
     const { page, http, complaints, update } = shown;
     make(shown);
     await update();
-    expect(await page.locator("#sentence").innerText()).toBe(http.live.report().verdict.sentence);
+    const said = await page.locator("#sentence").innerText();
+    expect(timeless(said)).toBe(timeless(http.live.report().verdict.sentence));
     for (const theme of ["light", "dark"] as const) {
       await useTheme(page, theme);
       expect(await violations(page)).toEqual([]);
