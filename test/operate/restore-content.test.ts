@@ -163,6 +163,25 @@ describe("an archive that is not as it should be", () => {
   });
 });
 
+test("from a sink that keeps records, held against the digest of them", async () => {
+  const topic = named("restore-mirrored");
+  await createTopic(topic, 1, bootstrap, { config: FOREVER });
+  const plain = await RawProducer.open(bootstrap, null);
+  const at = BigInt(Date.now());
+  await plain.send(topic, 0, oddRecords(at), "lz4");
+  await plain.send(topic, 0, printable(bulkRecords(at, 100)), "none");
+  await plain.close();
+  const mirror = `  - { name: mirror, kind: kafka, brokers: [${bootstrap}], topicPrefix: "${topic}-m." }`;
+  const config = writeConfig(dir, "mirror.yaml", {
+    ...{ bootstrap, group: topic, topics: [topic], sinks: ["files"], extra: mirror },
+  });
+  await ok("import", "--config", config);
+  const copy = `${topic}-copy`;
+  const to = ["--topic", topic, "--to-topic", copy, "--sink", "mirror"];
+  await ok("restore", "--config", config, ...to);
+  expect(await expectRestored({ bootstrap, topic, copy, lineage: true })).toBeGreaterThan(100);
+});
+
 test("an archive that was rewrapped: by the new identity, whose files are other ones", async () => {
   const { recipient } = await keygen(join(dir, "later"));
   const [config, topic] = [configs.ndjson, topics.mixed];

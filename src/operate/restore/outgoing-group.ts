@@ -1,5 +1,7 @@
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
+import type { ArchivedRecord } from "../../core/record.ts";
+import { RecordsDigest } from "../../record-batch/records-digest.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { Sink } from "../../sdk/sink.ts";
 import { storedForm } from "../stored-form.ts";
@@ -80,7 +82,27 @@ async function fromRecords(
     if (sink.readRecords === undefined) {
       throw new ArchiverError("usage", "the sink keeps manifests only: name another with --sink");
     }
-    await made.addRecords(item, sink.readRecords(item.manifest, signal));
+    const read = sink.readRecords(item.manifest, signal);
+    await made.addRecords(item, checked(item.manifest, read));
   }
   return made.finish();
+}
+
+/** Ends with an error unless the records are those that the manifest speaks of. */
+async function* checked(
+  m: Manifest,
+  groups: AsyncIterable<readonly ArchivedRecord[]>,
+): AsyncGenerator<readonly ArchivedRecord[]> {
+  const digest = new RecordsDigest();
+  for await (const records of groups) {
+    digest.add(records);
+    yield records;
+  }
+  if (digest.records !== m.records) {
+    const text = `the sink has ${digest.records} records of ${m.batchId}, its manifest: ${m.records}`;
+    throw new ArchiverError("verification-failed", text);
+  }
+  if (m.recordsDigest === undefined || m.recordsDigest === digest.hex()) return;
+  const text = `the records of ${m.batchId} are not those that were archived (digest)`;
+  throw new ArchiverError("verification-failed", text);
 }
