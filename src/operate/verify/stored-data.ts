@@ -5,7 +5,8 @@ import type { Entry } from "./entries.ts";
 import type { Expiry } from "./expiry.ts";
 import { type AmendmentKeys, storedForms } from "./foreign-amendments.ts";
 import { ForeignRecordsDigest } from "./foreign-records-digest.ts";
-import { hashStored, readStored } from "./stored-file.ts";
+import { isDamage } from "./deep-check.ts";
+import { hashStored, readStored, type Stored } from "./stored-file.ts";
 import type { Tally } from "./tally.ts";
 
 /** Of one batch's data, as far as it was read; BLAKE3, lower-case hex. */
@@ -71,10 +72,12 @@ export async function checkData(
   if (!options.reads(entry.start)) return NOTHING_SEEN;
   if (holdsOf(options.sink.capabilities) !== "files")
     return checkRecords(options, manifest, tally, signal);
-  const { digest, bytes } =
-    options.deep === undefined
-      ? await hashStored(options.sink, now, signal)
-      : await readStored(options.sink, now, signal);
+  const read = await readOrDamage(options, now, signal);
+  if (typeof read === "string") {
+    say("file-damaged", read);
+    return NOTHING_SEEN;
+  }
+  const { digest, bytes } = read;
   tally.looked.filesRead++;
   tally.looked.bytesRead += now.seal.size;
   if (!sized.some((form) => form.seal.digest === digest)) {
@@ -87,6 +90,22 @@ export async function checkData(
   // A damaged file is opened all the same: what is wrong inside is worth knowing.
   const records = await options.deep?.(now, bytes, tally, signal);
   return { ...NOTHING_SEEN, stored: digest, records };
+}
+
+/** What the sink gives; a text where it has only a part of the file (chunks that are gone). */
+async function readOrDamage(
+  { sink, deep }: DataOptions,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<Stored | string> {
+  try {
+    return deep === undefined
+      ? await hashStored(sink, manifest, signal)
+      : await readStored(sink, manifest, signal);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return error.message;
+  }
 }
 
 /** The newest first, the manifest itself last. */
@@ -110,7 +129,7 @@ async function formsOf(
  * they are read once more and their digest is made here, by none of the sink's code.
  */
 async function checkRecords(
-  { sink, deep }: DataOptions,
+  { sink, deep, expiry }: DataOptions,
   manifest: Manifest,
   tally: Tally,
   signal: AbortSignal,
@@ -118,8 +137,16 @@ async function checkRecords(
   const say = (code: string, text: string): void =>
     tally.problem({ code, path: manifest.seal.path, start: manifest.start, text });
   const state = await sink.stat(manifest, "bytes", signal);
-  if (state.is !== "whole")
+  if (state.is !== "whole" && expiry(manifest)) {
+    // A store of records drops old ones by its own rules, record by record.
+    tally.expired++;
+    return { ...NOTHING_SEEN, expired: true };
+  }
+  if (state.is !== "whole") {
+    // Said once: reading them here would fail where the sink has lost some.
     say("records-damaged", state.is === "damaged" ? state.reason : `is ${state.is} now`);
+    return NOTHING_SEEN;
+  }
   if (deep === undefined || sink.readRecords === undefined) return NOTHING_SEEN;
   const digest = new ForeignRecordsDigest();
   let count = 0n;
