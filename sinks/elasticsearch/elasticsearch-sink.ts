@@ -64,7 +64,7 @@ export class ElasticsearchSink implements Sink {
   }
 
   check(signal: AbortSignal): Promise<readonly Finding[]> {
-    return findings(this.#client, this.#config.indexPrefix, signal);
+    return findings(this.#client, this.#config, signal);
   }
 
   async claim(identity: ArchiveIdentity, signal: AbortSignal): Promise<ArchiveIdentity> {

@@ -11,9 +11,13 @@ export interface FindingsPorts {
   readonly ledger: string;
   /** Topics that hold copies, as the ledger says. */
   readonly copied: readonly string[];
+  /** Of one record batch before it is compressed. */
+  readonly recordBatchBytes: number;
 }
 
-const ASKED = ["cleanup.policy", "retention.ms", "retention.bytes", "message.timestamp.type"];
+const SIZE = "max.message.bytes";
+const TIMES = "message.timestamp.type";
+const ASKED = ["cleanup.policy", "retention.ms", "retention.bytes", TIMES, SIZE];
 const VALIDATE = { timeoutMs: 10_000, validateOnly: true };
 
 /** Does what a write does, in a transaction that is given up, and looks for settings that lose copies. */
@@ -67,7 +71,11 @@ async function settings(p: FindingsPorts, signal: AbortSignal): Promise<Finding[
     ASKED,
   );
   const found = await p.target.sendToAny(request, signal);
-  return found.flatMap((t) => (t.name === p.ledger ? ledgerFindings(t) : copyFindings(t)));
+  return found.flatMap((t) =>
+    t.name === p.ledger
+      ? ledgerFindings(t)
+      : [...copyFindings(t), ...sizeFindings(t, p.recordBatchBytes)],
+  );
 }
 
 function ledgerFindings({ name, settings: s }: ResourceSettings): Finding[] {
@@ -86,11 +94,18 @@ function copyFindings({ name, settings: s }: ResourceSettings): Finding[] {
     const which = limits.map((l) => `${l}=${s.get(l)}`).join(", ");
     out.push(finding("warning", "kafka-retention", `${name} deletes old records (${which})`));
   }
-  if (s.get("message.timestamp.type") === "LogAppendTime") {
+  if (s.get(TIMES) === "LogAppendTime") {
     const text = `${name} gives records its own time (LogAppendTime): theirs is lost, and verifying fails`;
     out.push(finding("error", "kafka-timestamps", text));
   }
   return out;
+}
+
+function sizeFindings({ name, settings: s }: ResourceSettings, bytes: number): Finding[] {
+  const most = Number(s.get(SIZE) ?? Number.NaN);
+  if (!(most < bytes)) return [];
+  const text = `${name} takes record batches of ${most} bytes (${SIZE}), and recordBatchBytes is ${bytes}: what does not get smaller by compression is refused`;
+  return [finding("warning", "kafka-batch-size", text)];
 }
 
 const finding = (level: Finding["level"], code: string, text: string): Finding => ({

@@ -79,7 +79,8 @@ export class KafkaSink implements Sink {
       await this.#ledger.catchUp(signal);
       const copied = this.#ledger.scopes().map((s) => targetTopicOf(this.#config, s.topic));
       const place = { target: this.#target, transactions: this.#transactions, ledger: topic };
-      return findings({ ...place, copied: [...new Set(copied)] }, signal);
+      const { recordBatchBytes } = this.#config;
+      return findings({ ...place, copied: [...new Set(copied)], recordBatchBytes }, signal);
     });
   }
 

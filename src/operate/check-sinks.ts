@@ -1,4 +1,6 @@
+import { within } from "../batch/policy.ts";
 import type { Config, PipelineConfig } from "../config/config.ts";
+import { sizeText } from "../config/units.ts";
 import { ArchiverError, type ErrorCode, ERRORS } from "../core/errors.ts";
 import type { Finding, Sink } from "../sdk/sink.ts";
 import { failure, type Found, ok, warning } from "./check-report.ts";
@@ -12,7 +14,10 @@ export async function checkSinks(
   signal: AbortSignal,
 ): Promise<Found[]> {
   const found = await Promise.all(tried.map((t) => checkSink(config, t, clusterId, signal)));
-  return [...found.flat(), ...config.pipelines.flatMap((p) => checkPrimary(p, tried))];
+  return [
+    ...found.flat(),
+    ...config.pipelines.flatMap((p) => [...checkPrimary(p, tried), ...checkSizes(p, tried)]),
+  ];
 }
 
 async function checkSink(
@@ -23,7 +28,7 @@ async function checkSink(
 ): Promise<Found[]> {
   const about = `sink ${tried.config.name}`;
   if (tried.sink === null) return [raised(about, tried.error)];
-  const found: Found[] = [];
+  const found: Found[] = [capabilitiesOf(about, tried.sink)];
   try {
     for (const finding of await tried.sink.check(signal)) found.push(graded(about, finding));
     found.push(...(await checkIdentity(config, about, tried.sink, clusterId, signal)));
@@ -34,6 +39,33 @@ async function checkSink(
     if (!found.some((f) => f.code === error.code)) found.push(raised(about, error));
   }
   return [...found, ...checkPlaintext(config, about, tried)];
+}
+
+/** What it promises; what the store keeps of that is what the findings after it say. */
+function capabilitiesOf(about: string, { capabilities: c }: Sink): Found {
+  const wrong = [c.setAside ? "set aside" : "", c.remove ? "removed" : ""].filter((w) => w !== "");
+  const said = [
+    c.accepts === "sealed" ? "sealed files" : "records",
+    c.createOnly === "atomic" ? "created once" : "looked for and then put",
+    ...(c.maxBatchBytes < Number.MAX_SAFE_INTEGER ? [`${sizeText(c.maxBatchBytes)} at most`] : []),
+    c.evidence === "server-hash" ? "equal by the store's own hash" : "equal by reading back",
+    c.backfill === "anywhere" ? "filled anywhere" : "filled at the end only",
+    wrong.length === 0 ? "wrong ones stay" : `wrong ones can be ${wrong.join(" and ")}`,
+  ];
+  return ok(about, "capabilities", said.join(", "));
+}
+
+/** Batches are never split: `run` cuts them smaller than it was told to. */
+function checkSizes(pipeline: PipelineConfig, tried: readonly TriedSink[]): Found[] {
+  const { batch, format, name } = pipeline;
+  return tried.flatMap(({ config, sink }) => {
+    if (sink === null || !pipeline.sinks.includes(config)) return [];
+    const { maxBatchBytes } = sink.capabilities;
+    const { bytes } = within(batch, maxBatchBytes, format);
+    if (bytes >= batch.bytes) return [];
+    const text = `batch.bytes is ${sizeText(batch.bytes)}, and ${config.name} takes files of ${sizeText(maxBatchBytes)}: batches are cut at ${sizeText(bytes)}`;
+    return [warning(`pipeline ${name}`, "batch-bytes-lowered", text)];
+  });
 }
 
 export const raised = (about: string, error: ArchiverError): Found =>

@@ -32,6 +32,20 @@ const KINDS: { readonly [K in keyof SharedServers]: () => Promise<Kept<SharedSer
   elasticsearch: () => ElasticsearchServer.start({ say }),
 };
 
+/** Between finding a free port and listening on it another process may take it. */
+const TRIES = 3;
+
+async function started<T>(start: () => Promise<Kept<T>>): Promise<Kept<T>> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (tries === TRIES) throw error;
+      say(`the ${kind} server of the run is started again: ${String(error)}`);
+    }
+  }
+}
+
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
@@ -44,7 +58,7 @@ const inputEnds = new Promise<void>((resolve) => {
     .once("error", () => resolve())
     .resume();
 });
-const kept = await KINDS[kind as keyof SharedServers]();
+const kept = await started(KINDS[kind as keyof SharedServers]);
 process.stdout.write(`${JSON.stringify(kept.address)}\n`);
 await inputEnds;
 await kept.stop();

@@ -42,8 +42,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await daemon?.kill();
-  await live.close();
-  await six.dispose();
+  await live?.close();
+  await six?.dispose();
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -61,6 +61,27 @@ async function produce(): Promise<void> {
     await writer.end(i % 2 === 0);
   }
   await Promise.all([plain.close(), writer.close()]);
+}
+
+/** What `check` has to say of each sink, as real servers answer. */
+const TOLD = {
+  files: { capabilities: "ok", "write-probe": "ok" },
+  ceph: { capabilities: "ok", "s3-create-only": "ok", "s3-versioning": "ok", "write-probe": "ok" },
+  lake: { capabilities: "ok", "hdfs-one-copy": "warning", "write-probe": "ok" },
+  search: { capabilities: "ok", "elasticsearch-writes": "ok", "elasticsearch-translog": "ok" },
+  wide: { capabilities: "ok", "cassandra-commitlog": "ok", "write-probe": "ok" },
+  "site-b": { capabilities: "ok", "kafka-creates": "ok" },
+};
+
+function toldOf(report: string): Readonly<Record<string, Readonly<Record<string, string>>>> {
+  const { findings } = JSON.parse(report) as {
+    findings: readonly { about: string; code: string; level: string }[];
+  };
+  const of = (name: string): Record<string, string> =>
+    Object.fromEntries(
+      findings.filter((f) => f.about === `sink ${name}`).map((f) => [f.code, f.level]),
+    );
+  return Object.fromEntries(NAMES.map((name) => [name, of(name)]));
 }
 
 function keys(): { recipient: string; seedFile: string; identity: string } {
@@ -94,6 +115,7 @@ test("one topic in six sinks at once, each read by a foreign tool, and verified"
   const config = configured("c.yaml", { search: allow, "site-b": allow });
   const checked = await cli(["check", "--config", config, "--json"]);
   expect(checked.code, checked.stdout + checked.stderr).toBe(0);
+  expect(toldOf(checked.stdout)).toMatchObject(TOLD);
 
   await produce();
   daemon = Daemon.start(config, join(home, "daemon.log"));

@@ -192,11 +192,18 @@ test("check says where acknowledged documents can be lost", async () => {
   const indexSettings = { "index.translog.durability": "async", number_of_replicas: 0 };
   const sink = await opening({ indexPrefix, indexSettings });
   await sink.claim(IDENTITY, never);
-  const codes = (await sink.check(never)).map((f) => `${f.level} ${f.code}`);
-  expect(codes).toEqual([
+  const found = await sink.check(never);
+  expect(found[1]?.text).toMatch(/^a new index has index.translog.durability=async/);
+  expect(found[3]?.text).toMatch(new RegExp(`^${indexPrefix}-batches has`));
+  const sound = await opening({ indexPrefix: named("sound") });
+  expect((await sound.check(never)).map((f) => `${f.level} ${f.code}`)).toEqual([
     "ok elasticsearch-writes",
-    "warning elasticsearch-translog",
-    "warning elasticsearch-one-copy",
+    "ok elasticsearch-translog",
+  ]);
+  expect(found.map((f) => `${f.level} ${f.code}`)).toEqual([
+    "ok elasticsearch-writes",
+    ...["warning elasticsearch-translog", "warning elasticsearch-one-copy"],
+    ...["warning elasticsearch-translog", "warning elasticsearch-one-copy"],
   ]);
 });
 

@@ -257,7 +257,10 @@ test("a compacted ledger says the same", async () => {
 
 test("check warns of settings that lose copies, and of its own topic in the source's cluster", async () => {
   const prefix = `${named("settings")}.`;
-  const config = { "retention.ms": "1000000", "message.timestamp.type": "LogAppendTime" };
+  const config = {
+    ...{ "retention.ms": "1000000", "message.timestamp.type": "LogAppendTime" },
+    "max.message.bytes": "500000",
+  };
   await createTopic(topicBelow(prefix), 4, server.bootstrap, { config });
   const sink = await claimed({ topicPrefix: prefix });
   await sink.publish(madeBatch({ partition: 0, start: 0n }), never);
@@ -266,6 +269,7 @@ test("check warns of settings that lose copies, and of its own topic in the sour
     expect.arrayContaining([
       "ok kafka-writes",
       "warning kafka-retention",
+      "warning kafka-batch-size",
       "error kafka-timestamps",
       "warning kafka-one-replica",
     ]),

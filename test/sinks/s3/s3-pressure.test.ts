@@ -12,6 +12,7 @@ import { manifestsOf } from "../../integration/manifests.ts";
 import { bulkRecords } from "../../integration/odd-records.ts";
 import { RawProducer } from "../../integration/raw-producer.ts";
 import { named, sharedKafka } from "../../kafka/live-kafka.ts";
+import { cli } from "../../operate/cli-process.ts";
 import { CephServer } from "../../servers/ceph.ts";
 import { download } from "./download.ts";
 import { openWith, settingsOf } from "./s3-place.ts";
@@ -103,6 +104,11 @@ test("a store that takes small objects only: batches are cut before they are too
     ...{ bootstrap: sharedKafka(), group: live.topic, topics: [live.topic] },
     ...{ batchBytes: "16MiB", extra: `  - ${JSON.stringify(sink)}` },
   });
+  const checked = await cli(["check", "--config", config]);
+  expect(checked.stdout).toMatch(
+    /sink ceph: sealed files, created once, 384KiB at most, equal by the store's own hash/,
+  );
+  expect(checked.stdout).toMatch(/pipeline main: .*ceph takes files of 384KiB: batches are cut at/);
   const daemon = Daemon.start(config, join(home, "daemon.log"));
   try {
     const alive = (): string | null => (daemon.running ? null : daemon.logTail());
