@@ -65,9 +65,9 @@ export class Progress {
   #show(): void {
     const [bar, note] = [this.#bar, this.#note()];
     if (bar !== undefined) {
-      if (!this.#shown) bar.start(this.#total, this.#done, { note });
+      if (!this.#shown) bar.start(this.#most, this.#done, { note });
       this.#shown = true;
-      bar.setTotal(this.#total);
+      bar.setTotal(this.#most);
       bar.update(this.#done, { note });
       return;
     }
@@ -77,11 +77,17 @@ export class Progress {
     this.#o.stderr.write(`${this.#o.title}: ${note}\n`);
   }
 
+  /** Who cannot say how much there is shows what is done. */
+  get #most(): number {
+    return Math.max(1, this.#total, this.#done);
+  }
+
   #note(): string {
     const seconds = (this.#o.now() - this.#began) / 1000;
     const rate = seconds > 0 ? this.#bytes / seconds : 0;
     const left = this.#done > 0 ? (seconds * (this.#total - this.#done)) / this.#done : Number.NaN;
     const time = Number.isFinite(left) ? `, ${durationText(Math.max(0, left))} left` : "";
+    if (this.#total === 0) return `${this.#done} ${this.#o.unit}`;
     const of = `${this.#done} of ${this.#total} ${this.#o.unit}`;
     return `${of}, ${sizeText(Math.round(rate))}/s${time}`;
   }

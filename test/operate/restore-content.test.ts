@@ -182,6 +182,19 @@ test("from a sink that keeps records, held against the digest of them", async ()
   expect(await expectRestored({ bootstrap, topic, copy, lineage: true })).toBeGreaterThan(100);
 });
 
+test("what the target refuses for good ends it at once, and leaves nothing", async () => {
+  const copy = named("restore-refused");
+  // Such a topic takes no record without a key, and some have none.
+  await createTopic(copy, 2, bootstrap, { config: { ...FOREVER, "cleanup.policy": "compact" } });
+  const to = ["--topic", topics.mixed, "--to-topic", copy, "--identity", identity];
+  const began = Date.now();
+  const { code, stderr } = await cli(["restore", "--config", configs.segment, ...to]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining("INVALID_RECORD")]);
+  expect(stderr).toContain("is compacted");
+  expect(Date.now() - began).toBeLessThan(60_000);
+  expect((await rawRecords(bootstrap, copy)).size).toBe(0);
+});
+
 test("an archive that was rewrapped: by the new identity, whose files are other ones", async () => {
   const { recipient } = await keygen(join(dir, "later"));
   const [config, topic] = [configs.ndjson, topics.mixed];

@@ -4,6 +4,7 @@ import type { Transactions } from "../../kafka/target/transactions.ts";
 import { ArchiverError, isTransient } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Sink } from "../../sdk/sink.ts";
+import { KafkaError } from "../../kafka/kafka-error.ts";
 import type { HitFailpoint } from "../../pipeline/failpoint.ts";
 import { manifestsFrom, refuseGap } from "../archived-manifests.ts";
 import type { ManifestTrust } from "./manifest-trust.ts";
@@ -45,6 +46,11 @@ export interface ScopePorts {
   readonly hit: HitFailpoint;
 }
 
+/** A broker's refusal of the records themselves would come again. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof Overtaken ||
+  (isTransient(error) && !(error instanceof KafkaError && !error.retriable));
+
 /** Meanwhile another restore wrote some of these offsets: what is missing has to be looked up again. */
 class Overtaken extends ArchiverError {
   constructor(route: Route) {
@@ -76,14 +82,18 @@ export class ScopeRestore {
     for (let failures = 0; ;) {
       await this.#ports.ledger.catchUp(signal);
       const before = this.restored.offsets;
+      let committing = false;
       try {
         for await (const group of this.groups(signal)) {
+          committing = true;
           if ((await this.#commit(group, signal)) === "written") this.#o.done(group);
+          committing = false;
         }
         return;
       } catch (error) {
         signal.throwIfAborted();
-        const again = error instanceof Overtaken || isTransient(error);
+        // What the source's sink says has been tried again by who asked it.
+        const again = committing && mayPass(error);
         if (this.restored.offsets > before) failures = 0;
         if (!again || (failures += 1) > MAX_FAILURES) throw error;
         await this.#quiet(failures, signal);
