@@ -35,7 +35,7 @@ const KINDS: { readonly [K in keyof SharedServers]: () => Promise<Kept<SharedSer
 /** Between finding a free port and listening on it another process may take it. */
 const TRIES = 3;
 
-async function started<T>(start: () => Promise<Kept<T>>): Promise<Kept<T>> {
+async function started(start: () => Promise<Kept<unknown>>): Promise<Kept<unknown>> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await start();
