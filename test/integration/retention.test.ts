@@ -76,7 +76,7 @@ beforeAll(async () => {
   await produce(400, 5);
   await produce(100, 0);
   await archive(config);
-}, 90_000);
+}, 180_000);
 afterAll(async () => {
   await topic.close();
   rmSync(dir, { recursive: true, force: true });
@@ -96,7 +96,7 @@ test("prune says what would go, and refuses to remove more than was expected", a
   const unset = await cli(["prune", "--config", forEver]);
   expect(unset).toMatchObject({ code: 2 });
   expect(files("files", "data")).toEqual(files("copy", "data"));
-}, 60_000);
+}, 180_000);
 
 test("old data goes and manifests stay; verify and the daemon take it for expired", async () => {
   const before = files("files", "data").length;
@@ -122,7 +122,7 @@ test("old data goes and manifests stay; verify and the daemon take it for expire
   const reconcile = ["reconcile", "--source", "files", "--target", "copy", "--config", config];
   expect(await cli(reconcile)).toMatchObject({ code: 0 });
   expect(files("copy", "data")).toEqual(files("files", "data"));
-}, 90_000);
+}, 180_000);
 
 test("a record of it is signed: an auditor who knows no retention takes it, and no forged one", async () => {
   const auditor = ["--sink", "files", "--public-key", join(dir, "keys", "signing.pub")];
@@ -140,7 +140,7 @@ test("a record of it is signed: an auditor who knows no retention takes it, and 
   expect(codes?.[0]?.code).toBe("pruned-wrong");
   expect(codes?.[1]?.code).toBe("manifest-without-data");
   writeFileSync(join(folder, file), text);
-}, 60_000);
+}, 180_000);
 
 test("a sink that is added begins with what is kept, and the newest batch may expire as well", async () => {
   const three = written("three.yaml", ["files", "copy", "added"], "\nretention: 2d");
@@ -169,4 +169,4 @@ test("a sink that is added begins with what is kept, and the newest batch may ex
     expect(files(sink, "data"), sink).not.toContain(newest);
   expect((await verify(three, "--across-sinks")).ok).toBe(true);
   expect(statSync(join(dir, "added")).isDirectory()).toBe(true);
-}, 90_000);
+}, 180_000);

@@ -68,7 +68,7 @@ beforeAll(async () => {
   await (await LiveTopic.create(bootstrap, headsTopic, 1)).close();
   ({ recipient } = await keygen(keys));
   await signingKeygen(keys);
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await topic.close();
   rmSync(dir, { recursive: true, force: true });
@@ -85,7 +85,7 @@ test("every kind of evidence is there, and holds", async () => {
   expect([macs, signatures]).toEqual([batches, batches]);
   expect(heads).toBeGreaterThanOrEqual(4);
   expect(report.againstKafka?.heads).toBe(2);
-}, 120_000);
+}, 180_000);
 
 test("after a change of seed old batches are copied to a new sink with the MACs they had", async () => {
   const seed = join(keys, "seed");
@@ -106,7 +106,7 @@ test("after a change of seed old batches are copied to a new sink with the MACs 
   const auditor = ["--public-key", join(keys, "signing.pub"), "--config", path];
   const read = await cli(["verify", "--quick", "--head", join(dir, "from-kcat"), ...auditor]);
   expect(read).toMatchObject({ code: 0 });
-}, 120_000);
+}, 180_000);
 
 test("the newest batch taken away from every sink is missed by head and by Kafka", async () => {
   const path = config("sink", ["files", "copy", "added"]);
@@ -131,4 +131,4 @@ test("the newest batch taken away from every sink is missed by head and by Kafka
   const inKafka = report.againstKafka?.partitions[0]?.problems.map((p) => p.code);
   expect(inKafka).toContain("head-missing");
   expect(report.againstKafka?.lost).toBeGreaterThan(0);
-}, 120_000);
+}, 180_000);
