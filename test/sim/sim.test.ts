@@ -107,7 +107,7 @@ test("a failing run is shrunk to what it fails by", async () => {
 });
 
 test("a crash was tried at every wait of the protocol path", async () => {
-  const args = [MAIN, "--coverage", "--seed", "1", "--runs", "250"];
+  const args = [MAIN, "--coverage", "--seed", "1", "--runs", "200"];
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     maxBuffer: 16 << 20,
   }).catch((error: { stdout: string; stderr: string }) => ({
