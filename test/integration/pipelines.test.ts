@@ -74,7 +74,7 @@ it("begins without the pipeline whose sink is away, and with it as soon as it is
 it("a sink that goes away holds up its own pipeline only, whatever waits there", async () => {
   leaves("raw");
   const before = sent;
-  await put(40);
+  await put(16);
   await lanes.archived("lines", [topic]);
   const { memory, partitions } = await lanes.status();
   expect(memory?.used).toBeGreaterThan(4 << 20);
