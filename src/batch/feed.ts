@@ -133,11 +133,11 @@ export class Feed implements Applicant {
     return this.#job !== null && this.#job.turn === "asked";
   }
 
-  /** The log's end as a poll or a fetch saw it. */
+  /** The log's end as a poll or a fetch saw it; before `next` it was cut short, which a fetch tells. */
   sawEnd(end: bigint, now: number): void {
     this.#end = end;
     const next = this.#job?.batch.next;
-    if (next !== undefined && end > next) this.#waitingSince ??= now;
+    if (next !== undefined && end !== next) this.#waitingSince ??= now;
   }
 
   /** Takes a fetch's answer. Throws nothing: what is wrong rejects the batch being built. */
