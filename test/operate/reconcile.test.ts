@@ -128,6 +128,27 @@ test("a valid batch that differs is reported, and replaced only with --repair", 
   expect(contentOf(copy)).toEqual(before);
 });
 
+test("what has expired is not put back", async () => {
+  const old = writeConfig(dir, "old.yaml", {
+    ...{ bootstrap, group: name, topics: [name], sinks: ["files", "copy"] },
+    extra: "retention: 2d",
+  });
+  const mine = [batchesOf(files)[1], batch(1)].flatMap((b) => (b === undefined ? [] : [b]));
+  const m = parseManifest(readFileSync(batch(1).manifest));
+  const long = { ...descriptionOf(m), minTimestamp: 1n, maxTimestamp: 1n };
+  for (const b of mine) writeFileSync(b.manifest, encodeManifest(makeManifest(long, m.prevLink)));
+  const before = contentOf(copy);
+  remove(batch(1).data);
+  const argv = ["reconcile", "--config", old, "--source", "files", "--target", "copy", "--json"];
+  const { code, stdout, stderr } = await cli(argv);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(sum(JSON.parse(stdout) as ReconcileReport, "copied")).toBe(0);
+  const back = await reported();
+  expect([back.code, sum(back, "copied")]).toEqual([0, 1]);
+  expect(contentOf(copy)).toEqual(before);
+  for (const b of mine) writeFileSync(b.manifest, encodeManifest(m));
+});
+
 test("killed in the middle and run again, two at once, and under load", async () => {
   for (const b of batchesOf(copy).slice(0, -4)) remove(b.data, b.manifest);
   topic.begin(40, 50);
@@ -140,7 +161,10 @@ test("killed in the middle and run again, two at once, and under load", async ()
   killed.child.kill("SIGKILL");
   await killed.ended;
   const both = await Promise.all([reported("--no-proof"), reported("--no-proof")]);
-  expect(both.map((r) => r.code)).toEqual([0, 0]);
+  expect(both.map((r) => [r.code, r.partitions.flatMap((p) => p.problems)])).toEqual([
+    [0, []],
+    [0, []],
+  ]);
   await topic.stop();
   await topic.archived(name, 30_000, alive);
   const report = await reported();

@@ -9,6 +9,8 @@ import { loadSeeds, loadSigner, type Seed } from "../../seal/keys.ts";
 import type { CommandContext } from "../command.ts";
 import { KafkaView, keyOf, type PipelineView } from "../kafka-view.ts";
 import { type CommandSink, withSinks } from "../open-sinks.ts";
+import type { Expiry } from "../verify/expiry.ts";
+import { expiryOf } from "../verify/inputs.ts";
 import { type Held, Operator } from "./operator.ts";
 
 /** Everything a command that mends one pipeline's archive needs, opened. */
@@ -24,6 +26,8 @@ export interface RepairContext {
   readonly signer: Signer | null;
   /** Null: Kafka is gone, and somebody said so. */
   readonly kafka: RepairKafka | null;
+  /** Its data may be gone: nobody puts it back. */
+  readonly expired: Expiry;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
@@ -88,7 +92,7 @@ export async function withRepair<T>(
         ...{ command, config, pipeline, sinks, primary, identity, kafka },
         seeds: encryption === null ? [] : await loadSeeds(encryption.seedFile),
         signer: signing === null ? null : loadSigner(signing.keyFile, signing.keyId),
-        ...{ clock, random, signal, note },
+        ...{ clock, random, signal, note, expired: expiryOf([pipeline], clock.wall()) },
         paused: async (scope, during) => {
           const live = kafka !== null && kafka.settled(scope) !== "not-live";
           if (!live) return during(UNPAUSED, signal);

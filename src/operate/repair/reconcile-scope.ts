@@ -155,6 +155,8 @@ class ScopeRun {
     }
     const manifest = await this.#sourceManifest(start, signal);
     if (typeof manifest === "string") return report("source-damaged", source.name, manifest);
+    const gone = pair.inSource.data === undefined || pair.inTarget?.data === undefined;
+    if (gone && this.#repair.expired(manifest)) return { do: "nothing", bytes: 0 };
     const objected = await this.#againstPrimary(manifest, signal);
     if (objected !== null) return report("source-differs", source.name, objected);
     const bare = pair.inSource.data === undefined || pair.inTarget?.data === undefined;

@@ -83,6 +83,8 @@ export class ReplaySteps {
   /** A batch that some sink has a manifest of: its bytes from a sink that has them, else from Kafka. */
   async #known(m: Manifest, found: Survey): Promise<Step | null> {
     const { start, end } = m;
+    // Some sinks may have let its data go already.
+    if (this.#repair.expired(m)) return { is: "hole", to: end, problem: null };
     const links = new Set(found.here.map((h) => h.manifest.link));
     for (const { named, manifest } of found.here) {
       if (manifest.link !== m.link) this.#differs(named, start, `its link is ${manifest.link}`);
