@@ -39,7 +39,7 @@ beforeAll(async () => {
   const common = { bootstrap: sharedKafka(), group: live.topic, topics: [live.topic], sinks: [] };
   const written = (name: string, more: Parameters<SixSinks["entries"]>[1]): string =>
     writeConfig(home, name, {
-      ...{ ...common, batchBytes: "32KiB", age: "500ms" },
+      ...{ ...common, batchBytes: "32KiB", age: "1s" },
       extra: `${six.entries(NAMES, more)}\nhttp: { listen: "127.0.0.1:${port}" }`,
     });
   // Whoever owns the cluster makes the keyspace; the daemon only has rights in it.
