@@ -82,6 +82,18 @@ const CASES: readonly (readonly [name: string, scenario: Scenario])[] = [
     ),
   ],
   [
+    "the log is cut short while a partition waits for its turn",
+    small(
+      [
+        produce(100, 5),
+        stop(6_000, 9_000),
+        { at: 8_000, do: "truncate", p: 0, back: 3 },
+        produce(9_000, 1),
+      ],
+      { partitions: 2, memoryMiB: 2 },
+    ),
+  ],
+  [
     "a rebalance comes while a branch begins",
     small(
       [
