@@ -38,6 +38,14 @@ const NEEDS = {
   zstd: { packages: ["zstd"], there: () => has("zstd"), name: "zstd" },
   chromium: { packages: ["chromium"], there: () => has("chromium"), name: "Chromium" },
   promtool: { packages: ["prometheus"], there: () => has("promtool"), name: "promtool" },
+  go: { packages: ["golang-go"], there: () => has("go", ["version"]), name: "Go" },
+  groff: { packages: ["groff-base"], there: () => has("groff"), name: "groff" },
+  systemd: { packages: ["systemd"], there: () => has("systemd-analyze"), name: "systemd" },
+  venv: {
+    packages: ["python3", "python3-venv"],
+    there: () => has("python3", ["-c", "import ensurepip, venv"]),
+    name: "Python 3 with venv",
+  },
   strace: { packages: ["strace"], there: () => has("strace", ["-V"]), name: "strace" },
 };
 

@@ -1,5 +1,6 @@
 import { bring, handOver, installDependencies } from "../deploy/bootstrap.mjs";
 
-bring(["java", "maven", "kcat", "age", "zstd", "strace", "chromium", "promtool"]);
+const servers = ["java", "maven", "kcat", "age", "zstd", "strace"];
+bring([...servers, "chromium", "promtool", "go", "groff", "systemd", "venv"]);
 installDependencies();
 handOver("test/run.ts", process.argv.slice(2));

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import type { Config } from "../../src/config/config.ts";
 import { load } from "../config/load.ts";
-import { kustomized, refusals, type Resource, resourcesOf } from "./manifests.ts";
-import { goTool, pythonTool } from "./tools.ts";
+import { refusals, type Resource, resourcesOf } from "./manifests.ts";
+import { kustomized, pythonTool } from "./tools.ts";
 
 /** Kustomize and Helm, rendered by their own programs and held against the schemas of the API. */
 const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));
@@ -16,7 +16,6 @@ const dir = mkdtempSync(join(tmpdir(), "archiver-kubernetes-"));
 
 beforeAll(() => {
   pythonTool("kubernetes-validate");
-  goTool("helm");
 }, 600_000);
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -96,7 +95,7 @@ test("a field that is not there would be found, in either kind of resource", () 
 
 const helm = (...args: readonly string[]): string =>
   execFileSync(
-    goTool("helm"),
+    pythonTool("helm"),
     ["template", "archive", join(DEPLOY, "helm"), "--kube-version", "1.34.0", ...args],
     {
       encoding: "utf8",
@@ -109,7 +108,7 @@ test("helm: with what it has by default", async () => {
   await holdsTogether(resourcesOf(text));
   expect(
     execFileSync(
-      goTool("helm"),
+      pythonTool("helm"),
       ["lint", "--strict", "--kube-version", "1.34.0", join(DEPLOY, "helm")],
       { encoding: "utf8" },
     ),

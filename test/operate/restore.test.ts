@@ -209,8 +209,9 @@ test("two at once: both end well, every record is there once", async () => {
 });
 
 /** The kernel's view: `T` is stopped by a signal. */
-async function stopped({ child, said }: Started): Promise<void> {
-  await said("failpoint");
+async function stopped(run: Started): Promise<void> {
+  const { child } = run;
+  await run.said("failpoint");
   const pid = child.pid ?? -1;
   for (let i = 0; i < 600; i += 1) {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
