@@ -71,12 +71,6 @@ export const MUTANTS: readonly Mutant[] = [
     put: 'return step(t, e.slot, e.sink, "data");',
   },
   {
-    name: "a renewal goes on without reading",
-    file: APPLY,
-    find: "return restart(kept);\n}",
-    put: "return kept;\n}",
-  },
-  {
     name: "the primary may be detached",
     file: APPLY,
     find: "if (sink === 0 || !isAttached(t, sink)) return t;",
@@ -162,12 +156,6 @@ export const MUTANTS: readonly Mutant[] = [
     put: '.int32(-1)\n      .string("")',
   },
   {
-    name: "the memory of a batch is never given back",
-    file: "src/pipeline/batches.ts",
-    find: "this.#ports.budget.release(held.reservedBytes);",
-    put: "",
-  },
-  {
     name: "a place is lost when nobody waits for it",
     file: "src/deliver/limit.ts",
     find: "if (next === undefined) this.#free += 1;",
@@ -196,18 +184,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: BLOB,
     find: 'return (await this.#compare(batch, stored, signal)) ?? { outcome: "equal" };',
     put: 'return { outcome: "equal" };',
-  },
-  {
-    name: "a manifest is written without looking for its data",
-    file: BLOB,
-    find: "if (data?.size !== seal.size && !(await",
-    put: "if (data === null && !(await",
-  },
-  {
-    name: "equal bytes are the same batch",
-    file: BLOB,
-    find: "encodeDescription(stored) === encodeDescription(description)",
-    put: 'encodeDescription(stored) !== ""',
   },
   {
     name: "data without a manifest is not seen",
