@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -27,13 +27,13 @@ export class Daemon {
     logPath: string,
     env: Readonly<Record<string, string>> = {},
   ): Daemon {
-    const log = createWriteStream(logPath, { flags: "a" });
+    // Written by the daemon itself: when it is gone, all that it said is there.
+    const log = openSync(logPath, "a");
     const child = spawn(process.execPath, [MAIN, "run", "--config", config], {
       env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", log, log],
     });
-    child.stdout?.pipe(log, { end: false });
-    child.stderr?.pipe(log, { end: false });
+    closeSync(log);
     return new Daemon(child, logPath);
   }
 
