@@ -20,6 +20,12 @@ const KAFKA = {
   "allow.everyone.if.no.acl.found": "true",
 };
 
+export interface Room {
+  readonly name: SinkName;
+  full(): Promise<unknown>;
+  free(): Promise<unknown>;
+}
+
 /** Five servers that things are done to, each behind a network that things are done to. */
 export class OwnServers {
   readonly ceph: CephServer;
@@ -152,9 +158,10 @@ export class OwnServers {
     await withAdmin((admin) => admin.deleteAcls({ filters: [acl] }), bootstrap);
   }
 
-  /** Object store, HDFS and search have no room meanwhile; the others cannot be made full like that. */
-  async full(six: SixSinks, whileFull: () => Promise<void>): Promise<void> {
-    const scope = ["--quota-scope=user", `--uid=${ROLE}`];
+  /** Those that can be made to have no room; each by itself, because one that waits holds up the others. */
+  rooms(six: SixSinks): readonly Room[] {
+    // Of the bucket: what a user has in all is counted minutes late.
+    const scope = ["--quota-scope=bucket", `--bucket=${six.bucket}`, `--uid=${ROLE}`];
     const block = async (on: boolean): Promise<void> => {
       const { url } = this.elasticsearch.address;
       const answer = await fetch(`${url}/${six.indexPrefix}-*/_settings`, {
@@ -165,14 +172,23 @@ export class OwnServers {
       });
       if (!answer.ok) throw new Error(await answer.text());
     };
-    await this.hadoop.admin("-setSpaceQuota", "4", six.path);
-    this.ceph.admin(["quota", "set", "--max-objects=1", ...scope]);
-    this.ceph.admin(["quota", "enable", ...scope]);
-    await block(true);
-    await whileFull();
-    await this.hadoop.admin("-clrSpaceQuota", six.path);
-    this.ceph.admin(["quota", "disable", ...scope]);
-    await block(false);
+    return [
+      {
+        name: "ceph",
+        full: () => {
+          this.ceph.admin(["quota", "set", "--max-objects=1", ...scope]);
+          this.ceph.admin(["quota", "enable", ...scope]);
+          return Promise.resolve();
+        },
+        free: () => Promise.resolve(void this.ceph.admin(["quota", "disable", ...scope])),
+      },
+      {
+        name: "lake",
+        full: () => this.hadoop.admin("-setSpaceQuota", "4", six.path),
+        free: () => this.hadoop.admin("-clrSpaceQuota", six.path),
+      },
+      { name: "search", full: () => block(true), free: () => block(false) },
+    ];
   }
 
   /** Connections cut within requests, late, reset, and refused, one after the other. */
