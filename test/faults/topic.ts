@@ -32,6 +32,10 @@ export class LiveTopic {
     return new LiveTopic(topic, partitions, admin, producer);
   }
 
+  /**
+   * At least so many are in the topic: a producer that retries what it heard no answer of may have written
+   * it twice.
+   */
   get sent(): number {
     return this.#sent;
   }

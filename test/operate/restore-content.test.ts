@@ -231,7 +231,8 @@ test("next to a daemon under load: what is archived so far; a later run adds wha
   const alive = (): string | null => (daemon.child.exitCode === null ? null : "the daemon ended");
   await live.archived(topic, 60_000, alive);
   await ok(...args);
-  expect(await expectRestored({ bootstrap, topic, copy: to, lineage: true })).toBe(live.sent);
+  const restored = await expectRestored({ bootstrap, topic, copy: to, lineage: true });
+  expect(restored).toBeGreaterThanOrEqual(live.sent);
   daemon.child.kill("SIGTERM");
   expect((await daemon.ended).code).toBe(0);
   await live.close();

