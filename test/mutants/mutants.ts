@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "bytes that were read are taken as they are",
     file: "src/pipeline/take.ts",
-    find: "if (at !== bytes.length || blake3Hex(bytes) !== description.seal.digest) {",
-    put: "if (at !== bytes.length) {",
+    find: "return at === bytes.length && blake3Hex(bytes) === description.seal.digest ? bytes : null;",
+    put: "return at === bytes.length ? bytes : null;",
   },
   {
     name: "a commit that was refused counts",
