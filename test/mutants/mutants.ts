@@ -138,12 +138,6 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (found !== null) return genesisLink(archiveId, scope);",
   },
   {
-    name: "bytes that were read are taken as they are",
-    file: "src/pipeline/take.ts",
-    find: "return at === bytes.length && blake3Hex(bytes) === description.seal.digest ? bytes : null;",
-    put: "return at === bytes.length ? bytes : null;",
-  },
-  {
     name: "a commit that was refused counts",
     file: "src/kafka/offset-commits.ts",
     find: "if (error === null) w.resolve();",
@@ -172,12 +166,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/deliver/around.ts",
     find: "      at += piece.length;\n",
     put: "",
-  },
-  {
-    name: "a batch is made though it is there under another name",
-    file: BLOB,
-    find: "    if (found !== undefined) {\n      const answer",
-    put: "    if (found === null) {\n      const answer",
+    by: { test: "test/deliver/retry.test.ts" },
   },
   {
     name: "a name that exists is not compared",
