@@ -1,14 +1,9 @@
-import { BlockPool } from "../batch/block-buffer.ts";
-import { Feed } from "../batch/feed.ts";
-import { Turns } from "../batch/turns.ts";
-import { Budget } from "../core/budget.ts";
+import { loneFeed } from "../batch/lone-feed.ts";
 import type { Cut } from "../core/cut.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Scope } from "../core/scope.ts";
 import type { FetchedPartition, Fetcher } from "../kafka/fetcher.ts";
-
-const FETCH_BYTES = 4 << 20;
 
 /**
  * The offsets [start, end) as Kafka has them now, assembled by the same rules as a batch. Beside the
@@ -22,21 +17,7 @@ export async function readRange(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Cut> {
-  const budget = new Budget(Number.MAX_SAFE_INTEGER);
-  const feed = new Feed({
-    scope,
-    policy: { bytes: 1 << 30, ageMs: Number.MAX_SAFE_INTEGER, idleMs: null },
-    budget,
-    turns: new Turns(budget, () => clock.now()),
-    pool: new BlockPool(0),
-    now: () => clock.now(),
-    maxFetchBytes: FETCH_BYTES,
-    skip: () => null,
-    onGivenUp: () => undefined,
-    inFlight: () => 0,
-    onTail: () => undefined,
-    onWant: () => undefined,
-  });
+  const feed = loneFeed(scope, 1 << 30, clock);
   let done = false;
   const request = { start: range.start, exactEnd: range.end, limit: null, epoch: -1 };
   const built = feed.build(request, signal).finally(() => {

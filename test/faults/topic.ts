@@ -18,7 +18,13 @@ export class LiveTopic {
     this.#producer = producer;
   }
 
-  static async create(bootstrap: string, topic: string, partitions: number): Promise<LiveTopic> {
+  /** @param idempotent false: goes on through a broker's death, and may write a record twice */
+  static async create(
+    bootstrap: string,
+    topic: string,
+    partitions: number,
+    idempotent = true,
+  ): Promise<LiveTopic> {
     const kafka = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     await admin.connect();
@@ -27,15 +33,15 @@ export class LiveTopic {
       waitForLeaders: false,
     });
     await led(admin, topic, partitions);
-    const producer = kafka.producer({ allowAutoTopicCreation: false });
+    const producer = kafka.producer({
+      ...{ allowAutoTopicCreation: false, idempotent },
+      ...(idempotent ? { maxInFlightRequests: 1 } : {}),
+    });
     await producer.connect();
     return new LiveTopic(topic, partitions, admin, producer);
   }
 
-  /**
-   * At least so many are in the topic: a producer that retries what it heard no answer of may have written
-   * it twice.
-   */
+  /** Exactly so many are in the topic: an idempotent producer writes once what it sends again. */
   get sent(): number {
     return this.#sent;
   }

@@ -138,6 +138,26 @@ export class Stage {
     });
   }
 
+  /** Archives something and stops; the configuration's path. */
+  async archivedOnce(): Promise<string> {
+    const config = this.config("c.yaml");
+    this.start(config);
+    await this.put(600);
+    await this.settled();
+    await this.drained();
+    return config;
+  }
+
+  /** Archives more, stops, and everything is right. */
+  async goesOn(config: string): Promise<void> {
+    this.start(config);
+    await this.put(300);
+    await this.settled();
+    await this.drained();
+    await this.audited();
+    await this.verified(config);
+  }
+
   /** Every daemon that runs is drained. */
   async drained(): Promise<void> {
     for (const d of this.#daemons) if (d.running) await d.drain();

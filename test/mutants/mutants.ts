@@ -138,6 +138,13 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (found !== null) return genesisLink(archiveId, scope);",
   },
   {
+    name: "bytes that were read are taken as they are",
+    file: "src/pipeline/take.ts",
+    find: "return at === bytes.length && blake3Hex(bytes) === description.seal.digest ? bytes : null;",
+    put: "return at === bytes.length ? bytes : null;",
+    by: { test: "test/pipeline/take.test.ts" },
+  },
+  {
     name: "a commit that was refused counts",
     file: "src/kafka/offset-commits.ts",
     find: "if (error === null) w.resolve();",

@@ -75,7 +75,7 @@ export class World {
     const gateway = new URL(ceph.endpoint);
     const toCeph = await FaultProxy.open({ host: gateway.hostname, port: Number(gateway.port) });
     const bucket = await newBucket({ endpoint: ceph.endpoint, ...ceph.user });
-    const live = await LiveTopic.create(kafka.bootstrap, TOPIC, PARTITIONS);
+    const live = await LiveTopic.create(kafka.bootstrap, TOPIC, PARTITIONS, false);
     execFileSync("age-keygen", ["-o", join(dir, "identity")], { stdio: "pipe" });
     writeFileSync(join(dir, "seed"), `${randomBytes(32).toString("hex")}\n`);
     for (const folder of FOLDERS) mkdirSync(join(dir, folder));

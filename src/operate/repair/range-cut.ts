@@ -1,15 +1,10 @@
-import { BlockPool } from "../../batch/block-buffer.ts";
-import { Feed } from "../../batch/feed.ts";
-import { Turns } from "../../batch/turns.ts";
-import { Budget } from "../../core/budget.ts";
+import { loneFeed } from "../../batch/lone-feed.ts";
 import type { Cut } from "../../core/cut.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { FetchedPartition } from "../../kafka/fetcher.ts";
 import type { PipelineView } from "../kafka-view.ts";
-
-const FETCH_BYTES = 4 << 20;
 
 export interface CutRequest {
   readonly start: bigint;
@@ -31,21 +26,7 @@ async function cutRange(
   r: CutRequest,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Cut | "nothing"> {
-  const budget = new Budget(Number.MAX_SAFE_INTEGER);
-  const feed = new Feed({
-    scope,
-    policy: { bytes: r.bytes, ageMs: Number.MAX_SAFE_INTEGER, idleMs: null },
-    budget,
-    turns: new Turns(budget, () => clock.now()),
-    pool: new BlockPool(0),
-    now: () => clock.now(),
-    maxFetchBytes: FETCH_BYTES,
-    skip: () => null,
-    onGivenUp: () => undefined,
-    inFlight: () => 0,
-    onTail: () => undefined,
-    onWant: () => undefined,
-  });
+  const feed = loneFeed(scope, r.bytes, clock);
   const over = new AbortController();
   let done = false;
   const { start, exactEnd } = r;

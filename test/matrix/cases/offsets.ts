@@ -1,24 +1,5 @@
 import type { FaultCase, Stage } from "../stage.ts";
 
-/** Archives something, and stops. */
-async function archivedOnce(s: Stage): Promise<string> {
-  const config = s.config("c.yaml");
-  s.start(config);
-  await s.put(600);
-  await s.settled();
-  await s.drained();
-  return config;
-}
-
-async function goesOn(s: Stage, config: string): Promise<void> {
-  s.start(config);
-  await s.put(300);
-  await s.settled();
-  await s.drained();
-  await s.audited();
-  await s.verified(config);
-}
-
 async function setOffset(
   s: Stage,
   partition: number,
@@ -57,12 +38,12 @@ async function rewriteMetadata(s: Stage, made: (text: string) => string): Promis
 const planCase = (name: string, made: (text: string) => string, said?: RegExp): FaultCase => ({
   name,
   run: async (s) => {
-    const config = await archivedOnce(s);
+    const config = await s.archivedOnce();
     await pendingPlan(s, config);
     await s.kafkaGroupIsEmpty();
     await rewriteMetadata(s, made);
     s.injected.push(name);
-    await goesOn(s, config);
+    await s.goesOn(config);
     if (said !== undefined) s.said(said);
   },
 });
@@ -71,42 +52,42 @@ export const OFFSETS: readonly FaultCase[] = [
   {
     name: "offsets reset to the start by Kafka's own tool",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       await s.kafkaGroupIsEmpty();
       resetTool(s, "--to-earliest");
       s.injected.push("kafka-consumer-groups --reset-offsets --to-earliest");
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   {
     name: "offsets reset into the middle of a batch",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       await s.kafkaGroupIsEmpty();
       resetTool(s, "--to-offset", "37");
       s.injected.push("kafka-consumer-groups --reset-offsets --to-offset 37");
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   {
     name: "offsets set ahead of what is archived",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       await s.put(300);
       await s.kafkaGroupIsEmpty();
       resetTool(s, "--to-latest");
       s.injected.push("kafka-consumer-groups --reset-offsets --to-latest, past 300 new records");
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   {
     name: "the group's offsets are deleted",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       await s.kafkaGroupIsEmpty();
       await s.admin.deleteGroups([s.topic]);
       s.injected.push("the consumer group is deleted, as after offsets.retention.minutes");
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   planCase("a plan that was wiped", () => ""),

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FaultCase, Stage } from "../stage.ts";
+import type { FaultCase } from "../stage.ts";
 
 /** Files below a folder, sorted by name, so that the newest batch of a partition is the last. */
 const filesOf = (dir: string): string[] =>
@@ -19,23 +19,6 @@ const filesOf = (dir: string): string[] =>
     .filter((e) => e.isFile())
     .map((e) => join(e.parentPath, e.name))
     .sort();
-
-async function archivedOnce(s: Stage, config = s.config("c.yaml")): Promise<string> {
-  s.start(config);
-  await s.put(600);
-  await s.settled();
-  await s.drained();
-  return config;
-}
-
-async function goesOn(s: Stage, config: string): Promise<void> {
-  s.start(config);
-  await s.put(300);
-  await s.settled();
-  await s.drained();
-  await s.audited();
-  await s.verified(config);
-}
 
 const MOUNTED = { files: "kind: fs, path: ./m1/files", copy: "kind: fs, path: ./m2/copy" };
 
@@ -116,7 +99,7 @@ export const SINKS: readonly FaultCase[] = [
   {
     name: "a sink is restored from an old copy",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       cpSync(s.path("copy"), s.path("old"), { recursive: true });
       s.start(config);
       await s.put(600);
@@ -125,13 +108,13 @@ export const SINKS: readonly FaultCase[] = [
       rmSync(s.path("copy"), { recursive: true });
       renameSync(s.path("old"), s.path("copy"));
       s.injected.push("one sink lost everything since a snapshot");
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   {
     name: "the primary is restored from an old copy",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       cpSync(s.path("files"), s.path("old"), { recursive: true });
       s.start(config);
       await s.put(600);
@@ -140,13 +123,13 @@ export const SINKS: readonly FaultCase[] = [
       rmSync(s.path("files"), { recursive: true });
       renameSync(s.path("old"), s.path("files"));
       s.injected.push("the primary lost everything since a snapshot");
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   {
     name: "the newest manifests are deleted",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       for (const folder of ["files", "copy"]) {
         const all = filesOf(s.path(folder, "manifests"));
         for (const p of [0, 1, 2]) {
@@ -155,13 +138,13 @@ export const SINKS: readonly FaultCase[] = [
         }
       }
       s.injected.push("each partition's newest manifest is deleted from both sinks");
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   {
     name: "an object of another sink is corrupted",
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       const file = filesOf(s.path("copy", "data")).at(-1) ?? "";
       const bytes = readFileSync(file);
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
@@ -182,14 +165,14 @@ export const SINKS: readonly FaultCase[] = [
         "copy",
       );
       s.expect(mended.code === 0, `reconcile ends with 0: ${mended.stdout}${mended.stderr}`);
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
   {
     name: "a foreign manifest is laid where the next batch begins",
     partitions: 1,
     run: async (s) => {
-      const config = await archivedOnce(s);
+      const config = await s.archivedOnce();
       const last = filesOf(s.path("files", "manifests")).at(-1) ?? "";
       const { end } = JSON.parse(readFileSync(last, "utf8")) as { end: number };
       const forged = join(dirname(last), `${String(end).padStart(20, "0")}.json`);
@@ -201,7 +184,7 @@ export const SINKS: readonly FaultCase[] = [
       s.expect(daemon.running, "the daemon runs on");
       rmSync(forged);
       await s.drained();
-      await goesOn(s, config);
+      await s.goesOn(config);
     },
   },
 ];
