@@ -1,7 +1,7 @@
 import { auth, Client, policies, types } from "cassandra-driver";
 import type { ConnectionOptions } from "node:tls";
+import { Places } from "../../src/core/places.ts";
 import { sinkErrorOf } from "./cassandra-error.ts";
-import { ChunkSlots } from "./chunk-slots.ts";
 import { untilAborted } from "./turns.ts";
 
 export interface SessionOptions {
@@ -48,7 +48,7 @@ export class CassandraSession {
   readonly keyspace: string;
   readonly localDataCenter: string;
   readonly #options: SessionOptions;
-  readonly #slots: ChunkSlots;
+  readonly #slots: Places;
   #client: Promise<Client> | undefined;
   #closed = false;
 
@@ -56,7 +56,7 @@ export class CassandraSession {
     this.keyspace = options.keyspace;
     this.localDataCenter = options.localDataCenter;
     this.#options = options;
-    this.#slots = new ChunkSlots(options.chunksAtOnce);
+    this.#slots = new Places(options.chunksAtOnce);
   }
 
   /** Nodes that the driver knows, whichever data centre they are in. */
@@ -80,7 +80,10 @@ export class CassandraSession {
     }
   }
 
-  /** A statement that carries a chunk there or back; waits for its turn. */
+  /**
+   * A statement that carries a chunk there or back; waits for its turn. Its place is free when the driver is
+   * done with it, not when its caller stops waiting: the driver cannot cancel and keeps the bytes.
+   */
   async chunk(doing: string, statement: Statement, signal: AbortSignal): Promise<readonly Row[]> {
     const free = await this.#slots.take(signal);
     const sent = this.#send(statement, undefined).finally(free);

@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import { Places } from "../core/places.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Sink } from "../sdk/sink.ts";
 import { around } from "./around.ts";
@@ -10,9 +11,6 @@ export interface LimitOptions {
   readonly bytesPerSecond?: number;
 }
 
-/** More waiting than this is a caller without back-pressure. */
-const MAX_WAITING = 100_000;
-
 /**
  * At most so many calls at once, first come first served. A stream holds a place only while it
  * waits for its next item, so that readers which use the same sink meanwhile cannot lock each other
@@ -20,10 +18,18 @@ const MAX_WAITING = 100_000;
  */
 export function limit(sink: Sink, options: LimitOptions, clock: Clock): Sink {
   const places = new Places(options.concurrency ?? 8);
+  const within = async <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    const giveBack = await places.take(signal);
+    try {
+      return await run();
+    } finally {
+      giveBack();
+    }
+  };
   const pace = new Pace(options.bytesPerSecond, clock);
   return around(sink, {
     call: (_op, bytes, run, signal) =>
-      places.within(async () => {
+      within(async () => {
         await pace.pay(bytes, signal);
         return run(signal);
       }, signal),
@@ -32,7 +38,7 @@ export function limit(sink: Sink, options: LimitOptions, clock: Clock): Sink {
       let done = false;
       try {
         while (!done) {
-          const next = await places.within(() => items.next(), signal);
+          const next = await within(() => items.next(), signal);
           done = next.done === true;
           if (next.done === true) return;
           if (next.value instanceof Uint8Array) await pace.pay(next.value.length, signal);
@@ -43,47 +49,6 @@ export function limit(sink: Sink, options: LimitOptions, clock: Clock): Sink {
       }
     },
   });
-}
-
-class Places {
-  #free: number;
-  readonly #waiting = new Set<() => void>();
-
-  constructor(places: number) {
-    assert(Number.isInteger(places) && places >= 1, "limit: at least one call at once");
-    this.#free = places;
-  }
-
-  async within<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    signal.throwIfAborted();
-    if (this.#free > 0) this.#free -= 1;
-    else await this.#wait(signal);
-    try {
-      return await run();
-    } finally {
-      const [next] = this.#waiting;
-      // The place goes from hand to hand, so that no newcomer takes it in between.
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
-
-  #wait(signal: AbortSignal): Promise<void> {
-    assert(this.#waiting.size < MAX_WAITING, "limit: too many calls wait for one sink");
-    return new Promise((resolve, reject) => {
-      const enter = (): void => {
-        this.#waiting.delete(enter);
-        signal.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = (): void => {
-        this.#waiting.delete(enter);
-        reject(signal.reason as Error);
-      };
-      this.#waiting.add(enter);
-      signal.addEventListener("abort", leave, { once: true });
-    });
-  }
 }
 
 /** Spreads bytes over time: each payment waits until those before it are over. */

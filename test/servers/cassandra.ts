@@ -1,16 +1,7 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type CassandraPlace,
   type CassandraSettings,
@@ -19,11 +10,11 @@ import {
   LOGBACK,
 } from "./cassandra-config.ts";
 import { Authority } from "./certificates.ts";
+import { JavaServer } from "./java-server.ts";
 import { mavenJars } from "./maven-jars.ts";
-import { answers, freePorts, gone } from "./server-process.ts";
+import { answers, freePorts } from "./server-process.ts";
 
 const CASSANDRA_VERSION = "5.0.9";
-const START_MS = 120_000;
 const STORE_PASSWORD = "of-the-key-store";
 
 export interface CassandraOptions extends Partial<Omit<CassandraSettings, "keyStore">> {
@@ -46,12 +37,11 @@ export interface CassandraAddress {
 }
 
 /** One real Cassandra node on loopback, with its data in a temporary folder. */
-export class CassandraServer {
+export class CassandraServer extends JavaServer {
   readonly place: CassandraPlace;
   readonly #jars: string;
   readonly #settings: CassandraSettings;
   readonly #ca: string;
-  #child: ChildProcess | undefined;
   /** It is made once, at the first start. */
   #hasUser = false;
 
@@ -61,6 +51,7 @@ export class CassandraServer {
     settings: CassandraSettings,
     ca: string,
   ) {
+    super("Cassandra", place.dir);
     this.place = place;
     this.#jars = jars;
     this.#settings = settings;
@@ -84,14 +75,7 @@ export class CassandraServer {
     };
     writeFileSync(join(dir, "conf", "logback.xml"), LOGBACK);
     writeFileSync(join(dir, "conf", "cassandra.yaml"), cassandraYaml(place, settings));
-    const server = new CassandraServer(place, jars, settings, authority.ca);
-    try {
-      await server.#launch();
-      return server;
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+    return new CassandraServer(place, jars, settings, authority.ca).begin();
   }
 
   get address(): CassandraAddress {
@@ -104,54 +88,16 @@ export class CassandraServer {
     };
   }
 
-  get pid(): number {
-    return this.#child?.pid ?? -1;
+  protected arguments(): readonly string[] {
+    return javaArguments(this.#jars, this.place, this.#settings.heap);
   }
 
-  /** Bytes go nowhere, connections stay open. */
-  freeze(): void {
-    this.#child?.kill("SIGSTOP");
-  }
-
-  thaw(): void {
-    this.#child?.kill("SIGCONT");
-  }
-
-  async kill(): Promise<void> {
-    if (this.#child === undefined) return;
-    this.#child.kill("SIGKILL");
-    await gone(this.#child);
-  }
-
-  /** On the same ports and data. */
-  async restart(): Promise<void> {
-    await this.kill();
-    await this.#launch();
-  }
-
-  async stop(): Promise<void> {
-    await this.kill();
-    rmSync(this.place.dir, { recursive: true, force: true });
-  }
-
-  async #launch(): Promise<void> {
-    const { dir, host, port } = this.place;
-    const logPath = join(dir, "logs", "out.log");
-    const log = openSync(logPath, "w");
-    const args = javaArguments(this.#jars, this.place, this.#settings.heap);
-    const child = spawn("java", args, { stdio: ["ignore", log, log], detached: true });
-    closeSync(log);
-    this.#child = child;
-    for (let waited = 0; waited < START_MS && child.exitCode === null; waited += 100) {
-      if (this.#ready(readFileSync(logPath, "utf8")) && (await answers(port, host))) return;
-      await sleep(100);
-    }
-    const tail = readFileSync(logPath, "utf8").split("\n").slice(-25).join("\n");
-    throw new Error(`Cassandra did not start; its log ends:\n${tail}`);
+  protected async ready(log: string): Promise<boolean> {
+    return this.#hasStarted(log) && (await answers(this.place.port, this.place.host));
   }
 
   /** With authentication the first user has to be there as well, or the first log-in is refused. */
-  #ready(log: string): boolean {
+  #hasStarted(log: string): boolean {
     if (!log.includes("Startup complete")) return false;
     if (this.#settings.auth && !this.#hasUser && !log.includes("Created default superuser")) {
       return false;

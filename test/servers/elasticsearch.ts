@@ -1,23 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { JavaServer } from "./java-server.ts";
 import { broughtOnce, mavenJars } from "./maven-jars.ts";
-import { freePorts, gone } from "./server-process.ts";
+import { freePorts } from "./server-process.ts";
 
 const VERSION = "8.19.21";
-const START_MS = 120_000;
 const LAUNCHER = fileURLToPath(new URL("./ElasticsearchNode.java", import.meta.url));
 
 /** What a client needs, as TEST_ELASTICSEARCH carries it in JSON. */
@@ -33,26 +23,14 @@ export interface ElasticsearchOptions {
 }
 
 /** One real Elasticsearch node on loopback, without x-pack, with its data in a temporary folder. */
-export class ElasticsearchServer {
-  readonly #dir: string;
+export class ElasticsearchServer extends JavaServer {
   readonly #port: number;
-  readonly #heap: string;
-  readonly #jars: string;
-  readonly #classes: string;
-  #child: ChildProcess | undefined;
+  readonly #arguments: readonly string[];
 
-  private constructor(o: {
-    dir: string;
-    port: number;
-    heap: string;
-    jars: string;
-    classes: string;
-  }) {
-    this.#dir = o.dir;
-    this.#port = o.port;
-    this.#heap = o.heap;
-    this.#jars = o.jars;
-    this.#classes = o.classes;
+  private constructor(dir: string, port: number, args: readonly string[]) {
+    super("Elasticsearch", dir);
+    this.#port = port;
+    this.#arguments = args;
   }
 
   static async start(o: ElasticsearchOptions = {}): Promise<ElasticsearchServer> {
@@ -65,71 +43,20 @@ export class ElasticsearchServer {
     const [port = 0, transportPort = 0] = await freePorts(2);
     writeFileSync(join(dir, "config", "elasticsearch.yml"), yaml(dir, port, transportPort, o));
     writeFileSync(join(dir, "config", "log4j2.properties"), LOG4J);
-    const heap = o.heap ?? "384m";
-    const server = new ElasticsearchServer({ dir, port, heap, jars, classes });
-    try {
-      await server.#launch();
-      return server;
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
+    const classPath = [classes, ...serverJars(jars)].join(":");
+    const args = [...jvm(dir, o.heap ?? "384m"), "-cp", classPath, "ElasticsearchNode", dir, jars];
+    return new ElasticsearchServer(dir, port, args).begin();
   }
 
   get address(): ElasticsearchAddress {
     return { url: `http://127.0.0.1:${this.#port}` };
   }
 
-  get pid(): number {
-    return this.#child?.pid ?? -1;
+  protected arguments(): readonly string[] {
+    return this.#arguments;
   }
 
-  /** Connections stay open, nothing is answered. */
-  freeze(): void {
-    this.#child?.kill("SIGSTOP");
-  }
-
-  thaw(): void {
-    this.#child?.kill("SIGCONT");
-  }
-
-  async kill(): Promise<void> {
-    if (this.#child === undefined) return;
-    this.#child.kill("SIGKILL");
-    await gone(this.#child);
-  }
-
-  /** On the same port and data. */
-  async restart(): Promise<void> {
-    await this.kill();
-    await this.#launch();
-  }
-
-  async stop(): Promise<void> {
-    await this.kill();
-    rmSync(this.#dir, { recursive: true, force: true });
-  }
-
-  async #launch(): Promise<void> {
-    const logPath = join(this.#dir, "logs", "out.log");
-    const log = openSync(logPath, "w");
-    const classPath = [this.#classes, ...serverJars(this.#jars)].join(":");
-    const args = [...jvm(this.#dir, this.#heap), "-cp", classPath];
-    const child = spawn("java", [...args, "ElasticsearchNode", this.#dir, this.#jars], {
-      stdio: ["ignore", log, log],
-      detached: true,
-    });
-    closeSync(log);
-    this.#child = child;
-    for (let waited = 0; waited < START_MS && child.exitCode === null; waited += 200) {
-      if (await this.#healthy()) return;
-      await sleep(200);
-    }
-    const tail = readFileSync(logPath, "utf8").split("\n").slice(-25).join("\n");
-    throw new Error(`Elasticsearch did not start; its log ends:\n${tail}`);
-  }
-
-  async #healthy(): Promise<boolean> {
+  protected async ready(): Promise<boolean> {
     try {
       const answer = await fetch(`${this.address.url}/_cluster/health`, {
         signal: AbortSignal.timeout(2_000),

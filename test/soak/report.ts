@@ -1,3 +1,5 @@
+import type { MemorySample } from "./memory.ts";
+
 /** One trouble that was made, and how long it took until everything before its end was archived. */
 export interface Event {
   readonly atSeconds: number;
@@ -6,11 +8,6 @@ export interface Event {
   readonly lastedMs: number;
   /** Null: not within the limit. */
   readonly recoveredMs: number | null;
-}
-
-export interface MemorySample {
-  readonly atSeconds: number;
-  readonly mb: number;
 }
 
 export interface Check {
@@ -43,9 +40,18 @@ export function memoryCheck(samples: readonly MemorySample[]): Check {
     mean(samples.slice(i * quarter, (i + 1) * quarter).map((s) => s.mb));
   const means = [0, 1, 2, 3].map(of);
   const [, second = 0, , last = 0] = means;
-  const text = `means of the quarters: ${means.map((mb) => mb.toFixed(0)).join(", ")} MB`;
+  const text = `means of the quarters: ${means.map((mb) => mb.toFixed(0)).join(", ")} MB; ${inside(samples.slice(-quarter))}`;
   const ok = quarter > 0 && last <= second * 1.25 + 20;
   return { name: "memory does not grow", ok, text };
+}
+
+/** What the last quarter's memory is made of. */
+function inside(samples: readonly MemorySample[]): string {
+  const known = samples.flatMap((s) => s.inside ?? []);
+  if (known.length === 0) return "its metrics did not answer";
+  const of = (name: keyof (typeof known)[number]): string =>
+    mean(known.map((k) => k[name])).toFixed(0);
+  return `at the end heap ${of("heapUsed")} of ${of("heapTotal")}, external ${of("external")}, budget ${of("budget")} MB`;
 }
 
 export function lines(r: SoakReport): string[] {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -7,7 +7,8 @@ import { cli } from "../operate/cli-process.ts";
 import { download } from "../sinks/s3/download.ts";
 import { Dice } from "./dice.ts";
 import { FAULTS } from "./faults.ts";
-import { type Check, type Event, lines, memoryCheck, type MemorySample } from "./report.ts";
+import { type MemorySample, watchMemory } from "./memory.ts";
+import { type Check, type Event, lines, memoryCheck } from "./report.ts";
 import { FOLDERS, GROUP, TOPIC, World } from "./world.ts";
 
 /**
@@ -32,7 +33,6 @@ if (o.help) {
 const [minutes, seed, rate] = [Number(o.minutes), Number(o.seed), Number(o.rate)];
 const dice = new Dice(seed);
 const CATCH_UP_MS = 120_000;
-const MEMORY_MS = 2_000;
 
 const say = (text: string): void =>
   console.log(`${new Date().toISOString().slice(11, 19)} ${text}`);
@@ -56,19 +56,6 @@ async function patient<T>(ask: () => Promise<T>): Promise<T> {
     if (answer.status === "fulfilled") return answer.value;
     if (tries === 30) throw answer.reason;
     await sleep(1_000);
-  }
-}
-
-async function watchMemory(
-  pid: number,
-  samples: MemorySample[],
-  signal: AbortSignal,
-): Promise<void> {
-  const began = performance.now();
-  while (!signal.aborted) {
-    const kb = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    samples.push({ atSeconds: (performance.now() - began) / 1_000, mb: Number(kb) / 1_024 });
-    await sleep(MEMORY_MS);
   }
 }
 
@@ -135,7 +122,7 @@ try {
   world.produce(rate);
   await sleep(3_000);
   const began = performance.now();
-  const watching = watchMemory(world.daemons[0]?.daemon?.pid ?? -1, samples, over.signal);
+  const watching = watchMemory(world.steady, samples, over.signal);
   const faults = await trouble(world, began + minutes * 60_000);
   await world.stopProducing();
   const rest = await catchesUp(world);

@@ -10,11 +10,13 @@ import { groupsAreReady } from "../kafka/live-kafka.ts";
 import { CephServer } from "../servers/ceph.ts";
 import { FaultProxy } from "../servers/fault-proxy.ts";
 import { KafkaServer } from "../servers/kafka.ts";
+import { freePorts } from "../servers/server-process.ts";
 import { newBucket } from "../sinks/s3/server.ts";
 
 export const TOPIC = "soak";
 export const GROUP = "soak";
 const PARTITIONS = 6;
+const STEADY = "steady";
 
 /** Sinks in folders that can be taken away like mounts. `near` may be away, the others are waited for. */
 export const FOLDERS = ["files", "near"] as const;
@@ -37,6 +39,7 @@ export class World {
   readonly live: LiveTopic;
   /** The first one is never killed or frozen: its memory is watched. */
   readonly daemons: readonly Slot[];
+  readonly #port: number;
   refusedSends = 0;
   #producing: Promise<void> = Promise.resolve();
   #stopProducing = false;
@@ -46,12 +49,14 @@ export class World {
     servers: { kafka: KafkaServer; ceph: CephServer; toKafka: FaultProxy; toCeph: FaultProxy },
     bucket: string,
     live: LiveTopic,
+    port: number,
   ) {
     this.dir = dir;
+    this.#port = port;
     ({ kafka: this.kafka, ceph: this.ceph, toKafka: this.toKafka, toCeph: this.toCeph } = servers);
     this.bucket = bucket;
     this.live = live;
-    this.daemons = ["steady", "second", "third"].map((name) => ({
+    this.daemons = [STEADY, "second", "third"].map((name) => ({
       name,
       config: this.#config(name),
       daemon: null,
@@ -79,11 +84,17 @@ export class World {
     execFileSync("age-keygen", ["-o", join(dir, "identity")], { stdio: "pipe" });
     writeFileSync(join(dir, "seed"), `${randomBytes(32).toString("hex")}\n`);
     for (const folder of FOLDERS) mkdirSync(join(dir, folder));
-    return new World(dir, { kafka, ceph, toKafka, toCeph }, bucket, live);
+    const [port = 0] = await freePorts(1);
+    return new World(dir, { kafka, ceph, toKafka, toCeph }, bucket, live, port);
   }
 
   get identity(): string {
     return join(this.dir, "identity");
+  }
+
+  /** The daemon that is never killed or frozen, and the port of its metrics. */
+  get steady(): { readonly pid: number; readonly port: number } {
+    return { pid: this.daemons[0]?.daemon?.pid ?? -1, port: this.#port };
   }
 
   archive(folder: Folder): string {
@@ -138,6 +149,7 @@ export class World {
       "memory: 64MiB",
       "drainTimeout: 10s",
       `encryption: { recipients: [${recipient.trim()}], seedFile: ./seed }`,
+      ...(name === STEADY ? [`http: { listen: "127.0.0.1:${this.#port}" }`] : []),
       "sinks:",
       "  - { name: files, kind: fs, path: ./files/archive }",
       "  - { name: near, kind: fs, path: ./near/archive, whenAway: { detach: 5s } }",

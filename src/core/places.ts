@@ -1,28 +1,33 @@
-/**
- * How many chunks may be on their way at once. A place is free again when the driver is done with
- * the request, not when its caller stops waiting: the driver cannot cancel and keeps the bytes.
- */
-export class ChunkSlots {
+import { assert } from "./assert.ts";
+
+/** More waiting than this is a caller without back-pressure. */
+const MAX_WAITING = 100_000;
+
+/** So many at once, the others wait: first come, first served. */
+export class Places {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  constructor(atOnce: number) {
-    this.#free = atOnce;
+  constructor(places: number) {
+    assert(Number.isInteger(places) && places >= 1, "places: at least one at once");
+    this.#free = places;
   }
 
-  /** Resolves to what gives the place back. */
+  /** Resolves to what gives the place back; it is called once. @throws the signal's reason */
   async take(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);
     return () => {
       const [next] = this.#waiting;
+      // The place goes from hand to hand, so that no newcomer takes it in between.
       if (next === undefined) this.#free += 1;
       else next();
     };
   }
 
   #wait(signal: AbortSignal): Promise<void> {
+    assert(this.#waiting.size < MAX_WAITING, "places: too many wait");
     return new Promise((resolve, reject) => {
       const enter = (): void => {
         this.#waiting.delete(enter);
