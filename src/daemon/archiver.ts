@@ -170,8 +170,8 @@ export class Archiver {
   /** Runs until stopped. Rejects with what an operator has to change. */
   async run(): Promise<void> {
     const { signal } = this.#stop;
-    const { sinks, clock } = this.#o;
-    const away = { sinks, clock, partitions: this.partitions };
+    const { sinks } = this.#o;
+    const away = { sinks, partitions: this.partitions };
     const guard = new RetentionGuard(this.fetcher, this.#o.onRetentionNear);
     const every = (ms: number, work: () => void | Promise<void>): Promise<void> =>
       repeat(ms, work, this.#o, signal);

@@ -1,4 +1,3 @@
-import type { Clock } from "../core/ports.ts";
 import { scopeText } from "../core/scope.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
 import { isAttached } from "../pipeline/state.ts";
@@ -11,16 +10,13 @@ const NEAR = 10n;
 export interface AwayPorts {
   readonly sinks: readonly OpenedSink[];
   readonly partitions: Iterable<Partition>;
-  readonly clock: Clock;
 }
 
 /** Rule 12: after `whenAway.detach` without a good answer the others go on without a sink. */
-export function detachAway({ sinks, partitions, clock }: AwayPorts): void {
+export function detachAway({ sinks, partitions }: AwayPorts): void {
   for (const [i, { detachMs, health, claim }] of sinks.entries()) {
     if (detachMs === null) continue;
-    const { state, sinceMs } = health.view();
-    const away = state !== "ok" && clock.wall() - sinceMs >= detachMs;
-    if (!away && claim.done) continue;
+    if (health.failingMs() < detachMs && claim.done) continue;
     for (const { task } of partitions) task.dispatch({ of: "detach", sink: i });
   }
 }

@@ -26,12 +26,22 @@ export class SinkHealth {
   readonly #failing = new Map<object, Failing>();
   #state: HealthState = "ok";
   #sinceMs: number;
+  /** Of the monotonic clock. */
+  #failingSinceMs = 0;
   #lastError: HealthView["lastError"];
 
   constructor(clock: Clock, onChange?: (view: HealthView) => void) {
     this.#clock = clock;
     this.#onChange = onChange;
     this.#sinceMs = clock.wall();
+  }
+
+  /**
+   * Milliseconds since it was last well; 0 while it is. What is decided is decided by this: the times of a
+   * view are for people, and a wall clock that is set is no outage.
+   */
+  failingMs(): number {
+    return this.#state === "ok" ? 0 : this.#clock.now() - this.#failingSinceMs;
   }
 
   view(): HealthView {
@@ -63,6 +73,7 @@ export class SinkHealth {
     const worst = failing.some((f) => f.parked) ? "parked" : "retrying";
     const state = failing.length === 0 ? "ok" : worst;
     if (state === this.#state) return;
+    if (this.#state === "ok") this.#failingSinceMs = this.#clock.now();
     this.#state = state;
     this.#sinceMs = this.#clock.wall();
     this.#onChange?.(this.view());

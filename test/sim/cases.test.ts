@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { small } from "./run/base.ts";
+import { plainSink, small } from "./run/base.ts";
 import { run } from "./run/run.ts";
 import type { Happening, Scenario } from "./world/settings.ts";
 
@@ -104,6 +104,19 @@ const CASES: readonly (readonly [name: string, scenario: Scenario])[] = [
         produce(40_000),
       ],
       { daemons: 2, quietAt: 60_000 },
+    ),
+  ],
+  [
+    "the clock on the wall is stepped forward while a sink fails",
+    small(
+      [
+        produce(100),
+        { at: 3_000, do: "outage", sink: 1, ms: 5_000 },
+        produce(3_100),
+        { at: 5_000, do: "clock", daemon: 0, ms: 86_400_000 },
+        produce(9_000),
+      ],
+      { sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 20_000 }] },
     ),
   ],
 ];

@@ -35,6 +35,8 @@ export class Watch implements Listener {
   readonly #planned = new Set<string>();
   /** The greatest offset that any group ever committed, by partition. */
   readonly #reached = new Map<string, number>();
+  /** Sinks that some commit said to be behind, by partition. */
+  readonly #marked = new Set<string>();
   objects = 0;
   commits = 0;
 
@@ -61,6 +63,8 @@ export class Watch implements Listener {
 
   committed({ group, topic, partition, offset, metadata }: Commit): void {
     this.commits += 1;
+    const marks = marksIn(metadata);
+    for (const sink of marks.keys()) this.#marked.add(`${partition} ${sink}`);
     this.#plans(this.#p.topicId(topic), partition, offset, metadata);
     const key = `${group} ${this.#p.topicId(topic)} ${partition}`;
     // In a log that was cut short an offset means something else than before.
@@ -75,7 +79,6 @@ export class Watch implements Listener {
       throw new Violation("commit", `${key}: the offset went back from ${before} to ${offset}`);
     }
     this.#committed.set(key, offset);
-    const marks = marksIn(metadata);
     for (const [i, store] of this.#p.stores().entries()) {
       const mark = i === 0 ? undefined : marks.get(store.name);
       // A restored sink lacks more than its mark says; it is filled from where it ends.
@@ -86,6 +89,10 @@ export class Watch implements Listener {
       const what = `${key}: ${offset} is committed and ${store.name} lacks offset ${lacking}`;
       throw new Violation("commit", `${what}, ${metadata}`);
     }
+  }
+
+  wasMarked(partition: number, sink: string): boolean {
+    return this.#marked.has(`${partition} ${sink}`);
   }
 
   /** The first committed record below `to` that is in no whole batch of the store. */

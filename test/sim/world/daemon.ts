@@ -15,6 +15,7 @@ import type { Sink, SinkPlugin } from "../../../src/sdk/sink.ts";
 import { z } from "zod";
 import { BlobSink } from "../../../sinks/blob/blob-sink.ts";
 import type { LimitOptions } from "../../../src/deliver/limit.ts";
+import { Patience } from "../check/patience.ts";
 import type { SimProcess } from "../core/process.ts";
 import type { SimClient } from "../kafka/client.ts";
 import { RECIPIENT, SEEDS } from "./keys.ts";
@@ -31,6 +32,8 @@ export interface DaemonPorts {
   readonly memoryBytes: number;
   readonly freshId: string;
   readonly onEvent: (partition: number, topicId: string, event: TaskEvent) => void;
+  /** It goes on without a sink that it had reached; `judge` throws when it has not waited long enough. */
+  readonly onDetached: (partition: number, sink: string, judge: () => void) => void;
   readonly trace: (line: string) => void;
 }
 
@@ -56,6 +59,10 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
   const catalogue = new TopicCatalogue(client, [TOPIC]);
   await catalogue.refresh(lifetime, true);
   const { clusterId } = catalogue;
+  const patience = new Patience(
+    p.sinks.map((s) => s.settings),
+    () => clock.now(),
+  );
   const sinks = await openSinks(
     p.sinks.map(({ settings: s, store }) => ({
       ...{ name: s.name, kind: "simulated", plugin: pluginOf(s, store), config: {} },
@@ -65,7 +72,10 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
     {
       ...{ clock, random, baseDir: "/", partitionCount: () => undefined },
       onEvent: () => undefined,
-      onHealth: (name, health) => p.trace(`${process.name}: sink ${name} is ${health.state}`),
+      onHealth: (name, health) => {
+        patience.health(name, health.state);
+        p.trace(`${process.name}: sink ${name} is ${health.state}`);
+      },
     },
     lifetime,
   );
@@ -95,7 +105,13 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
       judgeOf({ archiveId, clusterId, seeds, signer: null, sealer, fetcher, scope, clock }),
     pool: new BlockPool(p.memoryBytes),
     failpoint: () => undefined,
-    emit: (scope, event) => p.onEvent(scope.partition, scope.topicId, event),
+    emit: (scope, event) => {
+      p.onEvent(scope.partition, scope.topicId, event);
+      if (event.what !== "detached") return;
+      const { sink } = event;
+      if (sinks.find((s) => s.name === sink)?.claim.done !== true) return;
+      p.onDetached(scope.partition, sink, () => patience.detached(sink));
+    },
     onAssigned: (lease) =>
       p.trace(
         `${process.name}: generation ${lease.generation} ` +

@@ -192,6 +192,12 @@ export class World {
         memoryBytes: scenario.memoryMiB << 20,
         freshId: `archive-${n}`,
         onEvent: (partition, topicId, event) => this.#told(d, process, partition, topicId, event),
+        onDetached: (partition, sink, look) => {
+          // An owner before it went on without it and said so, or retention comes near.
+          const told = this.watch.wasMarked(partition, sink);
+          const near = this.cluster.log(TOPIC, partition).start > 0;
+          if (process.alive && !told && !near) this.judge(look);
+        },
         trace: (line) => process.alive && this.trace(line),
       });
       await instance.running.ended;
