@@ -10,7 +10,7 @@ import { parseManifest } from "../../src/core/manifest.ts";
 import { topicIdText, topicName } from "../../src/core/manifest-schema.ts";
 import type { Scope } from "../../src/core/scope.ts";
 import type { BlobStore } from "../../src/sdk/blob-store.ts";
-import type { Listed } from "../../src/sdk/sink.ts";
+import type { Listed, ListedManifest } from "../../src/sdk/sink.ts";
 import { readManifest } from "./look.ts";
 
 const MANIFEST_NAME = /^(\d{20})\.json$/;
@@ -80,9 +80,8 @@ export async function* list(
   }
 }
 
-interface Start {
+interface Start extends ListedManifest {
   readonly start: bigint;
-  readonly path: string;
   readonly size: number;
 }
 
@@ -93,9 +92,9 @@ async function* starts(
   pattern: RegExp,
   signal: AbortSignal,
 ): AsyncGenerator<Start> {
-  for await (const { path, size } of store.list(folder, `${folder}/${from}`, signal)) {
+  for await (const { path, size, md5 } of store.list(folder, `${folder}/${from}`, signal)) {
     const start = path.lastIndexOf("/") === folder.length ? startOf(path, pattern) : undefined;
-    if (start !== undefined) yield { start, path, size };
+    if (start !== undefined) yield { start, path, size, ...(md5 === undefined ? {} : { md5 }) };
   }
 }
 
@@ -120,7 +119,8 @@ async function* merged(
         d = await data.next();
       }
       if (m.done !== true && manifestStart === start) {
-        listed.manifest = { path: m.value.path };
+        const { start: _start, ...manifest } = m.value;
+        listed.manifest = manifest;
         m = await manifests.next();
       }
       yield listed;

@@ -1,12 +1,12 @@
 import { MAX_MANIFEST_BYTES } from "../../src/core/manifest-schema.ts";
-import type { BlobHead, BlobStore, NewBlob } from "../../src/sdk/blob-store.ts";
+import type { BlobHead, BlobStore, ListedBlob, NewBlob } from "../../src/sdk/blob-store.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { readWhole } from "../blob/read-whole.ts";
 import { aboutOf, aboutPath, aboutValue } from "./s3-about.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { S3Creator } from "./s3-create.ts";
 import { answered } from "./s3-error.ts";
-import { holdsBytes } from "./s3-evidence.ts";
+import { holdsBytes, isMd5 } from "./s3-evidence.ts";
 import { greatestPath } from "./s3-greatest.ts";
 import { type ListedObject, versionPages } from "./s3-listing.ts";
 import type { S3Objects, StoredObject } from "./s3-objects.ts";
@@ -93,9 +93,10 @@ export class S3Store implements BlobStore {
     folder: string,
     after: string | undefined,
     signal: AbortSignal,
-  ): AsyncIterable<BlobHead & { path: string }> {
+  ): AsyncIterable<ListedBlob> {
     for await (const object of this.#view.list(`${folder}/`, after, signal)) {
-      yield { path: object.path, size: object.size, tag: tagOf(object) };
+      const { path, size, etag } = object;
+      yield { path, size, tag: tagOf(object), ...(isMd5(etag) ? { md5: etag } : {}) };
     }
   }
 

@@ -4,7 +4,7 @@ import { parseManifest } from "../core/manifest.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import { scopeText, type Scope } from "../core/scope.ts";
 import type { Sink } from "../sdk/sink.ts";
-import { indexedBatches } from "./index/look-up.ts";
+import { type Say, startBy, type Times } from "./index/look-up.ts";
 import type { Bound } from "./offset-bound.ts";
 
 /** Opens one batch: its records in order, in groups; those outside of `wanted` may be left out. */
@@ -18,6 +18,8 @@ export interface ArchivedScope {
   readonly sink: Sink;
   readonly scope: Scope;
   readonly read: ReadBatch;
+  /** What is wrong with an index that a look-up then does without. */
+  readonly say?: Say | undefined;
 }
 
 /**
@@ -32,36 +34,17 @@ export async function offsetOf(
   if (bound === undefined) return undefined;
   if ("offset" in bound) return bound.offset;
   const { timeMs } = bound;
-  for await (const manifest of manifestsSince(options, timeMs, signal)) {
-    if ((manifest.maxTimestamp ?? -1n) < timeMs) continue;
+  const { sink, scope, say = () => undefined } = options;
+  const late = ({ maxTimestamp }: Times): boolean => (maxTimestamp ?? -1n) >= timeMs;
+  const from = await startBy({ sink, scope, say }, late, signal);
+  for await (const manifest of manifestsFrom(options, from, signal)) {
+    if (!late(manifest)) continue;
     for await (const records of options.read(manifest, signal)) {
       const first = records.find(({ timestamp }) => timestamp >= timeMs);
       if (first !== undefined) return first.offset;
     }
   }
   return undefined;
-}
-
-/** Batches that may hold a record of that time or later: by the index where there is one. */
-async function* manifestsSince(
-  options: ArchivedScope,
-  timeMs: bigint,
-  signal: AbortSignal,
-): AsyncGenerator<Manifest> {
-  const { sink, scope } = options;
-  const late = ({ maxTimestamp }: { readonly maxTimestamp: bigint | null }): boolean =>
-    (maxTimestamp ?? -1n) >= timeMs;
-  const indexed = indexedBatches({ sink, scope, from: 0n, wanted: late }, signal);
-  for (;;) {
-    const found = await indexed.next();
-    if (found.done === true) {
-      yield* manifestsFrom(options, found.value, signal);
-      return;
-    }
-    if (!late(found.value)) continue;
-    const bytes = await sink.manifest({ ...scope, start: found.value.start }, signal);
-    if (bytes !== undefined) yield parseManifest(bytes);
-  }
 }
 
 /** @throws ArchiverError verification-failed */

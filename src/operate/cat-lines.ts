@@ -4,6 +4,7 @@ import type { Sink } from "../sdk/sink.ts";
 import type { ReadBatch } from "./archived-manifests.ts";
 import { archivedRange } from "./archived-range.ts";
 import { batchesWith } from "./index/batches-with.ts";
+import type { Say } from "./index/look-up.ts";
 import type { Bound } from "./offset-bound.ts";
 
 /** One write to the pipe is about this long; a single record may be longer. */
@@ -16,6 +17,7 @@ export interface CatOptions {
   readonly from?: Bound | undefined;
   readonly to?: Bound | undefined;
   readonly read: ReadBatch;
+  readonly say?: Say | undefined;
   /** A record as a line of docs/format.md, newline included. */
   readonly line: (scope: Scope, record: ArchivedRecord) => string;
   /** Only records with this key. */

@@ -16,6 +16,7 @@ import { seekRecords } from "./seek/seek-records.ts";
 import { openStoredPart } from "./seek/stored-part.ts";
 import { storedForm } from "./stored-form.ts";
 import { EXIT } from "./exit-code.ts";
+import { indexNote } from "./index/index-note.ts";
 import { keptBatches } from "./kept-batches.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, withSinks } from "./open-sinks.ts";
@@ -70,6 +71,7 @@ export const catCommand: Command = {
         ...range,
         read: args.flag("seek") ? seekingReader(sink, identities) : readBatch(sink, identities),
         line: recordLine,
+        say: indexNote(out),
         key: keyOf(args),
       };
       await out.stream(catLines(options, signal));

@@ -5,6 +5,7 @@ import { RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
 import { chooseScopes, scopeFilter, scopeWords } from "./choose-scopes.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
+import { indexNote } from "./index/index-note.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { type ListedBatch, listedBatches } from "./listed-batches.ts";
 import { chooseSinks, type CommandSink, withSinks } from "./open-sinks.ts";
@@ -34,7 +35,8 @@ export const listCommand: Command = {
     return withSinks(config, chosen, context, async (sinks) => {
       const found = all(sinks, async function* (named) {
         const scopes = await chooseScopes(named.sink, filter, liveTopicId(config, context), signal);
-        for (const scope of scopes) yield* listedBatches(named, scope, range, signal);
+        const of = { ...named, say: indexNote(out) };
+        for (const scope of scopes) yield* listedBatches(of, scope, range, signal);
       });
       const first = await found.next();
       if (first.done === true) {

@@ -4,7 +4,10 @@ import { ArchiverError } from "../core/errors.ts";
 import { parseManifest } from "../core/manifest.ts";
 import { batchId, type Scope } from "../core/scope.ts";
 import type { Listed, Sink } from "../sdk/sink.ts";
-import { indexedBatches } from "./index/look-up.ts";
+import { type Say, startBy } from "./index/look-up.ts";
+import { parseLine } from "./index/roll-up.ts";
+import { rollUps } from "./index/roll-ups.ts";
+import { type RolledUp, RollUpReader, shownAs } from "./index/rolled-up.ts";
 import type { Bound } from "./offset-bound.ts";
 
 const offset = z.bigint().nonnegative();
@@ -41,67 +44,78 @@ export interface ListRange {
   readonly to: Bound | undefined;
 }
 
+export interface ListedSink {
+  readonly name: string;
+  readonly sink: Sink;
+  /** What is wrong with the index, which is not used then. */
+  readonly say: Say;
+}
+
 /**
  * The batches of one scope that hold offsets of the range, in order. A time picks whole batches by their
- * timestamps: no file is opened.
+ * timestamps: no file is opened. What the sink lists counts; a roll-up only saves reading a manifest.
  */
 export async function* listedBatches(
-  named: { readonly name: string; readonly sink: Sink },
+  named: ListedSink,
   scope: Scope,
   { from, to }: ListRange,
   signal: AbortSignal,
 ): AsyncGenerator<ListedBatch> {
   const { name, sink } = named;
-  const first = await firstStart(sink, scope, from, signal);
+  const first = await firstStart(named, scope, from, signal);
+  const index = await readerFrom(named, scope, first, signal);
   let begun = false;
-  const wanted = (r: Ending): boolean => begun || isIn(r, from);
-  const indexed = indexedBatches({ sink, scope, from: first, wanted }, signal);
-  for (;;) {
-    const found = await indexed.next();
-    if (found.done === true) {
-      yield* listedByThemselves(named, scope, { from, to, first: found.value, begun }, signal);
-      return;
-    }
-    const { start, end, records, minTimestamp, maxTimestamp, seal } = found.value;
-    begun ||= isIn(found.value, from);
-    if (!begun) continue;
-    if (to !== undefined && isPast(found.value, to)) return;
-    const { path, size } = seal;
-    const times = { minTimestamp, maxTimestamp };
-    yield { sink: name, ...scope, start, end, records, path, size, ...times, state: "whole" };
-  }
-}
-
-/** What is in no roll-up: a look at each. */
-async function* listedByThemselves(
-  { name, sink }: { readonly name: string; readonly sink: Sink },
-  scope: Scope,
-  { from, to, first, ...rest }: ListRange & { readonly first: bigint; readonly begun: boolean },
-  signal: AbortSignal,
-): AsyncGenerator<ListedBatch> {
-  let { begun } = rest;
   for await (const listed of sink.list(scope, first, signal)) {
-    const batch = await describe(sink, scope, listed, signal);
+    const line = await index?.at(listed.start, signal);
+    const batch = fromLine(listed, line) ?? (await describe(sink, scope, listed, signal));
     if (batch === undefined) continue;
-    const { description: d } = batch;
+    const { description: d, state } = batch;
     begun ||= isIn(d, from);
     if (!begun) continue;
     if (to !== undefined && isPast(d, to)) return;
     const { start, end, records, minTimestamp, maxTimestamp } = d;
-    const times = { minTimestamp, maxTimestamp };
     const { path, size } = d.seal;
-    yield { sink: name, ...scope, start, end, records, path, size, ...times, state: batch.state };
+    const times = { minTimestamp, maxTimestamp };
+    yield { sink: name, ...scope, start, end, records, path, size, ...times, state };
   }
+  await index?.finish(signal);
 }
 
-/** Where to begin listing: the batch that holds the offset, or the beginning. */
+/** Before the listing begins, which then has what they have. */
+async function readerFrom(
+  { sink, say }: ListedSink,
+  scope: Scope,
+  first: bigint,
+  signal: AbortSignal,
+): Promise<RollUpReader | undefined> {
+  if (sink.documents === undefined) return undefined;
+  const names = (await rollUps(sink, scope, signal)).filter(({ end }) => end > first);
+  return new RollUpReader(sink.documents, names, say);
+}
+
+interface Batch {
+  readonly description: Pick<
+    Description,
+    "start" | "end" | "records" | "minTimestamp" | "maxTimestamp"
+  > & { readonly seal: Pick<Description["seal"], "path" | "size"> };
+  readonly state: ListedBatch["state"];
+}
+
+function fromLine({ start, manifest }: Listed, line: RolledUp | undefined): Batch | undefined {
+  if (line === undefined || shownAs(manifest, line.bytes) === "no") return undefined;
+  const description = parseLine(line.bytes);
+  return description.start === start ? { description, state: "whole" } : undefined;
+}
+
+/** Where to begin listing: the batch that holds the offset or may have the time, or the beginning. */
 async function firstStart(
-  sink: Sink,
+  { sink, say }: ListedSink,
   scope: Scope,
   from: Bound | undefined,
   signal: AbortSignal,
 ): Promise<bigint> {
-  if (from === undefined || !("offset" in from)) return 0n;
+  if (from === undefined) return 0n;
+  if (!("offset" in from)) return startBy({ sink, scope, say }, (d) => isLate(d, from), signal);
   const floor = await sink.floor(scope, from.offset, signal);
   return floor !== undefined && floor.end > from.offset ? floor.start : from.offset;
 }
@@ -110,8 +124,13 @@ type Ending = Pick<Description, "end" | "maxTimestamp">;
 
 const isIn = (d: Ending, from: Bound | undefined): boolean => {
   if (from === undefined) return true;
-  return "offset" in from ? d.end > from.offset : (d.maxTimestamp ?? -1n) >= from.timeMs;
+  return "offset" in from ? d.end > from.offset : isLate(d, from);
 };
+
+const isLate = (
+  { maxTimestamp }: Pick<Ending, "maxTimestamp">,
+  { timeMs }: { readonly timeMs: bigint },
+): boolean => (maxTimestamp ?? -1n) >= timeMs;
 
 const isPast = (d: Pick<Description, "start" | "minTimestamp">, to: Bound): boolean =>
   "offset" in to ? d.start >= to.offset : (d.minTimestamp ?? -1n) >= to.timeMs;
@@ -121,7 +140,7 @@ async function describe(
   scope: Scope,
   listed: Listed,
   signal: AbortSignal,
-): Promise<{ description: Description; state: ListedBatch["state"] } | undefined> {
+): Promise<Batch | undefined> {
   const key = { ...scope, start: listed.start };
   if (listed.manifest !== undefined) {
     const bytes = await sink.manifest(key, signal);

@@ -28,11 +28,7 @@ export interface BlobStore {
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined>;
   /** Paths of blobs under a folder, ascending by bytes, after `after` (exclusive). */
-  list(
-    folder: string,
-    after: string | undefined,
-    signal: AbortSignal,
-  ): AsyncIterable<BlobHead & { path: string }>;
+  list(folder: string, after: string | undefined, signal: AbortSignal): AsyncIterable<ListedBlob>;
   /**
    * Blobs directly below `folder` whose names begin with `prefix`; for stores that list a few names
    * cheaper than they answer a dozen heads.
@@ -82,6 +78,12 @@ export interface BlobStore {
 export interface BlobHead {
   readonly size: number;
   readonly tag: string;
+}
+
+export interface ListedBlob extends BlobHead {
+  readonly path: string;
+  /** Lower-case hex, where the store computes one of what it holds and lists it. */
+  readonly md5?: string;
 }
 
 export interface NewBlob {

@@ -12,6 +12,7 @@ export type {
   Finding,
   Host,
   Listed,
+  ListedManifest,
   Published,
   SealedBatch,
   Sink,

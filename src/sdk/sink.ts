@@ -90,7 +90,15 @@ export interface Finding {
 export interface Listed {
   readonly start: bigint;
   readonly data?: { readonly path: string; readonly size: number };
-  readonly manifest?: { readonly path: string };
+  readonly manifest?: ListedManifest;
+}
+
+/** `size` and `md5` only where the listing itself tells them, without a look at the manifest. */
+export interface ListedManifest {
+  readonly path: string;
+  readonly size?: number;
+  /** Lower-case hex, where the store made it of the bytes that it holds; it may be another hash. */
+  readonly md5?: string;
 }
 
 /** Bytes [from, to) of a stored file; `to` left out: to its end. */

@@ -78,7 +78,8 @@ test("data without a manifest is listed as pending; a time picks whole batches",
       to: to === undefined ? undefined : { timeMs: to },
     };
     const found: string[] = [];
-    for await (const b of listedBatches(files, scope(NEW, 0, 1), range, never)) {
+    const say = ({ text }: { readonly text: string }): unknown => found.push(text);
+    for await (const b of listedBatches({ ...files, say }, scope(NEW, 0, 1), range, never)) {
       found.push(`[${b.start}, ${b.end}) ${b.state}`);
     }
     return found;

@@ -3,6 +3,7 @@ import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { parse } from "../../core/json.ts";
 import { offsetName } from "../../core/layout.ts";
+import { MAX_MANIFEST_BYTES } from "../../core/manifest-schema.ts";
 import { scopeText, type Scope } from "../../core/scope.ts";
 import { compressed, unframed } from "../../seal/zstd.ts";
 
@@ -10,6 +11,8 @@ const LEVEL = 3;
 const FRAME_BYTES = 1 << 20;
 /** A manifest with very many holes is large; this many of them are refused, not held. */
 const MAX_CONTENT_BYTES = 256 << 20;
+const LINE_FEED = 10;
+const MAX_OFFSET = 2n ** 63n - 1n;
 
 /** Where everything lies that is derived from the batches of a partition and can be made anew. */
 export const indexFolder = (scope: Scope): string => `index/${scopeText(scope)}`;
@@ -43,19 +46,15 @@ export function rollUpPath(scope: Scope, of: Omit<RollUpName, "path">): string {
   return `${indexFolder(scope)}/${range}.${times}.${of.edition}.ndjson.zst`;
 }
 
-/** Undefined for a name of another kind. */
+/** Undefined for a name of another kind, and for one of no range. */
 export function parseRollUpPath(path: string): RollUpName | undefined {
   const found = NAME.exec(path.slice(path.lastIndexOf("/") + 1));
   if (found === null) return undefined;
-  const [, start = "", end = "", min = "", max = "", edition = ""] = found;
-  return {
-    path,
-    start: BigInt(start),
-    end: BigInt(end),
-    minTimestamp: timeOf(min),
-    maxTimestamp: timeOf(max),
-    edition: Number(edition),
-  };
+  const [, from = "", to = "", min = "", max = "", edition = ""] = found;
+  const [start, end] = [BigInt(from), BigInt(to)];
+  if (start >= end || end > MAX_OFFSET) return undefined;
+  const times = { minTimestamp: timeOf(min), maxTimestamp: timeOf(max) };
+  return { path, start, end, ...times, edition: Number(edition) };
 }
 
 export function nameOf(manifests: readonly Manifest[], edition: number): Omit<RollUpName, "path"> {
@@ -66,15 +65,23 @@ export function nameOf(manifests: readonly Manifest[], edition: number): Omit<Ro
   let minTimestamp: bigint | null = null;
   let maxTimestamp: bigint | null = null;
   for (const m of manifests) {
-    if (m.minTimestamp !== null && (minTimestamp === null || m.minTimestamp < minTimestamp))
-      minTimestamp = m.minTimestamp;
-    if (m.maxTimestamp !== null && (maxTimestamp === null || m.maxTimestamp > maxTimestamp))
-      maxTimestamp = m.maxTimestamp;
+    minTimestamp = outermost(minTimestamp, m.minTimestamp, (a, b) => a < b);
+    maxTimestamp = outermost(maxTimestamp, m.maxTimestamp, (a, b) => a > b);
   }
   return {
     ...{ start: first.start, end: last.end, edition },
     ...{ minTimestamp, maxTimestamp },
   };
+}
+
+/** Null: there is no time. */
+export function outermost(
+  a: bigint | null,
+  b: bigint | null,
+  before: (x: bigint, y: bigint) => boolean,
+): bigint | null {
+  if (a === null || b === null) return a ?? b;
+  return before(a, b) ? a : b;
 }
 
 /** The manifests as they are stored, one after another: each is a line. */
@@ -86,16 +93,22 @@ export function encodeRollUp(manifests: readonly Uint8Array[]): Buffer {
   return Buffer.concat(compressed(pieces, LEVEL));
 }
 
-/** The stored manifests again, newline included. @throws ArchiverError sealed-invalid */
+/** The stored manifests again, newline included; a frame at a time. @throws ArchiverError sealed-invalid */
 export function* rollUpLines(file: Uint8Array): Generator<Buffer> {
-  const all = Buffer.concat([...unframed(file, MAX_CONTENT_BYTES)]);
-  for (let from = 0; from < all.length;) {
-    const end = all.indexOf(10, from) + 1;
-    if (end === 0)
-      throw new ArchiverError("sealed-invalid", "a roll-up whose last line has no end");
-    yield all.subarray(from, end);
-    from = end;
+  let held: Buffer = Buffer.alloc(0);
+  for (const piece of unframed(file, MAX_CONTENT_BYTES)) {
+    held = Buffer.concat([held, piece]);
+    let from = 0;
+    for (let end = held.indexOf(LINE_FEED); end >= 0; end = held.indexOf(LINE_FEED, from)) {
+      yield held.subarray(from, end + 1);
+      from = end + 1;
+    }
+    held = held.subarray(from);
+    if (held.length > MAX_MANIFEST_BYTES)
+      throw new ArchiverError("sealed-invalid", "a roll-up with a line longer than any manifest");
   }
+  if (held.length > 0)
+    throw new ArchiverError("sealed-invalid", "a roll-up whose last line has no end");
 }
 
 const big = z.union([z.bigint(), z.int().transform((n) => BigInt(n))]);
