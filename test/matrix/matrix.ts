@@ -4,11 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { groupsAreReady } from "../kafka/live-kafka.ts";
 import { KafkaServer } from "../servers/kafka.ts";
-import { DEPLOYMENTS } from "./cases/deployments.ts";
-import { OFFSETS } from "./cases/offsets.ts";
-import { PROCESSES } from "./cases/processes.ts";
-import { SINKS } from "./cases/sinks.ts";
-import { TOPICS } from "./cases/topics.ts";
+import { CASES } from "./cases.ts";
 import { type FaultCase, Stage } from "./stage.ts";
 
 /**
@@ -16,7 +12,6 @@ import { type FaultCase, Stage } from "./stage.ts";
  * verdict of the auditor, who shares nothing with it. Ends with `N passed, N failed`.
  */
 const HELP = "npm run faults -- [--only TEXT] [--list] [--report FILE]";
-const CASES: readonly FaultCase[] = [...PROCESSES, ...OFFSETS, ...SINKS, ...DEPLOYMENTS, ...TOPICS];
 const { values: o } = parseArgs({
   options: {
     only: { type: "string" },

@@ -8,6 +8,7 @@ import { Daemon } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { cli, type Ended } from "../operate/cli-process.ts";
 import type { KafkaServer } from "../servers/kafka.ts";
+import type { Promised } from "./promises.ts";
 
 export interface Settings {
   readonly group?: string;
@@ -249,6 +250,8 @@ function textOf(line: string): string {
 
 export interface FaultCase {
   readonly name: string;
+  /** Which promises do not hold when it fails. */
+  readonly shows: readonly Promised[];
   /** @default 3 */
   readonly partitions?: number;
   run(stage: Stage): Promise<void>;

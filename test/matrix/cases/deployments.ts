@@ -2,10 +2,12 @@ import { rmSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LiveTopic } from "../../faults/topic.ts";
 import { KafkaServer } from "../../servers/kafka.ts";
+import { AUDITED } from "../promises.ts";
 import type { FaultCase, Stage } from "../stage.ts";
 
 const twoGroups = (name: string, second: "later" | "at once"): FaultCase => ({
   name,
+  shows: AUDITED,
   run: async (s) => {
     const [one, two] = ["a", "b"].map((g) => s.config(`${g}.yaml`, { group: `${s.topic}-${g}` }));
     s.live.begin(30, 40);
@@ -31,6 +33,7 @@ const changed = (
   folders: readonly string[] = ["files", "copy"],
 ): FaultCase => ({
   name,
+  shows: AUDITED,
   run: async (s) => {
     const before = s.config("c.yaml");
     s.start(before);
@@ -55,6 +58,7 @@ export const DEPLOYMENTS: readonly FaultCase[] = [
   twoGroups("two groups on one prefix, both at once", "at once"),
   {
     name: "two clusters on one prefix",
+    shows: [...AUDITED, "waits"],
     run: async (s) => {
       const config = s.config("c.yaml");
       s.start(config);
@@ -99,6 +103,7 @@ export const DEPLOYMENTS: readonly FaultCase[] = [
   changed("a sink less", () => ({ sinks: { files: "kind: fs, path: ./files" } }), ["files"]),
   {
     name: "the key is missing at start, and at replay",
+    shows: [...AUDITED, "waits"],
     run: async (s) => {
       const config = s.config("c.yaml");
       await s.put(300);

@@ -1,3 +1,4 @@
+import { AUDITED } from "../promises.ts";
 import type { FaultCase, Stage } from "../stage.ts";
 
 async function setOffset(
@@ -37,6 +38,7 @@ async function rewriteMetadata(s: Stage, made: (text: string) => string): Promis
 
 const planCase = (name: string, made: (text: string) => string, said?: RegExp): FaultCase => ({
   name,
+  shows: AUDITED,
   run: async (s) => {
     const config = await s.archivedOnce();
     await pendingPlan(s, config);
@@ -51,6 +53,7 @@ const planCase = (name: string, made: (text: string) => string, said?: RegExp): 
 export const OFFSETS: readonly FaultCase[] = [
   {
     name: "offsets reset to the start by Kafka's own tool",
+    shows: AUDITED,
     run: async (s) => {
       const config = await s.archivedOnce();
       await s.kafkaGroupIsEmpty();
@@ -61,6 +64,7 @@ export const OFFSETS: readonly FaultCase[] = [
   },
   {
     name: "offsets reset into the middle of a batch",
+    shows: AUDITED,
     run: async (s) => {
       const config = await s.archivedOnce();
       await s.kafkaGroupIsEmpty();
@@ -71,6 +75,7 @@ export const OFFSETS: readonly FaultCase[] = [
   },
   {
     name: "offsets set ahead of what is archived",
+    shows: AUDITED,
     run: async (s) => {
       const config = await s.archivedOnce();
       await s.put(300);
@@ -82,6 +87,7 @@ export const OFFSETS: readonly FaultCase[] = [
   },
   {
     name: "the group's offsets are deleted",
+    shows: AUDITED,
     run: async (s) => {
       const config = await s.archivedOnce();
       await s.kafkaGroupIsEmpty();

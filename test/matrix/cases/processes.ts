@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAILPOINTS } from "../../../src/pipeline/failpoint.ts";
+import { AUDITED } from "../promises.ts";
 import type { FaultCase } from "../stage.ts";
 
 /** Longer than the session time-out of 6 s. */
@@ -8,6 +9,7 @@ const FROZEN_MS = 8_000;
 export const PROCESSES: readonly FaultCase[] = [
   {
     name: "killed at each step of the protocol, and again during the recovery",
+    shows: AUDITED,
     run: async (s) => {
       const config = s.config("c.yaml");
       s.live.begin(30, 40);
@@ -26,6 +28,7 @@ export const PROCESSES: readonly FaultCase[] = [
   },
   {
     name: "terminated with full buffers",
+    shows: AUDITED,
     run: async (s) => {
       const config = s.config("c.yaml", { batch: "{ bytes: 8MiB, age: 60s }" });
       const first = s.start(config);
@@ -43,6 +46,7 @@ export const PROCESSES: readonly FaultCase[] = [
   },
   {
     name: "one, four and one daemons, every five seconds",
+    shows: AUDITED,
     partitions: 8,
     run: async (s) => {
       const config = s.config("c.yaml");
@@ -65,6 +69,7 @@ export const PROCESSES: readonly FaultCase[] = [
   },
   {
     name: "frozen beyond the session, while another goes on",
+    shows: AUDITED,
     run: async (s) => {
       const config = s.config("c.yaml");
       s.live.begin(30, 40);

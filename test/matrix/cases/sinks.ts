@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { AUDITED } from "../promises.ts";
 import type { FaultCase } from "../stage.ts";
 
 /** Files below a folder, sorted by name, so that the newest batch of a partition is the last. */
@@ -24,6 +25,7 @@ const MOUNTED = { files: "kind: fs, path: ./m1/files", copy: "kind: fs, path: ./
 
 const away = (name: string, which: "m1" | "m2"): FaultCase => ({
   name,
+  shows: [...AUDITED, "waits"],
   run: async (s) => {
     for (const dir of ["m1", "m2"]) mkdirSync(s.path(dir));
     const config = s.config("c.yaml", { sinks: MOUNTED });
@@ -48,6 +50,7 @@ export const SINKS: readonly FaultCase[] = [
   away("another sink's folder is away", "m2"),
   {
     name: "a sink's disk is full",
+    shows: [...AUDITED, "waits"],
     run: async (s) => {
       mkdirSync(s.path("copy"));
       const mount = (...args: string[]): number | null => spawnSync("mount", args).status;
@@ -73,6 +76,7 @@ export const SINKS: readonly FaultCase[] = [
   },
   {
     name: "a sink is read-only",
+    shows: [...AUDITED, "waits"],
     run: async (s) => {
       mkdirSync(s.path("copy"));
       spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", s.path("copy")]);
@@ -98,6 +102,7 @@ export const SINKS: readonly FaultCase[] = [
   },
   {
     name: "a sink is restored from an old copy",
+    shows: AUDITED,
     run: async (s) => {
       const config = await s.archivedOnce();
       cpSync(s.path("copy"), s.path("old"), { recursive: true });
@@ -113,6 +118,7 @@ export const SINKS: readonly FaultCase[] = [
   },
   {
     name: "the primary is restored from an old copy",
+    shows: AUDITED,
     run: async (s) => {
       const config = await s.archivedOnce();
       cpSync(s.path("files"), s.path("old"), { recursive: true });
@@ -128,6 +134,7 @@ export const SINKS: readonly FaultCase[] = [
   },
   {
     name: "the newest manifests are deleted",
+    shows: AUDITED,
     run: async (s) => {
       const config = await s.archivedOnce();
       for (const folder of ["files", "copy"]) {
@@ -143,6 +150,7 @@ export const SINKS: readonly FaultCase[] = [
   },
   {
     name: "an object of another sink is corrupted",
+    shows: [...AUDITED, "damage-found"],
     run: async (s) => {
       const config = await s.archivedOnce();
       const file = filesOf(s.path("copy", "data")).at(-1) ?? "";
@@ -170,6 +178,7 @@ export const SINKS: readonly FaultCase[] = [
   },
   {
     name: "a foreign manifest is laid where the next batch begins",
+    shows: [...AUDITED, "waits", "never-destroys"],
     partitions: 1,
     run: async (s) => {
       const config = await s.archivedOnce();

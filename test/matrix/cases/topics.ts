@@ -1,11 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LiveTopic } from "../../faults/topic.ts";
+import { AUDITED } from "../promises.ts";
 import type { FaultCase } from "../stage.ts";
 
 export const TOPICS: readonly FaultCase[] = [
   {
     name: "a topic is deleted and made again under its name",
+    shows: ["waits", "stays-archived"],
     run: async (s) => {
       const config = s.config("c.yaml");
       const daemon = s.start(config);
@@ -32,6 +34,7 @@ export const TOPICS: readonly FaultCase[] = [
   },
   {
     name: "partitions grow from 3 to 6",
+    shows: AUDITED,
     run: async (s) => {
       const config = s.config("c.yaml");
       s.start(config);
@@ -55,6 +58,7 @@ export const TOPICS: readonly FaultCase[] = [
   },
   {
     name: "records are deleted past the position",
+    shows: [...AUDITED, "waits"],
     partitions: 1,
     run: async (s) => {
       const config = s.config("c.yaml");
@@ -83,6 +87,7 @@ export const TOPICS: readonly FaultCase[] = [
   },
   {
     name: "200 partitions, one of them stuck",
+    shows: [...AUDITED, "waits"],
     partitions: 200,
     run: async (s) => {
       const stuck = 7;
