@@ -1,5 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   descriptionOf,
@@ -8,73 +7,39 @@ import {
   parseManifest,
 } from "../../src/core/manifest.ts";
 import type { ReconcileReport } from "../../src/operate/repair/report.ts";
-import { configDir } from "../config/load.ts";
-import { writeConfig } from "../faults/daemon.ts";
-import { LiveTopic } from "../faults/topic.ts";
-import { groupsAreReady } from "../kafka/live-kafka.ts";
 import {
   batchesOf,
   contentOf,
   copyOver,
   flipBit,
+  namesOf,
   quarantined,
   remove,
   type StoredBatch,
   truncate,
 } from "./archive-damage.ts";
-import { cli, type Ended, start, type Started } from "./cli-process.ts";
+import { LiveArchive } from "./live-archive.ts";
 
 /** Two archives of one topic, one of them hurt, on a real Kafka with the daemon at work. */
-const bootstrap = process.env["TEST_KAFKA"] ?? "";
-const name = `reconcile-${process.pid}`;
-const dir = configDir();
-const [files, copy] = [join(dir, "files"), join(dir, "copy")];
-let topic: LiveTopic;
-let daemon: Started;
-let config = "";
+let archive: LiveArchive;
+let [files, copy] = ["", ""];
 
-const reconcile = (...argv: readonly string[]): Promise<Ended> =>
-  cli(["reconcile", "--config", config, "--source", "files", "--target", "copy", ...argv]);
-
-async function reported(...argv: readonly string[]): Promise<ReconcileReport & { code: number }> {
-  const { code, stdout, stderr } = await reconcile("--json", ...argv);
-  if (!stdout.startsWith("{")) throw new Error(`reconcile ended with ${code}: ${stderr}`);
-  return { ...(JSON.parse(stdout) as ReconcileReport), code: code ?? -1 };
-}
+const between = ["--source", "files", "--target", "copy"];
+const reported = (...argv: readonly string[]): Promise<ReconcileReport & { code: number }> =>
+  archive.reported("reconcile", ...between, ...argv);
 
 const sum = (r: ReconcileReport, of: "copied" | "replaced" | "same"): number =>
   r.partitions.reduce((n, p) => n + p[of], 0);
 
 /** Some batch of the copy that is not the newest: the daemon looks at that one. */
-function batch(at: number): StoredBatch {
-  const found = batchesOf(copy)[at];
-  if (found === undefined) throw new Error(`the archive has no batch ${at}`);
-  return found;
-}
-
-const alive = (): string | null => (daemon.child.exitCode === null ? null : "the daemon ended");
+const batch = (at: number): StoredBatch => archive.batch("copy", at);
 
 beforeAll(async () => {
-  await groupsAreReady(bootstrap);
-  topic = await LiveTopic.create(bootstrap, name, 2);
-  config = writeConfig(dir, "reconcile.yaml", {
-    ...{ bootstrap, group: name, topics: [name], batchBytes: "16KiB", age: "300ms" },
-    sinks: ["files", "copy"],
-  });
-  daemon = start(["run", "--config", config]);
-  await daemon.said("partitions assigned");
-  for (let i = 0; i < 8; i += 1) {
-    await topic.produce(300);
-    await topic.archived(name, 30_000, alive);
-  }
+  archive = await LiveArchive.begin({ word: "reconcile", partitions: 2, rounds: 8 });
+  [files, copy] = [archive.folder("files"), archive.folder("copy")];
 }, 120_000);
 
-afterAll(async () => {
-  daemon.child.kill("SIGKILL");
-  await daemon.ended;
-  await topic.close();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => archive.close());
 
 test("what is missing is created, in any state it may be in, beside the daemon", async () => {
   const before = contentOf(copy);
@@ -107,8 +72,7 @@ test("what is damaged goes to quarantine while the partition is paused, and is c
   expect(contentOf(copy)).toEqual(before);
   expect(quarantined(copy).length).toBe(4);
   // The daemon goes on, and both sinks stay the same.
-  await topic.produce(300);
-  await topic.archived(name, 30_000, alive);
+  await archive.more(300);
   expect(contentOf(copy)).toEqual(contentOf(files));
 });
 
@@ -129,20 +93,17 @@ test("a valid batch that differs is reported, and replaced only with --repair", 
 });
 
 test("what has expired is not put back", async () => {
-  const old = writeConfig(dir, "old.yaml", {
-    ...{ bootstrap, group: name, topics: [name], sinks: ["files", "copy"] },
-    extra: "retention: 2d",
-  });
+  const [now, old] = [archive.config, archive.written("old.yaml", { extra: "retention: 2d" })];
   const mine = [batchesOf(files)[1], batch(1)].flatMap((b) => (b === undefined ? [] : [b]));
   const m = parseManifest(readFileSync(batch(1).manifest));
   const long = { ...descriptionOf(m), minTimestamp: 1n, maxTimestamp: 1n };
   for (const b of mine) writeFileSync(b.manifest, encodeManifest(makeManifest(long, m.prevLink)));
   const before = contentOf(copy);
   remove(batch(1).data);
-  const argv = ["reconcile", "--config", old, "--source", "files", "--target", "copy", "--json"];
-  const { code, stdout, stderr } = await cli(argv);
-  expect([code, stderr]).toEqual([0, ""]);
-  expect(sum(JSON.parse(stdout) as ReconcileReport, "copied")).toBe(0);
+  archive.config = old;
+  const none = await reported();
+  expect([none.code, sum(none, "copied")]).toEqual([0, 0]);
+  archive.config = now;
   const back = await reported();
   expect([back.code, sum(back, "copied")]).toEqual([0, 1]);
   expect(contentOf(copy)).toEqual(before);
@@ -151,22 +112,15 @@ test("what has expired is not put back", async () => {
 
 test("killed in the middle and run again, two at once, and under load", async () => {
   for (const b of batchesOf(copy).slice(0, -4)) remove(b.data, b.manifest);
-  topic.begin(40, 50);
-  const killed = start([
-    ...["reconcile", "--config", config, "--source", "files", "--target", "copy"],
-  ]);
-  for (let i = 0; batchesOf(copy).length < 8 && i < 400 && killed.child.exitCode === null; i += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  killed.child.kill("SIGKILL");
-  await killed.ended;
+  archive.topic.begin(40, 50);
+  await archive.killed(() => namesOf(copy).length >= 8, archive.argv("reconcile", ...between));
   const both = await Promise.all([reported("--no-proof"), reported("--no-proof")]);
   expect(both.map((r) => [r.code, r.partitions.flatMap((p) => p.problems)])).toEqual([
     [0, []],
     [0, []],
   ]);
-  await topic.stop();
-  await topic.archived(name, 30_000, alive);
+  await archive.topic.stop();
+  await archive.archived();
   const report = await reported();
   expect([report.code, report.ok, sum(report, "copied")]).toEqual([0, true, 0]);
   expect(contentOf(copy)).toEqual(contentOf(files));

@@ -1,46 +1,41 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ReplayReport } from "../../src/operate/repair/report.ts";
-import { configDir } from "../config/load.ts";
-import { writeConfig } from "../faults/daemon.ts";
-import { LiveTopic } from "../faults/topic.ts";
-import { groupsAreReady } from "../kafka/live-kafka.ts";
+import { sharedKafka } from "../kafka/live-kafka.ts";
 import {
   batchesOf,
   contentOf,
   flipBit,
+  namesOf,
   quarantined,
   remove,
   type StoredBatch,
   truncate,
 } from "./archive-damage.ts";
-import { cli, type Ended, start, type Started } from "./cli-process.ts";
+import type { Ended } from "./cli-process.ts";
 import { mismatches, type Schema } from "./json-schema.ts";
+import { LiveArchive } from "./live-archive.ts";
 
 /** Ranges archived again, on a real Kafka, beside the daemon that archived them. */
-const bootstrap = process.env["TEST_KAFKA"] ?? "";
-const name = `replay-${process.pid}`;
-const dir = configDir();
-const [files, copy] = [join(dir, "files"), join(dir, "copy")];
-const admin = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING }).admin();
-let topic: LiveTopic;
-let daemon: Started;
-let config = "";
+const kafka = new Kafka({ brokers: sharedKafka().split(","), logLevel: logLevel.NOTHING });
+const admin = kafka.admin();
+let archive: LiveArchive;
+let [name, files, copy] = ["", "", ""];
 
 const schema = JSON.parse(
   readFileSync(new URL("../../docs/schema/replay.schema.json", import.meta.url), "utf8"),
 ) as Schema;
 
 const replay = (...argv: readonly string[]): Promise<Ended> =>
-  cli(["replay", "--config", config, "--topic", name, ...argv]);
+  archive.run("replay", "--topic", name, ...argv);
 
 async function reported(...argv: readonly string[]): Promise<ReplayReport & { code: number }> {
-  const { code, stdout, stderr } = await replay("--json", ...argv);
-  if (!stdout.includes('"partitions"')) throw new Error(`replay ended with ${code}: ${stderr}`);
-  expect(mismatches(schema, JSON.parse(stdout))).toEqual([]);
-  return { ...(JSON.parse(stdout) as ReplayReport), code: code ?? -1 };
+  const report = await archive.reported<ReplayReport>("replay", "--topic", name, ...argv);
+  const { code: _, ...document } = report;
+  expect(mismatches(schema, document)).toEqual([]);
+  return report;
 }
 
 type Count = "confirmed" | "made" | "replaced" | "cut";
@@ -48,41 +43,24 @@ const sum = (r: ReplayReport, of: Count): number => r.partitions.reduce((n, p) =
 const codes = (r: ReplayReport): string[] =>
   r.partitions.flatMap((p) => p.problems.map((q) => q.code));
 
-function batch(archive: string, at: number): StoredBatch {
-  const found = batchesOf(archive)[at];
-  if (found === undefined) throw new Error(`the archive has no batch ${at}`);
-  return found;
-}
-
-const alive = (): string | null => (daemon.child.exitCode === null ? null : "the daemon ended");
+const batch = (folder: string, at: number): StoredBatch =>
+  archive.batch(folder === files ? "files" : "copy", at);
 
 beforeAll(async () => {
-  await groupsAreReady(bootstrap);
   await admin.connect();
-  topic = await LiveTopic.create(bootstrap, name, 2);
-  config = writeConfig(dir, "replay.yaml", {
-    ...{ bootstrap, group: name, topics: [name], batchBytes: "16KiB", age: "300ms" },
-    sinks: ["files", "copy"],
-  });
-  daemon = start(["run", "--config", config]);
-  await daemon.said("partitions assigned");
-  for (let i = 0; i < 8; i += 1) {
-    await topic.produce(300);
-    await topic.archived(name, 30_000, alive);
-  }
+  archive = await LiveArchive.begin({ word: "replay", partitions: 2, rounds: 8 });
+  name = archive.name;
+  [files, copy] = [archive.folder("files"), archive.folder("copy")];
 }, 120_000);
 
 afterAll(async () => {
-  daemon.child.kill("SIGKILL");
-  await daemon.ended;
-  await topic.close();
+  await archive.close();
   await admin.disconnect();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 test("what is there is confirmed, what every sink lost is made again with the same bytes", async () => {
   const before = [contentOf(files), contentOf(copy)];
-  const committed = await topic.committed(name);
+  const committed = await archive.topic.committed(name);
   const all = await reported();
   expect([all.code, sum(all, "confirmed"), sum(all, "made")]).toEqual([
     0,
@@ -106,7 +84,7 @@ test("what is there is confirmed, what every sink lost is made again with the sa
     1,
   ]);
   expect([contentOf(files), contentOf(copy)]).toEqual(before);
-  expect(await topic.committed(name)).toEqual(committed);
+  expect(await archive.topic.committed(name)).toEqual(committed);
 });
 
 test("what differs is reported, and with --repair replaced through quarantine", async () => {
@@ -188,41 +166,26 @@ test("killed in the middle and run again, two at once, and under load", async ()
   const before = contentOf(copy);
   for (const b of mine(copy).slice(0, -2)) remove(b.data, b.manifest);
   for (const b of mine(files).slice(1, -2)) remove(b.data);
-  topic.begin(40, 50);
-  const argv = ["replay", "--config", config, "--topic", name, "--partition", "1"];
-  const killed = start(argv);
-  for (let i = 0; mine(copy).length < 5 && i < 400 && killed.child.exitCode === null; i += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  killed.child.kill("SIGKILL");
-  await killed.ended;
+  archive.topic.begin(40, 50);
+  const argv = archive.argv("replay", "--topic", name, "--partition", "1");
+  const done = (): boolean => namesOf(copy).filter((path) => path.includes("/1/0/")).length >= 5;
+  await archive.killed(done, argv);
   const both = await Promise.all([reported("--partition", "1"), reported("--partition", "1")]);
   expect(both.map((r) => [r.code, codes(r)])).toEqual([
     [0, []],
     [0, []],
   ]);
-  await topic.stop();
-  await topic.archived(name, 30_000, alive);
+  await archive.topic.stop();
+  await archive.archived();
   const now = contentOf(copy);
   for (const [path, bytes] of before) if (path.includes("/1/0/")) expect(now.get(path)).toBe(bytes);
-  const verified = await cli([
-    "verify",
-    "--config",
-    config,
-    "--partition",
-    "1",
-    "--deep",
-    "--across-sinks",
-    "--against-kafka",
-  ]);
-  expect([verified.code, verified.stdout]).toEqual([0, expect.any(String)]);
+  expect(await archive.verified("--partition", "1")).toBe("ok");
 });
 
 test("offsets that were committed and never archived are cut by the normal rules", async () => {
-  daemon.child.kill("SIGTERM");
-  expect((await daemon.ended).code).toBe(0);
-  for (let i = 0; i < 8; i += 1) await topic.produce(500);
-  const ends = await topic.ends();
+  await archive.drain();
+  for (let i = 0; i < 8; i += 1) await archive.topic.produce(500);
+  const ends = await archive.topic.ends();
   await admin.setOffsets({
     groupId: name,
     topic: name,
@@ -233,15 +196,5 @@ test("offsets that were committed and never archived are cut by the normal rules
   const report = await reported("--partition", "1");
   expect([codes(report), report.code]).toEqual([[], 0]);
   expect(sum(report, "cut")).toBeGreaterThan(1);
-  const verified = await cli([
-    "verify",
-    "--config",
-    config,
-    "--partition",
-    "1",
-    "--deep",
-    "--across-sinks",
-    "--against-kafka",
-  ]);
-  expect([verified.code, verified.stdout]).toEqual([0, expect.any(String)]);
+  expect(await archive.verified("--partition", "1")).toBe("ok");
 });

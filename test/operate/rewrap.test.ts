@@ -3,22 +3,16 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { RewrapReport } from "../../src/operate/repair/report.ts";
+import type { ReconcileReport, RewrapReport } from "../../src/operate/repair/report.ts";
 import { configDir } from "../config/load.ts";
-import { writeConfig } from "../faults/daemon.ts";
-import { LiveTopic } from "../faults/topic.ts";
-import { groupsAreReady } from "../kafka/live-kafka.ts";
 import { batchesOf, contentOf, namesOf, quarantined, remove } from "./archive-damage.ts";
-import { cli, start, type Started } from "./cli-process.ts";
+import { cli } from "./cli-process.ts";
+import { LiveArchive } from "./live-archive.ts";
 
 /** Encrypted files that others are to read from now on; read here by the `age` tool as well. */
-const bootstrap = process.env["TEST_KAFKA"] ?? "";
-const name = `rewrap-${process.pid}`;
 const dir = configDir();
 const [files, copy] = [join(dir, "files"), join(dir, "copy")];
-let topic: LiveTopic;
-let daemon: Started;
-let config = "";
+let archive: LiveArchive;
 const keys: { readonly file: string; readonly recipient: string }[] = [];
 
 function key(): { readonly file: string; readonly recipient: string } {
@@ -30,11 +24,8 @@ function key(): { readonly file: string; readonly recipient: string } {
   return made;
 }
 
-async function rewrap(...argv: readonly string[]): Promise<RewrapReport & { code: number }> {
-  const { code, stdout, stderr } = await cli(["rewrap", "--json", "--config", config, ...argv]);
-  if (!stdout.includes('"partitions"')) throw new Error(`rewrap ended with ${code}: ${stderr}`);
-  return { ...(JSON.parse(stdout) as RewrapReport), code: code ?? -1 };
-}
+const rewrap = (...argv: readonly string[]): Promise<RewrapReport & { code: number }> =>
+  archive.reported("rewrap", ...argv);
 
 const sum = (r: RewrapReport, of: "rewrapped" | "there" | "batches"): number =>
   r.partitions.reduce((n, p) => n + p[of], 0);
@@ -51,39 +42,18 @@ function opens(identity: string, path: string): boolean {
   }
 }
 
-const verify = async (identity: string): Promise<string> => {
-  const argv = ["--deep", "--across-sinks", "--against-kafka", "--identity", identity];
-  const { code, stdout, stderr } = await cli(["verify", "--config", config, ...argv]);
-  return code === 0 ? "ok" : `${code}: ${stdout}${stderr}`;
-};
-
-const alive = (): string | null => (daemon.child.exitCode === null ? null : "the daemon ended");
+const verify = (identity: string): Promise<string> => archive.verified("--identity", identity);
 
 beforeAll(async () => {
-  await groupsAreReady(bootstrap);
-  const first = key();
+  const { recipient } = key();
   key();
   const seedFile = join(dir, "seed");
   writeFileSync(seedFile, `${randomBytes(32).toString("hex")}\n`);
-  topic = await LiveTopic.create(bootstrap, name, 1);
-  config = writeConfig(dir, "rewrap.yaml", {
-    ...{ bootstrap, group: name, topics: [name], batchBytes: "16KiB", age: "300ms" },
-    ...{ sinks: ["files", "copy"], recipient: first.recipient, seedFile },
-  });
-  daemon = start(["run", "--config", config]);
-  await daemon.said("partitions assigned");
-  for (let i = 0; i < 6; i += 1) {
-    await topic.produce(300);
-    await topic.archived(name, 30_000, alive);
-  }
+  const encryption = { dir, recipient, seedFile };
+  archive = await LiveArchive.begin({ word: "rewrap", partitions: 1, rounds: 6, ...encryption });
 }, 120_000);
 
-afterAll(async () => {
-  daemon.child.kill("SIGKILL");
-  await daemon.ended;
-  await topic.close();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => archive.close());
 
 test("new recipients by headers alone, the same in every sink, beside the daemon", async () => {
   const [a, b] = keys as [(typeof keys)[0], (typeof keys)[0]];
@@ -103,19 +73,8 @@ test("new recipients by headers alone, the same in every sink, beside the daemon
   expect(contentOf(copy)).toEqual(contentOf(files));
   expect([quarantined(files), quarantined(copy)]).toEqual([[], []]);
   expect(await verify(b.file)).toBe("ok");
-  await topic.produce(300);
-  await topic.archived(name, 30_000, alive);
-  const cat = await cli([
-    "cat",
-    "--config",
-    config,
-    "--topic",
-    name,
-    "--to",
-    "100",
-    "--identity",
-    b.file,
-  ]);
+  await archive.more(300);
+  const cat = await archive.run("cat", "--to", "100", "--identity", b.file);
   expect([cat.code, cat.stderr, cat.stdout.split("\n").length]).toEqual([0, "", 101]);
 });
 
@@ -127,12 +86,7 @@ test("killed at any point and run again it comes to the same", async () => {
   // Once between amendments and files, once where a file is on its way.
   const amended = (): number => namesOf(files).filter((path) => path.includes(".amend-2")).length;
   for (const due of [() => amended() > 2, () => quarantined(copy).length > 0]) {
-    const running = start(["rewrap", "--config", config, ...both]);
-    while (running.child.exitCode === null && !due()) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    running.child.kill("SIGKILL");
-    await running.ended;
+    await archive.killed(due, archive.argv("rewrap", ...both));
   }
   const report = await rewrap(...both);
   expect([texts(report), report.code]).toEqual([[], 0]);
@@ -155,21 +109,18 @@ test("a rewrapped batch is copied by reconcile, with its amendments", async () =
   const [first] = batchesOf(copy);
   if (first === undefined) throw new Error("the archive is empty");
   remove(first.data, first.manifest);
-  const argv = ["reconcile", "--config", config, "--source", "files", "--target", "copy", "--json"];
-  const { code, stdout } = await cli(argv);
-  expect([code, stdout]).toEqual([0, expect.stringContaining('"ok": true')]);
+  const between = ["--source", "files", "--target", "copy"];
+  const report = await archive.reported<ReconcileReport>("reconcile", ...between);
+  expect([report.code, report.ok]).toEqual([0, true]);
   expect(contentOf(copy)).toEqual(before);
 });
 
 test("a daemon copies rewrapped batches to a sink that lost everything", async () => {
-  daemon.child.kill("SIGTERM");
-  expect((await daemon.ended).code).toBe(0);
+  await archive.drain();
   const before = contentOf(files);
   rmSync(copy, { recursive: true, force: true });
-  daemon = start(["run", "--config", config]);
-  await daemon.said("partitions assigned");
-  await topic.produce(300);
-  await topic.archived(name, 30_000, alive);
+  await archive.again();
+  await archive.more(300);
   const now = contentOf(copy);
   for (const [path, digest] of before) expect([path, now.get(path)]).toEqual([path, digest]);
   expect(now).toEqual(contentOf(files));
@@ -180,7 +131,7 @@ test("replay copies encrypted batches, and makes none that would be others", asy
   const [first, second] = batchesOf(files);
   if (first === undefined || second === undefined) throw new Error("too few batches");
   remove(first.data);
-  const argv = ["replay", "--config", config, "--topic", name, "--json"];
+  const argv = archive.argv("replay", "--topic", archive.name, "--json");
   const made = await cli(argv);
   expect([made.code, made.stderr]).toEqual([0, ""]);
   expect(contentOf(files)).toEqual(before);
@@ -204,7 +155,7 @@ test("who cannot open a file changes nothing", async () => {
   const stranger = key();
   const before = contentOf(files);
   const argv = ["--identity", stranger.file, "--add", stranger.recipient];
-  const { code, stderr } = await cli(["rewrap", "--config", config, ...argv]);
+  const { code, stderr } = await archive.run("rewrap", ...argv);
   expect([code, stderr]).toEqual([2, expect.stringContaining("none of the identities given")]);
   expect(contentOf(files)).toEqual(before);
 });
