@@ -110,6 +110,8 @@ const whole: readonly Step[] = [
   vitest,
   counting("state search", "test/model/search.ts"),
   counting("simulation", "test/sim/main.ts", "--runs", "5000"),
+  // Other inputs every day; for longer: npm run fuzz -- --minutes 60.
+  counting("fuzz", "test/fuzz/main.ts", "--seconds-each", "1"),
   // Five others every day; all of them: npm run mutants.
   counting("mutants", "test/mutants/main.ts", "--some", "5"),
 ];

@@ -74,7 +74,8 @@ export function decodePlans(text: string): Plans | { readonly invalid: string } 
   if (version !== "1") return { invalid: `written by a later version (ba${version})` };
   if (text.length > MAX_TEXT_CHARS) return { invalid: `${text.length} characters are too many` };
   const cut = text.length - CHECKSUM_CHARS;
-  if (checksum(text.slice(0, cut)) !== text.slice(cut)) {
+  // The space before it as well: with more in front of it in its word, a text would have others like it.
+  if (text[cut - 1] !== " " || checksum(text.slice(0, cut)) !== text.slice(cut)) {
     return { invalid: "the checksum is wrong: the text was cut short or edited" };
   }
   const words = text.split(" ");

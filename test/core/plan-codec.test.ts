@@ -135,6 +135,12 @@ test("a mutated text is never taken for plans", () => {
   );
 });
 
+test("a checksum glued to a word before it is refused: plans have one text", () => {
+  const head = "ba1 0 - - 90a";
+  const sum = blake3Hex(Buffer.from(head)).slice(0, 16);
+  expect(decodePlans(head + sum)).toEqual({ invalid: expect.stringMatching(/checksum/) as string });
+});
+
 test("foreign, empty and later texts say what they are", () => {
   const reasons: [string, RegExp][] = [
     ["", /empty/],

@@ -1,18 +1,14 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { KafkaClient, Sendable } from "../../src/kafka/client/kafka-client.ts";
+import { beforeAll, expect, test } from "vitest";
 import * as configs from "../../src/kafka/requests/configs.ts";
 import * as topics from "../../src/kafka/requests/create-topics.ts";
 import * as uncommitted from "../../src/kafka/requests/fetch-uncommitted.ts";
 import * as fetch from "../../src/kafka/requests/fetch.ts";
-import { describeGroup } from "../../src/kafka/requests/describe-groups.ts";
 import * as group from "../../src/kafka/requests/group.ts";
 import * as metadata from "../../src/kafka/requests/metadata.ts";
 import * as offsets from "../../src/kafka/requests/offsets.ts";
 import * as produce from "../../src/kafka/requests/produce.ts";
-import type { KafkaRequest } from "../../src/kafka/requests/request.ts";
 import * as transactions from "../../src/kafka/requests/transactions.ts";
-import { encodeRecordBatch } from "../../src/record-batch/writer.ts";
 import {
   decodeAssignment,
   decodeSubscription,
@@ -20,19 +16,13 @@ import {
   encodePlan,
   encodeSubscription,
 } from "../../src/kafka/subscription.ts";
-import { connected, createTopic, groupsAreReady, named, never, send } from "../kafka/live-kafka.ts";
+import { type Answer, askEverything } from "./ask-kafka.ts";
 import { attempt, mutated, mutations, runs } from "./mutation.ts";
 
 /**
  * Real answers of a real broker, mutated: each decoder gives a value or an error of ours, soon, and never
  * more than the answer could hold.
  */
-interface Answer {
-  readonly name: string;
-  readonly bytes: Buffer;
-  readonly decode: (bytes: Buffer) => unknown;
-}
-
 const modules = [
   configs,
   topics,
@@ -49,118 +39,13 @@ const OTHERS = new Set(["byTopic"]);
 /** An answer that a decoder has not thrown at is worth something: its size is bounded by the bytes. */
 const MAX_PARTS_PER_BYTE = 2;
 
-const answers: Answer[] = [];
-let client: KafkaClient;
-let node = -1;
-const topic = named("fuzz");
-const groupId = named("fuzz");
-const [p] = [{ topic, partition: 0 }];
-
-/** Sends it, and keeps what came. */
-async function ask<T>(name: string, request: KafkaRequest<T>, coordinator = false): Promise<T> {
-  const kept: Sendable<T> & KafkaRequest<T> = {
-    ...request,
-    decode: (bytes) => {
-      answers.push({ name, bytes: Buffer.from(bytes), decode: (b) => request.decode(b) });
-      return request.decode(bytes);
-    },
-  };
-  return coordinator
-    ? client.sendToCoordinator(groupId, kept, never)
-    : client.send(node, kept, never);
-}
-
-async function askAboutTopic(): Promise<void> {
-  const wants = [{ ...p, offset: 0n, maxBytes: 1 << 20 }];
-  const found = await ask("metadataV12", metadata.metadataV12([topic]));
-  await ask("metadataV8", metadata.metadataV8(null));
-  const topicId = found.topics[0]?.topicId ?? "";
-  const addressed = wants.map((w) => ({ ...w, topicId, leaderEpoch: -1 }));
-  const o = { wants: addressed, maxWaitMs: 100, maxBytes: 1 << 20 };
-  for (const version of [11, 17]) {
-    const [fetched] = await ask("fetchRecords", fetch.fetchRecords(o, version));
-    expect(fetched?.records.length).toBeGreaterThan(100);
-  }
-  await ask(
-    "fetchUncommitted",
-    uncommitted.fetchUncommitted({ ...p, offset: 0n, maxBytes: 1 << 20 }, 100),
-  );
-  await ask("listOffsets", offsets.listOffsets([p], "latest"));
-  await ask("offsetForLeaderEpoch", offsets.offsetForLeaderEpoch({ ...p, epoch: 0 }));
-  await ask(
-    "describeConfigs",
-    configs.describeConfigs([{ type: "topic", name: topic }], ["retention.ms"]),
-  );
-  const only = { timeoutMs: 5_000, validateOnly: true };
-  const wanted = { topic: named("fuzz"), partitions: 2, replicationFactor: 1, settings: {} };
-  await ask("createTopic", topics.createTopic(wanted, only));
-  await ask("createPartitions", topics.createPartitions(topic, 4, only));
-}
-
-async function askAsMember(): Promise<void> {
-  const ref = { group: groupId, memberId: "", instanceId: "one" };
-  await ask("findCoordinator", group.findCoordinator(groupId));
-  const protocol = "fuzz";
-  const aboutMe = encodeSubscription({ topics: [topic], owned: [], generation: -1, about: {} });
-  const times = { sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 6_000 };
-  const join = group.joinGroup({ ...ref, ...times, protocol, metadata: aboutMe });
-  const { memberId, generation } = await ask("joinGroup", join, true);
-  const me = { ...ref, memberId, generation };
-  const assignments = [{ memberId, assignment: encodeAssignment([p], encodePlan(new Map())) }];
-  const sync = { ...me, assignments, rebalanceTimeoutMs: 6_000 };
-  await ask("syncGroup", group.syncGroup(sync), true);
-  await ask("heartbeat", group.heartbeat(me, 5_000), true);
-  const entries = [{ ...p, offset: 1n, metadata: "so far", leaderEpoch: -1 }];
-  await ask("offsetCommit", offsets.offsetCommit({ ...me, entries }), true);
-  await ask("offsetFetch", offsets.offsetFetch(groupId, [p]), true);
-  const described = await ask("describeGroup", describeGroup(groupId), true);
-  expect(described.members.map((m) => [m.memberId, m.instanceId])).toEqual([[memberId, "one"]]);
-  await ask("leaveGroup", group.leaveGroup(me), true);
-}
-
-async function askAsProducer(): Promise<void> {
-  const id = named("fuzz");
-  // One broker: it is every coordinator.
-  await ask("findTransactionCoordinator", transactions.findTransactionCoordinator(id));
-  const ref = await ask("initProducerId", transactions.initProducerId(id, 30_000));
-  await ask("addPartitionsToTxn", transactions.addPartitionsToTxn(ref, [p]));
-  const records = [{ offset: 0n, timestamp: 1n, key: null, value: Buffer.from("v"), headers: [] }];
-  const recordBatch = encodeRecordBatch({
-    ...{ baseOffset: 0n, records, producerId: ref.producerId, producerEpoch: ref.epoch },
-    ...{ baseSequence: 0, transactional: true },
-  });
-  const o = { ...p, transactionalId: id, recordBatch, timeoutMs: 5_000 };
-  await ask("produce", produce.produce(o));
-  await ask("endTxn", transactions.endTxn(ref, true));
-}
+let answers: readonly Answer[] = [];
+const topic = "fuzz";
+const p = { topic, partition: 0 };
 
 beforeAll(async () => {
-  await groupsAreReady();
-  await createTopic(topic, 2);
-  await send(
-    { topic, codec: "lz4" },
-    Array.from({ length: 50 }, (_, i) => `line ${i}`),
-  );
-  client = await connected();
-  node = client.brokerIds[0] ?? -1;
-  await askAboutTopic();
-  await askAsMember();
-  await patiently(askAsProducer);
+  answers = await askEverything();
 });
-
-afterAll(() => client.close());
-
-/** The topic of transactions is made when it is first asked for. */
-async function patiently(work: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (tries === 100 || (error as { retriable?: boolean }).retriable !== true) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
 
 /** How many values there are in it, whatever it is made of. */
 function parts(value: unknown): number {
