@@ -20,8 +20,8 @@ export const indexCommand: Command = {
   summary: "roll up manifests, a thousand at a time, so that look-ups are fast",
   details:
     "Writes below index/, create-only: everything there is derived and can be deleted and made again. " +
-    "list and times in --from and --to read it; verify never trusts it. A run that was interrupted " +
-    "goes on where it was. Safe beside a running daemon.",
+    "list, verify --quick and times in --from and --to read it and never trust it. A run that was " +
+    "interrupted goes on where it was. Safe beside a running daemon.",
   options: [
     { flags: "--sink <name>", text: "which sink; default: the first", repeat: true },
     ...SCOPE_OPTIONS,

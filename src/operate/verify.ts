@@ -31,6 +31,10 @@ export const verifyCommand: Command = {
     { flags: "--sink <name>", text: "which sink; default: all", repeat: true },
     ...SCOPE_OPTIONS,
     { flags: "--quick", text: "manifests and listings only: no file is read" },
+    {
+      flags: "--no-index",
+      text: "leave roll-ups aside: with --quick every manifest is read as well",
+    },
     { flags: "--deep", text: "open every file: CRC, counts, digests, every offset accounted for" },
     { flags: "--across-sinks", text: "prove that the sinks hold the same bytes" },
     { flags: "--against-kafka", text: "compare record by record with the live topic" },
@@ -94,7 +98,7 @@ export const verifyCommand: Command = {
 
 type Asked = Pick<
   VerifyRequest,
-  "tool" | "filter" | "open" | "quick" | "deep" | "sampling" | "wall"
+  "tool" | "filter" | "open" | "quick" | "index" | "deep" | "sampling" | "wall"
 >;
 
 async function askedFor(args: Arguments, context: CommandContext): Promise<Asked> {
@@ -107,7 +111,8 @@ async function askedFor(args: Arguments, context: CommandContext): Promise<Asked
   const open = foreignOpener(await readIdentities(args.text("identity")));
   const sampling = samplingOf(share, args.text("sampleSeed"), context);
   const wall = (): number => clock.wall();
-  return { tool, filter: scopeFilter(args), open, quick, deep, sampling, wall };
+  const index = args.value<boolean>("index") !== false;
+  return { tool, filter: scopeFilter(args), open, quick, index, deep, sampling, wall };
 }
 
 function samplingOf(

@@ -48,6 +48,7 @@ describe("amendments beside a manifest", () => {
       {
         ...{ sinks: [a], filter: {}, seeds, publicKeys: keys, heads: undefined, deep: undefined },
         ...{ sampling: EVERY_FILE, expiry: NEVER, across: false, tailWaitMs: 0 },
+        index: { use: "beside", seed: "" },
         progress: { total: () => undefined, done: () => undefined },
       },
       never,

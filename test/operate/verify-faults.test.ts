@@ -52,6 +52,7 @@ const verify = (
       sampling: EVERY_FILE,
       expiry: NEVER,
       across: sinks.length > 1,
+      index: { use: "beside", seed: "" },
       tailWaitMs: 0,
       progress: { total: () => undefined, done: () => undefined },
       ...over,

@@ -94,7 +94,7 @@ function request(): VerifyRequest {
   return {
     ...{ tool: "bulk-archiver 0.0.0", filter: {}, seeds: new Map(), publicKeys: new Map() },
     sinks: [files, { name: "copies", sink: copies }],
-    ...{ heads: undefined, open: foreignOpener([]), quick: false, across: true },
+    ...{ heads: undefined, open: foreignOpener([]), quick: false, across: true, index: true },
     ...{ deep: true, topics: undefined, sampling: EVERY_FILE, expiry: NEVER, wall: () => 0 },
     tailWaitMs: 0,
     progress: { total: () => undefined, done: () => undefined, compared: () => undefined },

@@ -60,6 +60,7 @@ describe("the report of verify", () => {
     publicKeys: new Map(),
     heads: undefined,
     quick: false,
+    index: true,
     sampling: EVERY_FILE,
     expiry: NEVER,
     wall: () => 1_700_000_000_000,
@@ -100,7 +101,7 @@ describe("the report of verify", () => {
         "evidence chain: 6 manifests, each held against the one before it",
         "evidence sinks: 3 batches compared between files, copy",
         "evidence kafka: 27 records compared with the topics, 0 heads of chains with the group's commits",
-        "evidence not used: mac, signature, head",
+        "evidence not used: index, mac, signature, head",
         "",
         "No problem found: every file was read and opened; " +
           "no seed configured, so no MAC was checked.",

@@ -81,6 +81,7 @@ describe("an archive whose manifests are signed", () => {
         heads: undefined,
         open: foreignOpener([]),
         quick: false,
+        index: true,
         deep: false,
         across: false,
         topics: undefined,

@@ -74,6 +74,8 @@ function joinedTotals(a: VerifyTotals, b: VerifyTotals): VerifyTotals {
     macs: sum("macs"),
     signatures: sum("signatures"),
     heads: sum("heads"),
+    fromIndex: sum("fromIndex"),
+    inIndex: sum("inIndex"),
     expired: sum("expired"),
     problems: sum("problems"),
   };

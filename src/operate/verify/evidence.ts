@@ -1,9 +1,10 @@
-import type { Evidence, VerifyReport } from "./report.ts";
+import type { Evidence, VerifyReport, VerifyTotals } from "./report.ts";
 
 /** What a report rests on, kind by kind; what was not used says what it would take. */
 export function evidenceOf(
   r: Omit<VerifyReport, "evidence">,
   used: {
+    readonly index: boolean;
     readonly seeds: boolean;
     readonly publicKeys: boolean;
     readonly heads: { readonly from: string; readonly signed: boolean } | undefined;
@@ -13,6 +14,7 @@ export function evidenceOf(
   const { across, againstKafka: kafka } = r;
   return [
     say("chain", true, `${batches} manifests, each held against the one before it`),
+    indexEvidence(r.totals, used.index),
     used.seeds
       ? say("mac", macs > 0, `${macs} of ${batches} manifests were written by a holder of the seed`)
       : say("mac", false, "no seed is configured"),
@@ -45,6 +47,16 @@ export function evidenceOf(
           `${kafka.compared} records compared with the topics, ${kafka.heads} heads of chains with the group's commits`,
         ),
   ];
+}
+
+function indexEvidence({ fromIndex, inIndex }: VerifyTotals, asked: boolean): Evidence {
+  if (!asked) return say("index", false, "left out (--no-index)");
+  if (fromIndex + inIndex === 0)
+    return say("index", false, "there is none; every manifest was read");
+  const read = `${inIndex} manifests were read and are as the roll-ups have them`;
+  if (fromIndex === 0) return say("index", true, read);
+  const taken = `${fromIndex} manifests were taken from roll-ups, as the listing shows them`;
+  return say("index", true, `${taken}; ${read}`);
 }
 
 const unsigned = (batches: number, signatures: number): string =>

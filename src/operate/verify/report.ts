@@ -52,12 +52,16 @@ export interface VerifyTotals {
   readonly signatures: number;
   /** Heads that were found in the chain. */
   readonly heads: number;
+  /** Manifests taken from a roll-up and not read: what the sink lists is as if they were the same. */
+  readonly fromIndex: number;
+  /** Manifests that were read and are as a roll-up has them. */
+  readonly inIndex: number;
   readonly expired: number;
   readonly problems: number;
 }
 
 export interface Evidence {
-  readonly of: "chain" | "mac" | "signature" | "head" | "sinks" | "kafka";
+  readonly of: "chain" | "index" | "mac" | "signature" | "head" | "sinks" | "kafka";
   readonly used: boolean;
   readonly text: string;
 }

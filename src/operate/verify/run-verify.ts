@@ -33,6 +33,8 @@ export interface VerifyRequest {
   readonly open: Opener;
   /** Manifests and listings only. */
   readonly quick: boolean;
+  /** Whether roll-ups are looked at. @default false: after a repair they may be stale */
+  readonly index?: boolean;
   readonly deep: boolean;
   readonly across: boolean;
   /** How to read the live topics of the scopes found; undefined: Kafka is not asked. */
@@ -69,6 +71,11 @@ export async function runVerify(
       sampling,
       expiry,
       progress,
+      // Across sinks the manifests themselves are compared, byte for byte.
+      index: {
+        use: request.index !== true ? "none" : quick && !across ? "instead" : "beside",
+        seed: request.sampling.seed,
+      },
       deep: deep ? deepCheck(open, seeds, across && sinks.some(keepsRecords)) : undefined,
       tailWaitMs: request.tailWaitMs ?? TAIL_WAIT_MS,
     },
@@ -113,7 +120,12 @@ export async function runVerify(
     ...(verdict.across === undefined ? {} : { across: verdict.across }),
     ...(kafka === undefined ? {} : { againstKafka: kafka }),
   };
-  const used = { seeds: seeds.size > 0, publicKeys: publicKeys.size > 0, heads };
+  const used = {
+    index: request.index === true,
+    seeds: seeds.size > 0,
+    publicKeys: publicKeys.size > 0,
+    heads,
+  };
   return { ...report, evidence: evidenceOf(report, used) };
 }
 

@@ -13,6 +13,8 @@ export interface Looked {
   macs: number;
   signatures: number;
   heads: number;
+  fromIndex: number;
+  inIndex: number;
 }
 
 export const nothingLooked = (): Looked => ({
@@ -22,6 +24,8 @@ export const nothingLooked = (): Looked => ({
   macs: 0,
   signatures: 0,
   heads: 0,
+  fromIndex: 0,
+  inIndex: 0,
 });
 
 /**

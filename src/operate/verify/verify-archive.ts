@@ -9,6 +9,8 @@ import { survey } from "./entries.ts";
 import type { Expiry } from "./expiry.ts";
 import type { PublicKeys } from "./foreign-signatures.ts";
 import type { Heads } from "./heads.ts";
+import type { RollUpName } from "../index/roll-up.ts";
+import { indexOf, type WitnessOptions } from "./index-witness.ts";
 import type { AcrossReport, PartitionReport, Problem, SinkReport } from "./report.ts";
 import { sampled, type Sampling } from "./sampling.ts";
 import type { DeepCheck } from "./stored-data.ts";
@@ -34,6 +36,7 @@ export interface ArchiveOptions {
   readonly sampling: Sampling;
   readonly expiry: Expiry;
   readonly across: boolean;
+  readonly index: Pick<WitnessOptions, "use" | "seed">;
   /** How long a sink that lags at the tip may take to catch up beside a live daemon. */
   readonly tailWaitMs: number;
   readonly progress: VerifyProgress;
@@ -57,6 +60,8 @@ interface Audited extends NamedSink {
   readonly problems: Problem[];
   readonly partitions: PartitionReport[];
   readonly scopes: ReadonlySet<string>;
+  /** By the text of the scope. */
+  readonly rollUps: Map<string, readonly RollUpName[]>;
 }
 
 /** The offline audit of all sinks. @throws ArchiverError `nothing-in-scope` */
@@ -89,7 +94,10 @@ export async function verifyArchive(
   return { sinks: audited.map(toReport), across: across?.report(), looked, scopes };
 }
 
-const COUNTS = ["filesRead", "bytesRead", "opened", "macs", "signatures", "heads"] as const;
+const COUNTS = [
+  ...(["filesRead", "bytesRead", "opened", "macs", "signatures", "heads"] as const),
+  ...(["fromIndex", "inIndex"] as const),
+];
 
 /** A chain whose head was published and of which a sink holds nothing at all. */
 function missingChains({ heads, filter }: ArchiveOptions, audited: readonly Audited[]): void {
@@ -132,7 +140,7 @@ async function begin(
   if (identity === undefined && problems.length === 0 && scopes.size > 0) {
     problems.push({ code: "identity-missing", text: "archive.json is not there, batches are" });
   }
-  return { name, sink, identity, problems, partitions: [], scopes };
+  return { name, sink, identity, problems, partitions: [], scopes, rollUps: new Map() };
 }
 
 function compareIdentities(audited: readonly Audited[]): void {
@@ -159,8 +167,9 @@ async function surveyAll(
 ): Promise<ReadonlyMap<string, bigint>> {
   const limits = new Map<string, bigint>();
   for (const scope of scopes) {
-    for (const { sink, scopes: own } of audited) {
+    for (const { sink, scopes: own, rollUps } of audited) {
       if (!own.has(scopeText(scope))) continue;
+      rollUps.set(scopeText(scope), await indexOf(sink, scope, options.index.use, signal));
       const { entries, bytes, last } = await survey(sink, scope, signal);
       options.progress.total(entries, bytes);
       const limit = limits.get(scopeText(scope));
@@ -181,14 +190,16 @@ async function verifyScope(
 ): Promise<readonly Tally[]> {
   const tallies = audited.map(() => new Tally(scope));
   const vouched = await vouchersOf(options, audited, tallies, signal);
-  const walks = audited.map(({ sink }, i) => {
+  const walks = audited.map(({ sink, rollUps }, i) => {
     const { vouchers, expiry } = vouched[i] as Vouched;
     const { deep } = options;
     const tailWaitMs = across === undefined ? 0 : options.tailWaitMs;
     const reads = sampled(scope, options.sampling);
     const progress = (batches: number, bytes: number): void =>
       options.progress.done(batches, bytes);
-    const all = { sink, scope, vouchers, upTo, reads, deep, expiry, tailWaitMs, progress };
+    const names = rollUps.get(scopeText(scope)) ?? [];
+    const index = { ...options.index, names };
+    const all = { sink, scope, vouchers, upTo, reads, deep, expiry, tailWaitMs, progress, index };
     return walkScope(all, tallies[i] as Tally, signal);
   });
   if (across === undefined) {

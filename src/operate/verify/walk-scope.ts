@@ -8,6 +8,7 @@ import { inOrder } from "../repair/in-order.ts";
 import { ChainCheck, type Vouchers } from "./chain-check.ts";
 import type { Entry } from "./entries.ts";
 import { entries, lookAgain } from "./entries.ts";
+import { IndexWitness, type WitnessOptions } from "./index-witness.ts";
 import { readManifest } from "./own-manifest.ts";
 import { checkData, type DataOptions, type DataSeen, NOTHING_SEEN } from "./stored-data.ts";
 import type { Tally } from "./tally.ts";
@@ -25,6 +26,7 @@ export interface WalkOptions extends DataOptions {
   readonly vouchers: Vouchers;
   /** Batches after this start are newer than the beginning of the run. */
   readonly upTo: bigint | undefined;
+  readonly index: Pick<WitnessOptions, "use" | "names" | "seed">;
   /** How long to wait for batches up to `upTo` that are not here yet. */
   readonly tailWaitMs: number;
   readonly progress: (batches: number, bytes: number) => void;
@@ -38,23 +40,30 @@ export async function* walkScope(
 ): AsyncGenerator<Walked> {
   const { sink, scope, upTo } = options;
   const chain = new ChainCheck(tally, options.vouchers);
+  const index = new IndexWitness({ sink, scope, ...options.index }, tally);
   const deadline = performance.now() + options.tailWaitMs;
   let from = 0n;
   for (;;) {
     const tip: Entry[] = [];
     const isNewer = ({ start }: Entry): boolean => upTo === undefined || start > upTo;
     // A store far away answers one small read as slowly as many.
-    const ahead = inOrder(entries(sink, scope, from, signal), AHEAD, async (seen) => {
+    const listing = index.beside(entries(sink, scope, from, signal), signal);
+    const ahead = inOrder(listing, AHEAD, async (both) => {
+      const { seen } = both;
       const due = seen.manifest !== undefined && !isNewer(seen);
-      const bytes = due ? await sink.manifest({ ...scope, start: seen.start }, signal) : undefined;
-      return { seen, bytes };
+      const stands = due && index.standsFor(both);
+      const stored =
+        due && !stands ? await sink.manifest({ ...scope, start: seen.start }, signal) : undefined;
+      return { both, stored, bytes: stands ? both.line?.bytes : stored };
     });
-    for await (const { seen, bytes } of ahead) {
+    for await (const { both, stored, bytes } of ahead) {
+      const { seen } = both;
       const newer = isNewer(seen);
       const entry = newer ? seen : await lookAgain(sink, scope, seen, signal);
       if (entry.manifest === undefined && tip.length < MAX_TIP) tip.push(entry);
       if (newer || entry.manifest === undefined) continue;
       for (const orphan of tip.splice(0)) yield orphaned(orphan, chain, tally);
+      if (bytes !== undefined) index.met(both, stored);
       yield await walkOne(options, { entry, bytes }, chain, tally, signal);
       options.progress(1, bytesOf(entry));
       from = entry.start + 1n;
@@ -66,6 +75,7 @@ export async function* walkScope(
     // Another sink has more: beside a live daemon this one is about to get it.
     await setTimeout(TAIL_POLL_MS, undefined, { signal });
   }
+  await index.finish(signal);
   chain.finish();
 }
 
