@@ -15,6 +15,8 @@ export interface AuditOptions {
   readonly topicId?: string;
   /** Only this one. */
   readonly partition?: number;
+  /** Only this one, of a log that was cut short and went on. */
+  readonly branch?: number;
   /** Records the topic no longer has (retention, compaction) are then no problem. */
   readonly vanishedAllowed?: boolean;
   /** Further librdkafka properties, `name=value`. */
@@ -100,9 +102,12 @@ async function chooseFiles(options: Omit<AuditOptions, "bootstrap">): Promise<Ar
   if (options.topicId === undefined && ids.size > 1) {
     throw new Error(`several incarnations of ${options.topic}: ${[...ids].join(", ")}`);
   }
-  const { partition } = options;
+  const { partition, branch } = options;
   return all.filter(
-    (file) => file.topicId === wanted && (partition === undefined || file.partition === partition),
+    (file) =>
+      file.topicId === wanted &&
+      (partition === undefined || file.partition === partition) &&
+      (branch === undefined || file.branch === branch),
   );
 }
 

@@ -2,13 +2,20 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { type Admin, Kafka, logLevel } from "kafkajs";
 import { auditTopic } from "../audit/audit-topic.ts";
 import { Daemon } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { cli, type Ended } from "../operate/cli-process.ts";
+import type { CephServer } from "../servers/ceph.ts";
 import type { KafkaServer } from "../servers/kafka.ts";
+import type { BucketKind } from "../sinks/s3/server.ts";
+import { Dice } from "../soak/dice.ts";
+import { Bucket } from "./bucket.ts";
+import { type Door, heal } from "./doors.ts";
 import type { Promised } from "./promises.ts";
+import { differences } from "./same-files.ts";
 
 export interface Settings {
   readonly group?: string;
@@ -26,23 +33,44 @@ export interface Settings {
 
 const SETTLE_MS = 90_000;
 
+/** What a stage may use besides its Kafka. */
+export interface Around {
+  /** Ways to Kafka that are this stage's alone. */
+  readonly doors?: readonly Door[];
+  /** @default 2026 */
+  readonly seed?: number;
+  ceph?(): Promise<CephServer>;
+}
+
 /** Where one case plays: a topic under live production, daemons, folders, and everything that was said. */
 export class Stage {
   readonly name: string;
   readonly dir: string;
   readonly kafka: KafkaServer;
   readonly live: LiveTopic;
+  /** The same throws for the same seed and case. */
+  readonly dice: Dice;
   readonly injected: string[] = [];
   readonly reported: string[] = [];
   readonly wrong: string[] = [];
   readonly #daemons: Daemon[] = [];
+  readonly #buckets: Bucket[] = [];
+  readonly #around: Around;
   readonly #admin: Admin;
 
-  private constructor(name: string, dir: string, kafka: KafkaServer, live: LiveTopic) {
+  private constructor(
+    name: string,
+    dir: string,
+    kafka: KafkaServer,
+    live: LiveTopic,
+    around: Around,
+  ) {
     this.name = name;
     this.dir = dir;
     this.kafka = kafka;
     this.live = live;
+    this.#around = around;
+    this.dice = new Dice((around.seed ?? 2026) + crc32(Buffer.from(name)));
     const client = new Kafka({ brokers: kafka.bootstrap.split(","), logLevel: logLevel.NOTHING });
     this.#admin = client.admin();
   }
@@ -52,11 +80,12 @@ export class Stage {
     dir: string,
     kafka: KafkaServer,
     partitions: number,
+    around: Around = {},
   ): Promise<Stage> {
     mkdirSync(dir, { recursive: true });
     const topic = `m-${randomBytes(4).toString("hex")}`;
     const live = await LiveTopic.create(kafka.bootstrap, topic, partitions);
-    const stage = new Stage(name, dir, kafka, live);
+    const stage = new Stage(name, dir, kafka, live, around);
     await stage.#admin.connect();
     execFileSync("age-keygen", ["-o", stage.identity], { stdio: "pipe" });
     stage.seed("seed", "k1");
@@ -73,6 +102,22 @@ export class Stage {
 
   get admin(): Admin {
     return this.#admin;
+  }
+
+  /** A way to Kafka that can fail. */
+  door(i: number): Door {
+    const found = this.#around.doors?.[i];
+    if (found === undefined) throw new Error(`${this.name} has no door ${i}`);
+    return found;
+  }
+
+  /** A new bucket of a new user, behind a network of its own. */
+  async bucket(kind: BucketKind = "plain"): Promise<Bucket> {
+    const ceph = await this.#around.ceph?.();
+    if (ceph === undefined) throw new Error(`${this.name} has no Ceph`);
+    const bucket = await Bucket.open(ceph, this.topic, kind);
+    this.#buckets.push(bucket);
+    return bucket;
   }
 
   path(...parts: string[]): string {
@@ -92,9 +137,9 @@ export class Stage {
     }).trim();
     const seed = s.seedFile ?? "seed";
     const sinks = s.sinks ?? { files: "kind: fs, path: ./files", copy: "kind: fs, path: ./copy" };
-    const bootstrap = JSON.stringify(s.bootstrap ?? this.kafka.bootstrap);
+    const brokers = JSON.stringify((s.bootstrap ?? this.kafka.bootstrap).split(","));
     const lines = [
-      `kafka: { brokers: [${bootstrap}], sessionTimeout: 6s, heartbeat: 500ms }`,
+      `kafka: { brokers: ${brokers}, sessionTimeout: 6s, heartbeat: 500ms }`,
       `group: ${s.group ?? this.topic}`,
       `topics: [${(s.topics ?? [this.topic]).join(", ")}]`,
       `batch: ${s.batch ?? "{ bytes: 64KiB, age: 500ms }"}`,
@@ -216,6 +261,7 @@ export class Stage {
         );
       else this.reported.push(`${folder}: ${records} records, each once and equal`);
     }
+    this.wrong.push(...differences(folders.map((folder) => this.path(folder))));
   }
 
   /** Kafka refuses changes of a group's offsets while it has members. */
@@ -234,6 +280,8 @@ export class Stage {
 
   async close(): Promise<void> {
     for (const d of this.#daemons) if (d.running) await d.kill();
+    for (const door of this.#around.doors ?? []) heal(door);
+    for (const bucket of this.#buckets) await bucket.close();
     await this.live.close();
     await this.#admin.disconnect();
   }

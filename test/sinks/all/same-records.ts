@@ -34,11 +34,27 @@ export async function sameEverywhere(
     expect(found.records).toBe(wanted.size);
   }
   const { elasticsearch, kafka } = six.servers;
-  const documents = await documentsBelow(elasticsearch.url, `${six.indexPrefix}-records-*`);
-  expectSame("search", await prints(documents.map(recordOf)), wanted);
-  const copies = readTopic({ bootstrap: kafka.bootstrap, topic: six.copyOf(topic) });
-  expectSame("site-b", await prints(originals(copies, topic)), wanted);
+  await searchHolds(elasticsearch.url, six.indexPrefix, { bootstrap, topic });
+  await targetHolds({ bootstrap: kafka.bootstrap, topic: six.copyOf(topic) }, { bootstrap, topic });
   return { records: wanted.size, files };
+}
+
+type Topic = Pick<Source, "bootstrap" | "topic">;
+
+/** The indices have a document of every record of the topic, and no other. Resolves to how many. */
+export async function searchHolds(url: string, prefix: string, source: Topic): Promise<number> {
+  const documents = await documentsBelow(url, `${prefix}-records-*`);
+  const wanted = await prints(readTopic(source));
+  expectSame("search", await prints(documents.map(recordOf)), wanted);
+  return wanted.size;
+}
+
+/** The target has a copy of every record of the source, and no other. Resolves to how many. */
+export async function targetHolds(target: Topic, source: Topic): Promise<number> {
+  const wanted = await prints(readTopic(source));
+  const copies = originals(readTopic(target), source.topic);
+  expectSame("site-b", await prints(copies), wanted);
+  return wanted.size;
 }
 
 /** The same names with the same bytes in every folder; how many. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { SharedServers } from "../../servers/shared-servers.ts";
 import { cqlClient, freshKeyspace, settings } from "../cassandra/place.ts";
 import { unload } from "../cassandra/unload.ts";
@@ -95,12 +95,7 @@ export class SixSinks {
     } else if (name === "wide") {
       await unload(this.servers.cassandra, this.#keyspace, into);
     } else {
-      const hdfs = new ForeignHdfs(this.servers.hdfs.url);
-      for (const file of await hdfs.files(this.#path)) {
-        if (file.startsWith("tmp/")) continue;
-        mkdirSync(dirname(join(into, file)), { recursive: true });
-        writeFileSync(join(into, file), await hdfs.read(`${this.#path}/${file}`));
-      }
+      await new ForeignHdfs(this.servers.hdfs.url).bring(this.#path, into);
     }
     return into;
   }

@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -37,6 +39,15 @@ export class ForeignHdfs {
   async files(folder: string): Promise<readonly string[]> {
     const found = await this.#below(folder, "");
     return found.toSorted();
+  }
+
+  /** All files below a folder but those in its `tmp/`, into a local one. */
+  async bring(folder: string, into: string): Promise<void> {
+    for (const file of await this.files(folder)) {
+      if (file.startsWith("tmp/")) continue;
+      mkdirSync(dirname(join(into, file)), { recursive: true });
+      writeFileSync(join(into, file), await this.read(`${folder}/${file}`));
+    }
   }
 
   async remove(path: string): Promise<void> {
