@@ -143,7 +143,7 @@ export interface Committed {
   readonly what: "committed";
   readonly scope: Scope;
   readonly offset: bigint;
-  readonly why: "start" | "plan" | "offset" | "tail";
+  readonly why: "start" | "plan" | "offset" | "tail" | "again";
 }
 
 /** A step of a partition failed for a passing reason and is done again. */

@@ -61,6 +61,8 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "lost-batch":
       // Not while a commit is unanswered: what would be read could be older than what it makes true.
       return t.sent !== null || t.slots.some((s) => s.ready) ? t : restart(t);
+    case "set-back":
+      return settled(t) ? { ...t, outdated: true } : t;
     case "detach":
       return detach(t, e.sink);
     case "attach":
@@ -82,7 +84,7 @@ const change = (t: Task, id: number, f: (s: Slot) => Slot): Task => ({
 const step = (t: Task, id: number, sink: number, to: Step): Task =>
   change(t, id, (s) => ({ ...s, steps: s.steps.map((x, i) => (i === sink ? to : x)) }));
 
-const sameCommitted = (a: Committed, b: Committed): boolean =>
+export const sameCommitted = (a: Committed, b: Committed): boolean =>
   a.offset === b.offset &&
   a.plans.length === b.plans.length &&
   a.plans.every((p, i) => {
@@ -118,7 +120,7 @@ function onCommit(t: Task, value: Committed): Task {
     const planned = s.planned || value.plans.some((p) => p.start === s.start && p.mark === s.mark);
     slots.push(planned === s.planned ? s : { ...s, planned });
   }
-  return { ...t, committed: value, sent: null, position, archived, slots };
+  return { ...t, committed: value, sent: null, outdated: false, position, archived, slots };
 }
 
 /** Cut otherwise than planned it is a new candidate, and what follows depends on where it ends. */
@@ -201,11 +203,15 @@ function detach(t: Task, sink: number): Task {
  * commit is unanswered, which was decided without it.
  */
 function attach(t: Task, sink: number, head: bigint): Task {
-  const settled = t.phase === "running" && t.renewing === "no" && t.sent === null;
   const due = t.slots[0]?.start ?? t.position;
-  if (!settled || isAttached(t, sink) || head !== due) return t;
-  return { ...t, behind: t.behind.map((b, i) => (i === sink ? null : b)) };
+  if (!settled(t) || isAttached(t, sink) || head !== due) return t;
+  // The group's mark says otherwise until the next commit, which may be long in coming.
+  const behind = t.behind.map((b, i) => (i === sink ? null : b));
+  return { ...t, behind, outdated: true };
 }
+
+const settled = (t: Task): boolean =>
+  t.phase === "running" && t.renewing === "no" && t.sent === null;
 
 /** Batches may be ready out of order: what follows one that is not begun anew goes as well. */
 function drain(t: Task): Task {

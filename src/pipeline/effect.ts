@@ -1,5 +1,8 @@
 import type { Committed, Head, Look, PlanMark } from "./state.ts";
 
+/** `again`: what was committed last, because the group has something else. */
+export type CommitReason = "start" | "plan" | "offset" | "tail" | "again";
+
 /** What a state wants done. Each is one request, or can be repeated without harm. */
 export type Effect =
   | { readonly do: "read-committed"; readonly round: number }
@@ -26,7 +29,7 @@ export type Effect =
   | {
       readonly do: "commit";
       readonly value: Committed;
-      readonly why: "start" | "plan" | "offset" | "tail";
+      readonly why: CommitReason;
     }
   | { readonly do: "publish"; readonly slot: number; readonly sink: number }
   | { readonly do: "describe"; readonly slot: number; readonly sink: number };
@@ -77,6 +80,8 @@ export type Event =
   | { readonly of: "tail"; readonly offset: bigint }
   /** A sink no longer has the last batch: start over (rule 7). */
   | { readonly of: "lost-batch" }
+  /** The group has another offset or other plans than this task committed last under this lease. */
+  | { readonly of: "set-back" }
   /** The sink was away for so long that the others go on without it (rule 12). */
   | { readonly of: "detach"; readonly sink: number }
   /** It is back, and filled up to here: the end of its unbroken run. */

@@ -1,6 +1,6 @@
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
-import { type Behind, type ChainHead, decodePlans, encodePlans } from "../core/plan-codec.ts";
+import { type Behind, type ChainHead, decodePlans } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import { type BatchKey, batchId, type Scope, scopeText } from "../core/scope.ts";
 import type { State } from "../sdk/sink.ts";
@@ -65,19 +65,14 @@ export function refuseEmptied(scope: Scope, chain: ChainHead | null): void {
   );
 }
 
-/** Metadata for a commit: the plans, and the head of the chain so that a removed tail is noticed. */
-export function metadataOf(
-  plans: readonly Plan[],
-  head: bigint,
-  links: Links,
-  behind: readonly Behind[],
-): string {
+/**
+ * The head of the chain for a commit, so that a removed tail is noticed. Where the link is not at hand, what
+ * was committed before is no less true.
+ */
+export function chainAt(head: bigint, links: Links, before: ChainHead | null): ChainHead | null {
   const link = links.at(head);
-  return encodePlans({
-    plans: [...plans],
-    chain: link === undefined ? null : { offset: head, link },
-    behind,
-  });
+  if (link !== undefined) return { offset: head, link };
+  return before !== null && before.offset <= head ? before : null;
 }
 
 /** The run of whole batches in a sink: its first start and its end. */

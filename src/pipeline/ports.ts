@@ -11,6 +11,7 @@ import type { BuildRequest } from "../batch/build-job.ts";
 import type { Lease } from "../kafka/lease.ts";
 import type { SealRecipe } from "../seal/recipe.ts";
 import type { SealedBatch, Sink } from "../sdk/sink.ts";
+import type { CommitReason } from "./effect.ts";
 import type { HitFailpoint } from "./failpoint.ts";
 
 /** A sink as the pipeline sees it: named, retried and limited by decorators. Index 0 is the primary. */
@@ -126,7 +127,7 @@ export type TaskEvent =
   | {
       readonly what: "committed";
       readonly offset: bigint;
-      readonly why: "start" | "plan" | "offset" | "tail";
+      readonly why: CommitReason;
     }
   | { readonly what: "adopted"; readonly start: bigint; readonly end: bigint }
   | { readonly what: "revised"; readonly start: bigint; readonly revision: number }

@@ -109,6 +109,11 @@ export interface Task {
   readonly round: number;
   /** Kafka no longer has the planned range; the sinks are asked before this becomes a stop. */
   readonly gone: string | null;
+  /**
+   * What the group has is not what was committed last: it still marks a sink that counts again, or a request
+   * that came long after it was given up went over it. To be committed once more as it is.
+   */
+  readonly outdated: boolean;
   /** The commit under way, as sent: its outcome is unknown until it is answered. */
   readonly sent: Committed | null;
   /**
@@ -137,6 +142,7 @@ export const begin = (sinkCount: number, depth: number): Task => ({
   renewing: "no",
   round: 0,
   gone: null,
+  outdated: false,
   sent: null,
   archived: false,
   draining: false,

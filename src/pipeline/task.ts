@@ -1,7 +1,7 @@
 import { assert } from "../core/assert.ts";
 import { ArchiverError, isWaitedFor } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
-import type { ChainHead } from "../core/plan-codec.ts";
+import { type ChainHead, encodePlans } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import { scopeText } from "../core/scope.ts";
 import type { Lease } from "../kafka/lease.ts";
@@ -12,9 +12,9 @@ import { describe, publish, sinkAt, VanishedError } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
 import { KnownPlans } from "./known-plans.ts";
 import { Links } from "./links.ts";
-import { headOf, lookAt, metadataOf, readCommitted, refuseEmptied } from "./locate.ts";
+import { chainAt, headOf, lookAt, readCommitted, refuseEmptied } from "./locate.ts";
 import type { TaskPorts } from "./ports.ts";
-import { lostBatch } from "./recheck.ts";
+import { recheck } from "./recheck.ts";
 import { begin, isConfirmed, type PlanMark, type Task } from "./state.ts";
 import { wanted } from "./wanted.ts";
 
@@ -102,10 +102,10 @@ export class PartitionTask {
     this.#catchUps.follow(before, after);
   }
 
-  /** While idle: is the newest batch still whole in every sink (rule 7)? */
+  /** While idle: is the newest batch still whole in every sink (rule 7), and does the group know? */
   async recheck(signal: AbortSignal): Promise<void> {
-    if (await lostBatch(this.#ports, this.#links, () => this.#task, signal))
-      this.dispatch({ of: "lost-batch" });
+    const found = await recheck(this.#ports, this.#links, () => this.#task, signal);
+    if (found !== null) this.dispatch({ of: found });
   }
 
   /** Starts what is wanted and not under way, aborts what is under way and no longer wanted. */
@@ -254,7 +254,8 @@ export class PartitionTask {
     const plans = value.plans.map((p) => this.#planOf(p));
     // The chain's head: the newest batch that every sink has when this commit is taken.
     const head = why === "offset" ? value.offset : this.#task.position;
-    const metadata = metadataOf(plans, head, this.#links, marksOf(this.#task, this.#ports));
+    const chain = chainAt(head, this.#links, this.#chain);
+    const metadata = encodePlans({ plans, chain, behind: marksOf(this.#task, this.#ports) });
     const { topic, partition } = scope;
     const entry = { topic, partition, offset: value.offset, metadata };
     if (fresh) failpoint("before-plan");
@@ -276,6 +277,7 @@ export class PartitionTask {
     // After a renewal the offset is read back; this answer then says nothing new.
     if (this.#lease !== lease || this.#task.sent !== value) return null;
     this.#plans.saw(plans);
+    this.#chain = chain;
     this.#ports.emit({ what: "committed", offset: value.offset, why });
     return { of: "commit", value };
   }

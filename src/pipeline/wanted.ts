@@ -136,5 +136,8 @@ function nextCommit(t: Task): Effect | null {
   if (idle && tail.to > committed) {
     return { do: "commit", value: { offset: tail.to, plans: [] }, why: "tail" };
   }
+  // Running, every sink that counts has all that was committed.
+  if (t.outdated && t.phase === "running")
+    return { do: "commit", value: t.committed, why: "again" };
   return null;
 }

@@ -65,6 +65,8 @@ test("not attached while a commit is unanswered or the lease is renewed", () => 
   expect(after(t, { of: "renew" }, back(1, 10n)).behind).toEqual([null, 10n]);
   const answered = after(sent, committed(10n, plan(10n, 20n)), back(1, 10n));
   expect(answered.behind).toEqual([null, null]);
+  expect(keys(answered)).toContain("commit again 10 [10,20)a");
+  expect(after(answered, committed(10n, plan(10n, 20n))).outdated).toBe(false);
   // The batch under way is delivered to it like to the others, after the primary.
   expect(keys(after(answered, ...put(2, 0)))).toContain("publish 2 to 1");
 });

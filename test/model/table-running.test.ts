@@ -199,3 +199,11 @@ test("a cut elsewhere than planned is a new candidate, and what follows is dropp
     [13n, null, false],
   ]);
 });
+
+test("what the group has wrong is committed again as it is, but only in a running task", () => {
+  const back = { of: "set-back" } as const;
+  expect(keys(after(archived(), back))).toContain("commit again 10");
+  expect(keys(after(archived(), back, committed(10n)))).not.toContain("commit again 10");
+  expect(after(archived(), { of: "renew" }, back).outdated).toBe(false);
+  expect(after(begin(2, 1), back).outdated).toBe(false);
+});

@@ -6,8 +6,11 @@ import type { Happening, Scenario } from "./world/settings.ts";
 const produce = (at: number, n = 3): Happening => ({ at, do: "produce", p: 0, n, gzip: false });
 const stop = (at: number, ms: number): Happening => ({ at, do: "stop", daemon: 0, ms });
 
-/** Each is a fault of the product that the simulation found once. */
-const CASES: readonly (readonly [name: string, scenario: Scenario])[] = [
+/** The trace of a commit that says what was committed before. */
+const AGAIN = '"why":"again"';
+
+/** Each is a fault of the product that the simulation found once. `shows`: what its trace has to have. */
+const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: string])[] = [
   [
     "retention takes markers behind the newest batch",
     small([
@@ -119,11 +122,36 @@ const CASES: readonly (readonly [name: string, scenario: Scenario])[] = [
       { sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 20_000 }] },
     ),
   ],
+  [
+    "a sink that was filled is marked as behind while nothing else is committed",
+    small([produce(100), { at: 3_000, do: "outage", sink: 1, ms: 9_000 }, produce(3_100)], {
+      sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }],
+    }),
+    AGAIN,
+  ],
+  [
+    "a commit arrives long after its sender gave it up, and nothing comes after it",
+    small(
+      [
+        produce(100),
+        {
+          ...{ at: 5_000, do: "weather", daemon: 0, target: "coordinator", ms: 6_000 },
+          what: "late",
+        },
+        ...[5_100, 7_000, 9_000, 11_000, 20_000].map((at) => produce(at)),
+      ],
+      { seed: 12 },
+    ),
+    AGAIN,
+  ],
 ];
 
-test.each(CASES)("%s", async (_, scenario) => {
-  const outcome = await run(scenario, { keep: 400 });
-  expect(outcome.failure, outcome.trace.join("\n")).toBeNull();
-  // It was about something: batches were made and committed.
-  expect(outcome.commits).toBeGreaterThan(1);
-});
+for (const [name, scenario, shows = ""] of CASES) {
+  test(name, async () => {
+    const outcome = await run(scenario, { keep: 10_000 });
+    expect(outcome.failure, outcome.trace.slice(-400).join("\n")).toBeNull();
+    // It was about something: batches were made and committed.
+    expect(outcome.commits).toBeGreaterThan(1);
+    expect(outcome.trace.some((line) => line.includes(shows))).toBe(true);
+  });
+}

@@ -1,3 +1,4 @@
+import { marksIn } from "../check/watch.ts";
 import { type Logs, checkArchive } from "../check/final.ts";
 import { Violation } from "../check/violation.ts";
 import type { SimProcess } from "../core/process.ts";
@@ -25,8 +26,11 @@ export interface RunOptions {
   readonly onWorld?: (world: World) => void;
 }
 
-/** After all faults are over everything has to be archived within this much of the run's own time. */
-const PATIENCE_MS = 400_000;
+/**
+ * After all faults are over everything has to be archived within this much of the run's own time. Longer than
+ * between two looks of an idle daemon at what it has archived and committed.
+ */
+const PATIENCE_MS = 700_000;
 const LOOK_MS = 2_000;
 /** No run takes so many steps. */
 const MAX_EVENTS = 400_000;
@@ -126,31 +130,26 @@ function isDone(world: World): boolean {
   }
 }
 
+const NOTHING = { offset: 0, metadata: "" };
+
 function looksDone(world: World): boolean {
   const { cluster, stores, scenario } = world;
   const groups = scenario.secondGroup ? ["first", "second"] : ["first"];
   return cluster.topic(TOPIC).partitions.every(({ log }, p) => {
     const last = log.truth.findLast((r) => r.state === "committed" && r.lost === null);
     if (last === undefined) return true;
-    const knows = (g: string): boolean =>
-      (cluster.group(g).offsets.get(`${TOPIC}/${p}`)?.offset ?? 0) > last.offset;
-    // A commit that came late may have set the offset back; the next one sets it right.
-    if (!groups.every(knows) && !isReached(world, p, last.offset)) return false;
+    // Nor does it say of a sink that it lacks what it has by now.
+    const knows = (g: string): boolean => {
+      const { offset, metadata } = cluster.group(g).offsets.get(`${TOPIC}/${p}`) ?? NOTHING;
+      return offset > last.offset && marksIn(metadata).size === 0;
+    };
+    if (!groups.every(knows)) return false;
     const [primary, ...others] = stores.map((s) => s.objects.size);
     const cut = cluster.topic(TOPIC).partitions.some((x) => x.log.cutShort);
     if (!cut && others.some((n) => n !== primary)) return false;
     return stores.every((s) => world.watch.lacking(s, TOPIC, p, last.offset + 1) === null);
   });
 }
-
-const isReached = (world: World, p: number, offset: number): boolean =>
-  !world.scenario.secondGroup &&
-  world.daemons.some((r) =>
-    [...(r?.archiver.partitions ?? [])].some(
-      ({ scope, task }) =>
-        scope.partition === p && Number(task.state.committed?.offset ?? -1) > offset,
-    ),
-  );
 
 function statusOf(world: World): string {
   const tasks = world.daemons.flatMap((r, d) =>
