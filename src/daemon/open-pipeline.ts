@@ -6,6 +6,7 @@ import type { Budget } from "../core/budget.ts";
 import type { KafkaClient } from "../kafka/client/kafka-client.ts";
 import { TopicCatalogue } from "../kafka/topics.ts";
 import type { DaemonHost } from "../observe/daemon-host.ts";
+import type { Emit } from "../observe/events.ts";
 import type { HitFailpoint } from "../pipeline/failpoint.ts";
 import { checkRecipients, loadSeeds, loadSigner, type Seed } from "../seal/keys.ts";
 import { SealPool } from "../seal/pool.ts";
@@ -65,6 +66,7 @@ async function open(
 ): Promise<Omit<Pipeline, "close">> {
   const { config, host, budget } = s;
   const { kafka } = config;
+  const emit: Emit = (event) => host.emit({ ...event, pipeline: p.name });
   const client = await s.client(signal);
   opened.defer(() => client.close());
   const catalogue = new TopicCatalogue(client, p.topics);
@@ -120,23 +122,23 @@ async function open(
     failpoint: s.failpoint,
     emit: (scope, event) => {
       if (event.what === "head") heads?.saw(scope, event);
-      else host.emit(eventOf(scope, event));
+      else emit(eventOf(scope, event));
     },
     onAssigned: ({ generation, partitions }, added) =>
-      host.emit({
+      emit({
         what: "partitions-assigned",
         group: p.group,
         generation,
         partitions: partitions.length,
         added,
       }),
-    onFetched: (topic, bytes) => host.emit({ what: "fetched", topic, bytes }),
+    onFetched: (topic, bytes) => emit({ what: "fetched", topic, bytes }),
     onFetchFailed: (broker, { code, message }) =>
-      host.emit({ what: "fetch-failed", broker, code, text: message }),
-    onLost: (reason) => host.emit({ what: "membership-lost", group: p.group, reason }),
-    onRetentionNear: (text) => host.emit({ what: "warned", code: "retention-near", text }),
-    onGivenUp: (text) => host.emit({ what: "warned", code: "offsets-given-up", text }),
-    onBranch: (text) => host.emit({ what: "warned", code: "log-cut-short", text }),
+      emit({ what: "fetch-failed", broker, code, text: message }),
+    onLost: (reason) => emit({ what: "membership-lost", group: p.group, reason }),
+    onRetentionNear: (text) => emit({ what: "warned", code: "retention-near", text }),
+    onGivenUp: (text) => emit({ what: "warned", code: "offsets-given-up", text }),
+    onBranch: (text) => emit({ what: "warned", code: "log-cut-short", text }),
     about: ABOUT,
     ...(host.endsAt === undefined ? {} : { endsAt: host.endsAt }),
   });

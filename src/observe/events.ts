@@ -6,7 +6,14 @@ import type { Scope } from "../core/scope.ts";
  * Everything the daemon says about itself. Whoever does something emits what it was; log lines and
  * metrics derive from it here and nowhere else, so that the two never disagree.
  */
-export type ArchiverEvent =
+export type ArchiverEvent = Said & Origin;
+
+interface Origin {
+  /** Of which pipeline; what the process or a sink says has none. */
+  readonly pipeline?: string;
+}
+
+type Said =
   | DaemonStarted
   | DaemonStopping
   | PipelineFailed

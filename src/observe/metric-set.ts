@@ -36,24 +36,27 @@ export function metricSet(registry: Registry): MetricSet {
   return { ...throughput(make), ...protocol(make), ...sinks(make), ...state(make) };
 }
 
+/** A topic may be archived by several pipelines. */
+const BY_TOPIC = ["pipeline", "topic"] as const;
+
 const throughput = (m: Make) => ({
-  records: m.counter("records_total", "Records in confirmed batches", "topic"),
+  records: m.counter("records_total", "Records in confirmed batches", ...BY_TOPIC),
   rawBytes: m.counter(
     "raw_bytes_total",
     "Bytes of sealed batches as they came from Kafka",
-    "topic",
+    ...BY_TOPIC,
   ),
   fetchedBytes: m.counter(
     "fetched_bytes_total",
     "Bytes of records that Kafka sent; those dropped and fetched again count each time",
-    "topic",
+    ...BY_TOPIC,
   ),
   storedBytes: m.counter(
     "stored_bytes_total",
     "Bytes of confirmed batches as stored in each sink",
-    "topic",
+    ...BY_TOPIC,
   ),
-  batches: m.counter("batches_total", "Batches confirmed by every sink", "topic"),
+  batches: m.counter("batches_total", "Batches confirmed by every sink", ...BY_TOPIC),
   cuts: m.counter("batch_cuts_total", "Batches sealed, by the rule that cut them", "reason"),
   rawSize: m.histogram("batch_raw_bytes", "Sizes of batches as they came from Kafka", SIZES),
   size: m.histogram("batch_stored_bytes", "Sizes of stored files", SIZES),
@@ -72,6 +75,7 @@ const throughput = (m: Make) => ({
   lastConfirmed: m.gauge(
     "last_confirmed_timestamp_seconds",
     "When the last batch was confirmed by every sink; 0: none by this process",
+    "pipeline",
   ),
 });
 
@@ -131,11 +135,11 @@ const sinks = (m: Make) => ({
 });
 
 const state = (m: Make) => ({
-  lag: m.gauge("lag_offsets", "Offsets in Kafka that are not committed as archived", "topic"),
+  lag: m.gauge("lag_offsets", "Offsets in Kafka that are not committed as archived", ...BY_TOPIC),
   oldest: m.gauge(
     "oldest_unconfirmed_seconds",
     "Age of the oldest record that not every sink has confirmed",
-    "topic",
+    ...BY_TOPIC,
   ),
   partitionLag: m.gauge(
     "partition_lag_offsets",

@@ -23,6 +23,8 @@ export interface MetricSources {
   readonly perPartition: boolean;
 }
 
+type Labels = Readonly<Record<string, string>>;
+
 const NONE: MetricSources = {
   status: () => null,
   limitMs: () => null,
@@ -38,6 +40,8 @@ export class Metrics {
   readonly #m = metricSet(this.registry);
   readonly #sources: MetricSources;
   readonly #topic = new BoundedLabel(MAX_TOPICS);
+  /** Names of pipelines by their groups. */
+  readonly #pipelines = new Map<string, string>();
   #scrape: Promise<{ type: string; text: string }> | null = null;
   readonly #value = new BoundedLabel(MAX_VALUES);
 
@@ -52,10 +56,10 @@ export class Metrics {
     const m = this.#m;
     switch (event.what) {
       case "fetched":
-        return m.fetchedBytes.inc({ topic: this.#topic.of(event.topic) }, event.bytes);
+        return m.fetchedBytes.inc(this.#of(event, event.topic), event.bytes);
       case "batch-sealed":
         m.cuts.inc({ reason: event.reason });
-        m.rawBytes.inc({ topic: this.#topic.of(event.batch.topic) }, event.rawBytes);
+        m.rawBytes.inc(this.#of(event, event.batch.topic), event.rawBytes);
         m.rawSize.observe(event.rawBytes);
         return m.stage.observe({ stage: "seal" }, event.ms / 1000);
       case "batch-confirmed":
@@ -88,7 +92,9 @@ export class Metrics {
     switch (event.what) {
       case "daemon-started":
         for (const { name: sink } of event.sinks) m.detached.inc({ sink }, 0);
-        for (const { group } of event.pipelines) {
+        for (const { name: pipeline, group } of event.pipelines) {
+          this.#pipelines.set(group, pipeline);
+          m.lastConfirmed.set({ pipeline }, 0);
           m.rebalances.inc({ group }, 0);
           m.lost.inc({ group }, 0);
         }
@@ -139,17 +145,25 @@ export class Metrics {
     m.memoryLimit.set(now.memory?.limit ?? 0);
   }
 
-  #confirmed({ batch, ms }: BatchConfirmed): void {
+  /** Of what is told by topic: two pipelines may archive the same one, each in its own time. */
+  #of({ pipeline }: { readonly pipeline?: string }, topic: string): Labels {
+    const label = { topic: this.#topic.of(topic) };
+    return pipeline === undefined ? label : { pipeline, ...label };
+  }
+
+  #confirmed(event: ArchiverEvent & BatchConfirmed): void {
+    const { batch, ms } = event;
     const m = this.#m;
-    const topic = this.#topic.of(batch.topic);
-    m.batches.inc({ topic });
-    m.records.inc({ topic }, Number(batch.records));
-    m.storedBytes.inc({ topic }, batch.seal.size);
+    const labels = this.#of(event, batch.topic);
+    m.batches.inc(labels);
+    m.records.inc(labels, Number(batch.records));
+    m.storedBytes.inc(labels, batch.seal.size);
     m.size.observe(batch.seal.size);
     m.count.observe(Number(batch.records));
     m.stage.observe({ stage: "deliver" }, ms / 1000);
     const now = Date.now();
-    m.lastConfirmed.set(now / 1000);
+    const { pipeline } = event;
+    m.lastConfirmed.set(pipeline === undefined ? {} : { pipeline }, now / 1000);
     // A producer may write any time into a record: one to come has no age.
     const ageMs = batch.minTimestamp === null ? -1 : now - Number(batch.minTimestamp);
     if (ageMs >= 0) m.confirmedAge.observe(ageMs / 1000);
@@ -172,13 +186,16 @@ export class Metrics {
   #readPartitions({ partitions }: StatusReport): void {
     const m = this.#m;
     for (const gauge of [m.lag, m.oldest, m.partitionLag, m.partitionOldest]) gauge.reset();
-    const oldest = new Map<string, number>();
+    const oldest = new Map<string, { readonly labels: Labels; readonly ms: number }>();
     for (const p of partitions) {
-      const topic = this.#topic.of(p.topic);
-      m.lag.inc({ topic }, Number(p.lag ?? 0n));
-      oldest.set(topic, Math.max(oldest.get(topic) ?? 0, p.oldestUnconfirmedMs ?? 0));
+      const pipeline = this.#pipelines.get(p.group);
+      const labels = this.#of(pipeline === undefined ? {} : { pipeline }, p.topic);
+      m.lag.inc(labels, Number(p.lag ?? 0n));
+      const key = JSON.stringify(labels);
+      const ms = Math.max(oldest.get(key)?.ms ?? 0, p.oldestUnconfirmedMs ?? 0);
+      oldest.set(key, { labels, ms });
     }
-    for (const [topic, ms] of oldest) m.oldest.set({ topic }, ms / 1000);
+    for (const { labels, ms } of oldest.values()) m.oldest.set(labels, ms / 1000);
     for (const state of STATES) {
       m.partitions.set({ state }, partitions.filter((p) => p.state === state).length);
     }

@@ -17,6 +17,8 @@ export interface ObserverOptions {
   readonly version: string;
   /** Of the first pipeline. */
   readonly group: string;
+  /** How many there are. */
+  readonly pipelines: number;
   readonly log: Log;
   /** Lag and age of each partition as metrics of their own. */
   readonly perPartition: boolean;
@@ -41,7 +43,7 @@ export class Observer {
 
   private constructor(o: ObserverOptions) {
     this.#o = o;
-    const { tool, version, group, log } = o;
+    const { tool, version, group } = o;
     const view = (): DaemonView | null => this.#view;
     this.#live = new Live({ tool, version, group, view, wall: () => Date.now() });
     this.#streams = new EventStreams(() => this.#live.report());
@@ -57,7 +59,7 @@ export class Observer {
       this.#metrics.take(event);
       this.#live.take(event);
       this.#exporter?.take(event);
-      logEvent(log, event);
+      logEvent(this.#logOf(event.pipeline), event);
     };
   }
 
@@ -73,6 +75,14 @@ export class Observer {
     return observer;
   }
 
+  /** Names the pipeline in its lines where there are several. */
+  #logOf(pipeline: string | undefined): Log {
+    const { log, pipelines } = this.#o;
+    if (pipelines < 2 || pipeline === undefined) return log;
+    // Anew each time: one that is kept would not follow a change of the level.
+    return log.child({ pipeline });
+  }
+
   /** Null without HTTP. */
   get url(): string | null {
     return this.#http?.url ?? null;
@@ -80,6 +90,11 @@ export class Observer {
 
   get view(): DaemonView | null {
     return this.#view;
+  }
+
+  /** The head of the page, also where no page is served: then of this process's partitions alone. */
+  get sentence(): string {
+    return this.#live.report().verdict.sentence;
   }
 
   /** The daemon can answer from now on. */

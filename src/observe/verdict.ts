@@ -144,13 +144,16 @@ function away(f: VerdictFacts): Verdict | null {
   };
 }
 
+export const STOPPING =
+  "Stopping: what is under way is delivered and committed, nothing new is begun.";
+
 function draining(f: VerdictFacts): Verdict | null {
   if (!f.stopping) return null;
   return {
     level: "work",
     code: "STOPPING",
     title: "stopping",
-    sentence: "Stopping: what is under way is delivered and committed, nothing new is begun.",
+    sentence: STOPPING,
     second: "What is not archived stays in Kafka for the next owner.",
     todo: [],
   };

@@ -59,7 +59,10 @@ async function runWith(
   const { emit, url } = observer;
   const status = (): StatusReport | null => observer.view?.status() ?? null;
   const { clock } = context;
-  const notify = new ServiceNotifier({ env, log, clock, status, stallMs: stallMs(config) });
+  const sentence = (): string => observer.sentence;
+  const notify = new ServiceNotifier({
+    ...{ env, log, clock, status, sentence, stallMs: stallMs(config) },
+  });
   signal.addEventListener("abort", () => notify.stopping(), { once: true });
   const load = (): Promise<Config> => loadConfig(config.file, { env, kinds: builtInSinks });
   const reload = new ReloadSignal({
@@ -125,7 +128,7 @@ function openObserver(
   const { perPartition, otlp } = telemetry;
   const headers = Object.entries(otlp?.headers ?? {}).map(([k, v]) => [k, v.reveal()] as const);
   const options = {
-    ...{ ...about, group, perPartition },
+    ...{ ...about, group, pipelines: pipelines.length, perPartition },
     otlp: otlp === null ? null : { ...otlp, headers: Object.fromEntries(headers) },
   };
   if (http === null) return Observer.open({ ...options, http });

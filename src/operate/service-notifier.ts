@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import type { Clock } from "../core/ports.ts";
 import type { Log } from "../observe/log.ts";
 import type { StatusReport } from "../observe/status-report.ts";
-import { statusLine } from "./status-line.ts";
+import { STOPPING } from "../observe/verdict.ts";
 import { StallWatch } from "./stall-watch.ts";
 
 /**
@@ -21,6 +21,8 @@ export interface NotifierOptions {
   readonly clock: Clock;
   /** Null while the daemon cannot say. */
   readonly status: () => StatusReport | null;
+  /** What the page says at its head. */
+  readonly sentence: () => string;
   /** After so long without progress, where nothing is away, the watchdog is no longer fed. */
   readonly stallMs: number;
 }
@@ -56,6 +58,8 @@ export class ServiceNotifier {
   }
 
   reload(state: "reloading" | "done"): void {
+    // What is read anew while it starts is a part of the start.
+    if (this.#state === "starting") return;
     const usec = process.hrtime.bigint() / 1000n;
     if (state === "done") this.#say("ready", "READY=1");
     else this.#say("reloading", "RELOADING=1", `MONOTONIC_USEC=${usec}`);
@@ -80,18 +84,19 @@ export class ServiceNotifier {
     const stalled = status === null ? null : this.#stalls.look(status, clock.now());
     const feed = this.#watchdog && stalled === null ? ["WATCHDOG=1"] : [];
     if (stalled !== null) this.#o.log.error({ stalled }, "no progress: the watchdog is not fed");
-    this.#send([...feed, `STATUS=${stalled ?? this.#line(status)}`]);
+    this.#send([...feed, `STATUS=${stalled ?? this.#line()}`]);
   }
 
-  #line(status: StatusReport | null): string {
-    if (this.#state === "stopping") return "stopping: batches under way are delivered";
-    return status === null ? "waits for Kafka and the sinks" : statusLine(status);
+  /** The page's own words; its no-break spaces are nothing for a terminal. */
+  #line(): string {
+    const sentence = this.#state === "stopping" ? STOPPING : this.#o.sentence();
+    return sentence.replaceAll(/\s/g, " ");
   }
 
   #say(state: "ready" | "reloading" | "stopping", ...fields: readonly string[]): void {
     if (this.#timer === null) return;
     this.#state = state;
-    this.#send([...fields, `STATUS=${this.#line(this.#o.status())}`]);
+    this.#send([...fields, `STATUS=${this.#line()}`]);
   }
 
   #send(fields: readonly string[]): void {

@@ -46,15 +46,18 @@ export class NotifySocket {
     return texts.map((text) => text.split("\n").filter((f) => f !== "")).filter(isOurs);
   }
 
-  count(field: string): number {
-    return this.messages.filter((m) => m.includes(field)).length;
+  count(field: string | RegExp): number {
+    const is = (f: string): boolean => (typeof field === "string" ? f === field : field.test(f));
+    return this.messages.filter((m) => m.some(is)).length;
   }
 
   /** Waits until so many messages have had the field. */
-  async has(field: string, times: number, ms = 20_000): Promise<void> {
+  async has(field: string | RegExp, times: number, ms = 45_000): Promise<void> {
     for (const until = Date.now() + ms; this.count(field) < times; await sleep(50)) {
       if (Date.now() < until) continue;
-      throw new Error(`${field} came ${this.count(field)} times: ${JSON.stringify(this.messages)}`);
+      throw new Error(
+        `${String(field)} came ${this.count(field)} times: ${JSON.stringify(this.messages)}`,
+      );
     }
   }
 

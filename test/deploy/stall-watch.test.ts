@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import type { StatusReport } from "../../src/observe/status-report.ts";
 import { StallWatch } from "../../src/operate/stall-watch.ts";
-import { statusLine } from "../../src/operate/status-line.ts";
 
 type Partition = StatusReport["partitions"][number];
 
@@ -50,14 +49,4 @@ test.each<[string, (i: number) => StatusReport]>([
 test("a sink that was away starts the clock anew when it is back", () => {
   const found = looked((i) => report({}, i === 2 ? "retrying" : "ok"));
   expect(found.slice(0, 5)).toEqual([null, null, null, null, null]);
-});
-
-test("the status line names what is wrong first", () => {
-  const all = {
-    ...report({}, "retrying"),
-    partitions: [partition(), partition({ state: "stopped" })],
-  };
-  expect(statusLine(all)).toBe(
-    "1 partitions stopped: they need you; sinks: lake retrying; 2 partitions, lag 8, oldest unconfirmed 2 s",
-  );
 });

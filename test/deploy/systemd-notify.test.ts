@@ -4,10 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { STOPPING } from "../../src/observe/verdict.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";
 import { createTopic, groupsAreReady, named, sharedKafka } from "../kafka/live-kafka.ts";
 import "../integration/patience.ts";
 import { NotifySocket } from "./notify-socket.ts";
+
+const CALM = /^STATUS=files has confirmed up to [\d:]{8}, nothing is pending\.$/;
 
 /** What systemd is told, received on a real datagram socket by another program. */
 const topic = named("notified");
@@ -35,7 +38,7 @@ afterAll(async () => {
 test("ready when it can answer, then a status line and the watchdog again and again", async () => {
   await socket.has("READY=1", 1);
   await socket.has("WATCHDOG=1", 3);
-  await socket.has("STATUS=2 partitions, lag 0, oldest unconfirmed 0 s", 1);
+  await socket.has(CALM, 1);
 });
 
 test("a process that does not run feeds no watchdog", async () => {
@@ -56,5 +59,5 @@ test("SIGHUP is told from its beginning to its end, SIGTERM at its beginning", a
   expect(reloading?.some((f) => /^MONOTONIC_USEC=\d+$/.test(f))).toBe(true);
   await daemon.drain();
   await socket.has("STOPPING=1", 1);
-  expect(socket.messages.at(-1)).toContain("STATUS=stopping: batches under way are delivered");
+  expect(socket.messages.at(-1)).toContain(`STATUS=${STOPPING}`);
 });

@@ -126,6 +126,37 @@ test("counters follow from events, gauges from the status", async () => {
   expect(found.get("process_resident_memory_bytes")).toBeGreaterThan(1e6);
 });
 
+test("pipelines that archive one topic have series of their own", async () => {
+  const [one] = STATUS.partitions;
+  if (one === undefined) throw new Error("the sample has partitions");
+  const partitions = [one, { ...one, group: "h", lag: 9n, oldestUnconfirmedMs: 9_000 }];
+  const metrics = new Metrics("1", { status: () => ({ ...STATUS, partitions }) });
+  const pipelines = [
+    { name: "raw", group: "g" },
+    { name: "lines", group: "h" },
+  ];
+  metrics.take({ what: "daemon-started", clusterId: "c", archiveId: "a", pipelines, sinks: [] });
+  metrics.take({ what: "batch-confirmed", batch: description(), ms: 1, pipeline: "lines" });
+  metrics.take({ what: "fetched", topic: "logs", bytes: 5, pipeline: "raw" });
+  const found = samples((await metrics.scrape()).text);
+  const of = (name: string, pipeline: string): number | undefined =>
+    found.get(`bulk_archiver_${name}{pipeline="${pipeline}",topic="logs"}`);
+  expect([of("lag_offsets", "raw"), of("lag_offsets", "lines")]).toEqual([5, 9]);
+  expect([
+    of("oldest_unconfirmed_seconds", "raw"),
+    of("oldest_unconfirmed_seconds", "lines"),
+  ]).toEqual([1.5, 9]);
+  expect([of("records_total", "raw"), of("records_total", "lines")]).toEqual([undefined, 10]);
+  expect([of("fetched_bytes_total", "raw"), of("fetched_bytes_total", "lines")]).toEqual([
+    5,
+    undefined,
+  ]);
+  const last = (pipeline: string): number | undefined =>
+    found.get(`bulk_archiver_last_confirmed_timestamp_seconds{pipeline="${pipeline}"}`);
+  expect(last("raw")).toBe(0);
+  expect(last("lines")).toBeGreaterThan(1e9);
+});
+
 test("a partition that went away leaves no lag behind", async () => {
   let status = STATUS;
   const metrics = new Metrics("1", { status: () => status });

@@ -20,7 +20,8 @@ function open(otlp: Partial<ExportOptions> & { readonly endpoint: string }): Pro
   const to = new PassThrough();
   to.setEncoding("utf8").on("data", (text: string) => lines.push(text));
   return Observer.open({
-    ...{ tool: "bulk-archiver", version: "1.2.3", group: "g", perPartition: true, http: null },
+    ...{ tool: "bulk-archiver", version: "1.2.3", group: "g", pipelines: 1 },
+    ...{ perPartition: true, http: null },
     log: openLog({ level: "warn", to, secrets: [], version: "1" }),
     otlp: { headers: {}, metrics: true, traces: true, intervalMs: 1_000, attributes: {}, ...otlp },
   });
