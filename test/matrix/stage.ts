@@ -16,20 +16,7 @@ import { Bucket } from "./bucket.ts";
 import { type Door, heal } from "./doors.ts";
 import type { Promised } from "./promises.ts";
 import { differences } from "./same-files.ts";
-
-export interface Settings {
-  readonly group?: string;
-  readonly topics?: readonly string[];
-  readonly bootstrap?: string;
-  readonly format?: "segment" | "ndjson";
-  readonly batch?: string;
-  readonly compression?: string;
-  /** Lines of the seed file; false: nothing is encrypted. */
-  readonly seedFile?: string | false;
-  /** YAML of each sink, below `name`. */
-  readonly sinks?: Readonly<Record<string, string>>;
-  readonly more?: string;
-}
+import { configText, type Settings } from "./settings.ts";
 
 const SETTLE_MS = 90_000;
 
@@ -130,31 +117,13 @@ export class Stage {
     writeFileSync(this.path(file), `${keyId}:${randomBytes(32).toString("hex")}\n${old}`);
   }
 
-  /** Two folders, encrypted, small batches, where the settings say nothing else. */
-  config(file: string, s: Settings = {}): string {
+  config(file: string, settings: Settings = {}): string {
     const recipient = execFileSync("age-keygen", ["-y", this.identity], {
       encoding: "utf8",
     }).trim();
-    const seed = s.seedFile ?? "seed";
-    const sinks = s.sinks ?? { files: "kind: fs, path: ./files", copy: "kind: fs, path: ./copy" };
-    const brokers = JSON.stringify((s.bootstrap ?? this.kafka.bootstrap).split(","));
-    const lines = [
-      `kafka: { brokers: ${brokers}, sessionTimeout: 6s, heartbeat: 500ms }`,
-      `group: ${s.group ?? this.topic}`,
-      `topics: [${(s.topics ?? [this.topic]).join(", ")}]`,
-      `batch: ${s.batch ?? "{ bytes: 64KiB, age: 500ms }"}`,
-      `format: ${s.format ?? "segment"}`,
-      `compression: ${s.compression ?? "{ codec: zstd }"}`,
-      "memory: 64MiB",
-      ...(seed === false
-        ? []
-        : [`encryption: { recipients: [${recipient}], seedFile: ./${seed} }`]),
-      ...(s.more === undefined ? [] : [s.more]),
-      "sinks:",
-      ...Object.entries(sinks).map(([name, yaml]) => `  - { name: ${name}, ${yaml} }`),
-    ];
     const path = this.path(file);
-    writeFileSync(path, `${lines.join("\n")}\n`);
+    const { topic, kafka } = this;
+    writeFileSync(path, configText({ topic, recipient, bootstrap: kafka.bootstrap, ...settings }));
     return path;
   }
 
@@ -182,6 +151,18 @@ export class Stage {
       if (this.#daemons.some((d) => d.running)) return null;
       return `no daemon runs; its log ends:\n${this.#daemons.at(-1)?.logTail()}`;
     });
+  }
+
+  /** Some more is committed than was at this moment. */
+  async archivesSome(group = this.topic): Promise<void> {
+    const sum = async (): Promise<bigint> =>
+      (await this.live.committed(group)).reduce((n, offset) => n + (offset < 0n ? 0n : offset), 0n);
+    const before = await sum();
+    const until = Date.now() + SETTLE_MS;
+    while ((await sum()) <= before) {
+      if (Date.now() > until) throw new Error(`nothing was archived for ${SETTLE_MS} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
   }
 
   /** Archives something and stops; the configuration's path. */

@@ -6,12 +6,16 @@ export interface Faults {
   cutAfterSent: number;
   /** The same for bytes from the server. */
   cutAfterAnswered: number;
-  /** Requests that begin so get through, and their answers are lost with the connection. */
-  loseAnswerTo: string | undefined;
+  /** Requests that begin so, or that it takes, get through; their answers are lost with the connection. */
+  loseAnswerTo: string | ((request: Buffer) => boolean) | undefined;
   /** Each piece is held this long. */
   latencyMs: number;
+  /** So much goes through each connection and way, in small pieces. */
+  bytesPerSecond: number;
   /** Bytes go nowhere, connections stay open. */
   silent: boolean;
+  /** One way only: what the server says goes nowhere, connections stay open. */
+  deaf: boolean;
   /** New connections are reset at once. */
   refuse: boolean;
 }
@@ -21,7 +25,9 @@ const NONE: Faults = {
   cutAfterAnswered: Number.POSITIVE_INFINITY,
   loseAnswerTo: undefined,
   latencyMs: 0,
+  bytesPerSecond: Number.POSITIVE_INFINITY,
   silent: false,
+  deaf: false,
   refuse: false,
 };
 
@@ -32,6 +38,10 @@ export class FaultProxy {
   readonly #sockets = new Set<Socket>();
   /** Connections that a limit or a lost answer has cut. */
   cuts = 0;
+  /** Pieces that went nowhere. */
+  swallowed = 0;
+  /** Pieces that went slowly. */
+  dripped = 0;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -78,11 +88,11 @@ export class FaultProxy {
       let passed = 0;
       this.#sockets.add(from);
       from.on("data", (piece: Buffer) => {
-        if (this.faults.silent) return;
-        const { loseAnswerTo } = this.faults;
-        if (from === client && loseAnswerTo !== undefined) {
-          losing ||= piece.subarray(0, loseAnswerTo.length).toString("latin1") === loseAnswerTo;
+        if (this.faults.silent || (this.faults.deaf && from === server)) {
+          this.swallowed += 1;
+          return;
         }
+        if (from === client) losing ||= this.#answerIsLost(piece);
         if (from === server && losing) {
           this.cuts += 1;
           reset();
@@ -90,7 +100,11 @@ export class FaultProxy {
         }
         const room = limit() - passed;
         passed += piece.length;
-        const { latencyMs } = this.faults;
+        const { latencyMs, bytesPerSecond } = this.faults;
+        if (Number.isFinite(bytesPerSecond)) {
+          this.#drip(piece, from, to);
+          return;
+        }
         const write = (): void => {
           if (room > 0) to.write(piece.subarray(0, Math.min(piece.length, room)));
           if (piece.length < room || !Number.isFinite(room)) return;
@@ -110,5 +124,28 @@ export class FaultProxy {
     };
     pass(client, server, () => this.faults.cutAfterSent);
     pass(server, client, () => this.faults.cutAfterAnswered);
+  }
+
+  #answerIsLost(request: Buffer): boolean {
+    const { loseAnswerTo } = this.faults;
+    if (loseAnswerTo === undefined) return false;
+    if (typeof loseAnswerTo === "function") return loseAnswerTo(request);
+    return request.subarray(0, loseAnswerTo.length).toString("latin1") === loseAnswerTo;
+  }
+
+  /** A tenth of a second's worth at a time; nothing more is read meanwhile. */
+  #drip(piece: Buffer, from: Socket, to: Socket): void {
+    this.dripped += 1;
+    from.pause();
+    let at = 0;
+    const next = (): void => {
+      if (to.destroyed) return;
+      const room = Math.max(1, this.faults.bytesPerSecond / 10);
+      to.write(piece.subarray(at, at + room));
+      at += room;
+      if (at < piece.length) setTimeout(next, 100);
+      else from.resume();
+    };
+    setTimeout(next, 100);
   }
 }

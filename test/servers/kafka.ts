@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { cp, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,6 +18,10 @@ export interface KafkaOptions {
   readonly clusterId?: string;
   /** Listeners with TLS and SASL beside the plain one. */
   readonly security?: SecurityOptions;
+  /** Further plain listeners with something in front: of each door the port by node that clients are told. */
+  readonly doors?: readonly (readonly number[])[];
+  /** A folder of logs that another Kafka of one node left: copied, and gone on with. */
+  readonly from?: string;
   readonly say?: (text: string) => void;
 }
 
@@ -30,6 +34,7 @@ interface Node {
   readonly controllerPort: number;
   /** In the order of `LISTENERS`; none without security. */
   readonly securedPorts: readonly number[];
+  readonly doors: readonly { readonly port: number; readonly told: number }[];
   readonly dir: string;
   child: ChildProcess | null;
 }
@@ -56,18 +61,24 @@ export class KafkaServer {
     const classPath = await kafkaClassPath(o.say);
     const dir = mkdtempSync(join(tmpdir(), "archiver-kafka-"));
     const count = o.nodes ?? 1;
-    const each = 2 + (o.security === undefined ? 0 : LISTENERS.length);
+    const doors = o.doors ?? [];
+    const secured = 2 + (o.security === undefined ? 0 : LISTENERS.length);
+    const each = secured + doors.length;
     const ports = await freePorts(each * count);
     const nodes = Array.from({ length: count }, (_, i): Node => ({
       id: i + 1,
       port: ports[each * i] ?? 0,
       controllerPort: ports[each * i + 1] ?? 0,
-      securedPorts: ports.slice(each * i + 2, each * (i + 1)),
+      securedPorts: ports.slice(each * i + 2, each * i + secured),
+      doors: doors.map((told, d) => ({
+        port: ports[each * i + secured + d] ?? 0,
+        told: told[i] ?? 0,
+      })),
       dir: join(dir, `node${i + 1}`),
       child: null,
     }));
     const server = new KafkaServer(nodes, dir, classPath, o);
-    for (const node of nodes) await server.#format(node, o.properties ?? {});
+    for (const node of nodes) await server.#format(node, o.properties ?? {}, o.from);
     for (const node of nodes) server.#launch(node);
     for (const node of nodes) await server.#ready(node);
     return server;
@@ -81,6 +92,11 @@ export class KafkaServer {
   at(listener: Listener): string {
     const i = LISTENERS.indexOf(listener);
     return this.#nodes.map((n) => `127.0.0.1:${n.securedPorts[i] ?? 0}`).join(",");
+  }
+
+  /** Where a door's proxies find the nodes. */
+  behind(door: number): readonly number[] {
+    return this.#nodes.map((n) => n.doors[door]?.port ?? 0);
   }
 
   get security(): KafkaSecurity {
@@ -145,10 +161,15 @@ export class KafkaServer {
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
-  async #format(node: Node, extra: Readonly<Record<string, string>>): Promise<void> {
+  async #format(
+    node: Node,
+    extra: Readonly<Record<string, string>>,
+    from: string | undefined,
+  ): Promise<void> {
     await mkdir(node.dir, { recursive: true });
     const config = join(node.dir, "server.properties");
     writeFileSync(config, this.#properties(node, extra));
+    if (from !== undefined) return cp(from, join(node.dir, "data"), { recursive: true });
     const args = ["-Xmx128m", "-cp", this.#classPath, "kafka.tools.StorageTool", "format"];
     const users = this.#security?.formatArguments() ?? [];
     const all = [...args, "-t", this.#clusterId, "-c", config, ...users];
@@ -163,13 +184,16 @@ export class KafkaServer {
       (p, i) => `,${LISTENERS[i]?.toUpperCase()}://127.0.0.1:${p}`,
     );
     const more = secured.join("");
-    const map = this.#security === null ? "" : `,${this.#security.protocolMap()}`;
+    const listening = node.doors.map(({ port }, d) => `,DOOR${d}://127.0.0.1:${port}`).join("");
+    const told = node.doors.map((door, d) => `,DOOR${d}://127.0.0.1:${door.told}`).join("");
+    const plain = node.doors.map((_, d) => `,DOOR${d}:PLAINTEXT`).join("");
+    const map = (this.#security === null ? "" : `,${this.#security.protocolMap()}`) + plain;
     const all: Record<string, string> = {
       "process.roles": "broker,controller",
       "node.id": String(node.id),
       "controller.quorum.voters": voters,
-      listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}${more}`,
-      "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port}${more}`,
+      listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}${more}${listening}`,
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port}${more}${told}`,
       "controller.listener.names": "CONTROLLER",
       "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${map}`,
       "log.dirs": join(node.dir, "data"),

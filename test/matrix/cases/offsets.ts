@@ -1,14 +1,27 @@
+import { type CommitEntry, offsetCommit } from "../../../src/kafka/requests/offsets.ts";
+import { connected, never } from "../../kafka/live-kafka.ts";
 import { AUDITED } from "../promises.ts";
 import type { FaultCase, Stage } from "../stage.ts";
 
-async function setOffset(
-  s: Stage,
-  partition: number,
-  offset: string,
-  metadata?: string,
-): Promise<void> {
-  const entry = { partition, offset, ...(metadata === undefined ? {} : { metadata }) };
-  await s.admin.setOffsets({ groupId: s.topic, topic: s.topic, partitions: [entry] });
+/**
+ * As somebody would who is no member of the group and writes what he likes. (kafkajs' own `setOffsets`
+ * leaves out the metadata.)
+ */
+async function commit(s: Stage, entries: readonly CommitEntry[]): Promise<void> {
+  const client = await connected(s.kafka.bootstrap);
+  try {
+    const nobody = { group: s.topic, generation: -1, memberId: "", instanceId: null };
+    const answer = await client.sendToCoordinator(
+      s.topic,
+      offsetCommit({ ...nobody, entries }),
+      never,
+    );
+    for (const { partition, error } of answer) {
+      if (error !== 0) throw new Error(`the commit of partition ${partition}: error ${error}`);
+    }
+  } finally {
+    await client.close();
+  }
 }
 
 const resetTool = (s: Stage, ...how: string[]): string =>
@@ -29,10 +42,19 @@ async function pendingPlan(s: Stage, config: string): Promise<string> {
 }
 
 /** Replaces the metadata of every partition, the offsets stay. */
-async function rewriteMetadata(s: Stage, made: (text: string) => string): Promise<void> {
+export async function rewriteMetadata(s: Stage, made: (text: string) => string): Promise<void> {
   const [found] = await s.admin.fetchOffsets({ groupId: s.topic, topics: [s.topic] });
-  for (const p of found?.partitions ?? []) {
-    if (p.offset !== "-1") await setOffset(s, p.partition, p.offset, made(p.metadata ?? ""));
+  const entries = (found?.partitions ?? [])
+    .filter(({ offset }) => offset !== "-1")
+    .map(({ partition, offset, metadata }) => ({
+      ...{ topic: s.topic, partition, offset: BigInt(offset), leaderEpoch: -1 },
+      metadata: made(metadata ?? ""),
+    }));
+  await commit(s, entries);
+  const [now] = await s.admin.fetchOffsets({ groupId: s.topic, topics: [s.topic] });
+  for (const { partition, metadata } of now?.partitions ?? []) {
+    const wanted = entries.find((e) => e.partition === partition)?.metadata;
+    s.expect(wanted === undefined || wanted === metadata, `partition ${partition} holds ${wanted}`);
   }
 }
 

@@ -140,7 +140,7 @@ export const SINKS: readonly FaultCase[] = [
       for (const folder of ["files", "copy"]) {
         const all = filesOf(s.path(folder, "manifests"));
         for (const p of [0, 1, 2]) {
-          const own = all.filter((f) => dirname(f).includes(`/${p}/0`));
+          const own = all.filter((f) => new RegExp(`/${p}/0/\\d{11}$`).test(dirname(f)));
           rmSync(own.at(-1) ?? "");
         }
       }
