@@ -30,8 +30,10 @@ export function eventOf(scope: Scope, e: Exclude<TaskEvent, { what: "head" }>): 
       return { what: "partition-stopped", scope, code: e.code as ErrorCode, text: e.text };
     case "detached":
       return { what: "sink-detached", scope, sink: e.sink, offset: e.offset };
-    case "caught-up":
-      return { what: "sink-filled", scope, sink: e.sink, start: e.start, end: e.end };
+    case "caught-up": {
+      const { sink, branch, start, end } = e;
+      return { what: "sink-filled", scope: { ...scope, branch }, sink, start, end };
+    }
     case "attached":
       return { what: "sink-attached", scope, sink: e.sink };
     case "ended":

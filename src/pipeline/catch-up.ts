@@ -1,16 +1,13 @@
 import { ArchiverError, isWaitedFor } from "../core/errors.ts";
-import { descriptionOf, macOk } from "../core/manifest.ts";
-import { batchId } from "../core/scope.ts";
-import type { Published } from "../sdk/sink.ts";
-import { passAmendments } from "./amended.ts";
+import { copyNext } from "./copy-next.ts";
 import { sinkAt } from "./deliver-batch.ts";
 import type { Event } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { firstManifest } from "./first-manifest.ts";
 import { headOf } from "./locate.ts";
+import { fillLowerBranches } from "./lower-branches.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
 import { isAttached, type Task } from "./state.ts";
-import { described, stored } from "./take.ts";
 
 /** Between looks at what the task has reached meanwhile. */
 const LOOK_MS = 100;
@@ -63,11 +60,14 @@ async function fill(
   const primary = sinkAt(p.task, 0);
   const found = await headOf(p.task, named, p.links, signal);
   let at = found === "empty" ? null : found.head;
+  let lowerFilled = false;
   while (!signal.aborted && !isAttached(p.state(), sink)) {
     if (p.task.heldAway(sink)) {
       await rest(p.task.clock, HELD_MS, signal);
       continue;
     }
+    if (!lowerFilled) await fillLowerBranches(p.task, sink, p.links, signal);
+    lowerFilled = true;
     if (at === null && (await hasBatches(p.task, primary, signal))) {
       at = await firstManifest(p.task, primary, signal);
     }
@@ -77,49 +77,10 @@ async function fill(
       p.dispatch({ of: "attach", sink, head: due });
       if (isAttached(p.state(), sink)) return;
     }
-    const end = at === null ? null : await copyNext(p, named, sink, at, signal);
+    const end = at === null ? null : await copyNext(p.task, named, sink, at, signal);
     if (end === null) await rest(p.task.clock, LOOK_MS, signal);
     else at = end;
   }
-}
-
-/** The primary's batch that begins at `at`, into the sink; its end, or null while there is none. */
-async function copyNext(
-  { task }: CatchUpPorts,
-  named: NamedSink,
-  sink: number,
-  at: bigint,
-  signal: AbortSignal,
-): Promise<bigint | null> {
-  const primary = sinkAt(task, 0);
-  const manifest = await primary.sink.floor(task.scope, at, signal);
-  if (manifest === undefined || manifest.end <= at) return null;
-  if (manifest.start !== at) {
-    const text = `sink ${named.name} ends at ${at}, inside the primary's batch ${batchId(manifest)}`;
-    throw new ArchiverError("sink-conflict", text);
-  }
-  const macKey = task.judge.macKeyOf(manifest);
-  if (macKey !== null && !macOk(manifest, macKey)) {
-    const text = `sink ${primary.name}, batch ${batchId(manifest)}: its manifest is not signed by this seed`;
-    throw new ArchiverError("primary-invalid", text);
-  }
-  return task.copyTurn(sink, async () => {
-    const { size } = manifest.seal;
-    task.budget.force(size);
-    try {
-      // As it is stored now: an encrypted file may have been rewrapped since.
-      const now = await described(task, primary, at, signal);
-      const batch = await stored(task, primary, now ?? descriptionOf(manifest), null, signal);
-      refuseOther(named, batchId(manifest), await named.sink.publish(batch, signal));
-      const isAmended = batch.description.seal.digest !== manifest.seal.digest;
-      if (isAmended) await passAmendments(primary, named, manifest, signal);
-      refuseOther(named, batchId(manifest), await named.sink.describe(manifest, signal));
-      task.emit({ what: "caught-up", sink: named.name, start: at, end: manifest.end });
-      return manifest.end;
-    } finally {
-      task.budget.release(size);
-    }
-  });
 }
 
 async function hasBatches(
@@ -129,12 +90,6 @@ async function hasBatches(
 ): Promise<boolean> {
   const greatest = (1n << 63n) - 1n;
   return (await primary.sink.floor(task.scope, greatest, signal)) !== undefined;
-}
-
-function refuseOther(named: NamedSink, id: string, published: Published): void {
-  if (published.outcome !== "different") return;
-  const text = `sink ${named.name} holds another batch ${id} than the primary (${published.state.is})`;
-  throw new ArchiverError("sink-conflict", text);
 }
 
 async function rest(clock: TaskPorts["clock"], ms: number, signal: AbortSignal): Promise<void> {

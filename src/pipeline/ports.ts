@@ -139,6 +139,7 @@ export type TaskEvent =
   | {
       readonly what: "caught-up";
       readonly sink: string;
+      readonly branch: number;
       readonly start: bigint;
       readonly end: bigint;
     }

@@ -6,13 +6,14 @@ import type { Plan } from "../core/plan.ts";
 import { scopeText } from "../core/scope.ts";
 import type { Lease } from "../kafka/lease.ts";
 import { apply, sending } from "./apply.ts";
+import { askHead } from "./ask-head.ts";
 import { behindOf, CatchUps, marksOf } from "./away.ts";
 import { Batches } from "./batches.ts";
 import { describe, publish, sinkAt, VanishedError } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
 import { KnownPlans } from "./known-plans.ts";
 import { Links } from "./links.ts";
-import { chainAt, headOf, lookAt, readCommitted, refuseEmptied } from "./locate.ts";
+import { chainAt, lookAt, readCommitted, refuseEmptied } from "./locate.ts";
 import type { TaskPorts } from "./ports.ts";
 import { recheck } from "./recheck.ts";
 import { begin, isConfirmed, type PlanMark, type Task } from "./state.ts";
@@ -187,7 +188,7 @@ export class PartitionTask {
       case "read-committed":
         return this.#read(effect.round, signal);
       case "head":
-        return this.#head(effect.sink, signal);
+        return askHead(ports, effect.sink, { links: this.#links, chain: this.#chain }, signal);
       case "resolve-start":
         return this.#resolveStart(effect.committed, signal);
       case "look":
@@ -220,16 +221,6 @@ export class PartitionTask {
     this.#chain = found.chain;
     const { committed, behind } = found;
     return { of: "read-committed", round, committed, behind: behindOf(behind, this.#ports) };
-  }
-
-  /** A sink that lacks what the chain had, and is to be filled beside the others, is one that is away. */
-  async #head(sink: number, signal: AbortSignal): Promise<Event> {
-    const named = sinkAt(this.#ports, sink);
-    const head = await headOf(this.#ports, named, this.#links, signal);
-    const chain = this.#chain;
-    const lacks = chain !== null && (head === "empty" || head.head < chain.offset);
-    if (lacks && sink > 0 && named.fillsBeside === true) return { of: "detach", sink };
-    return { of: "head", sink, head };
   }
 
   async #resolveStart(committed: bigint | null, signal: AbortSignal): Promise<Result> {

@@ -116,8 +116,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a commit carries no plans",
     file: "src/pipeline/task.ts",
-    find: "const metadata = metadataOf(plans, head,",
-    put: "const metadata = metadataOf([], head,",
+    find: "const metadata = encodePlans({ plans, chain,",
+    put: "const metadata = encodePlans({ plans: [], chain,",
   },
   {
     name: "a commit does not say who is behind",
@@ -158,7 +158,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a place is lost when nobody waits for it",
-    file: "src/deliver/limit.ts",
+    file: "src/core/places.ts",
     find: "if (next === undefined) this.#free += 1;",
     put: "if (next === undefined) this.#free += 0;",
   },

@@ -97,6 +97,29 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
     ),
   ],
   [
+    "the log is cut short while a sink that is waited for is away",
+    small([
+      produce(400),
+      { at: 3_000, do: "outage", sink: 1, ms: 12_000 },
+      produce(3_500, 4),
+      { at: 6_000, do: "truncate", p: 0, back: 2 },
+      produce(20_000),
+    ]),
+  ],
+  [
+    "the log is cut short while a sink is gone on without",
+    small(
+      [
+        produce(400),
+        { at: 3_000, do: "outage", sink: 1, ms: 12_000 },
+        ...[3_500, 6_000].map((at) => produce(at, 4)),
+        { at: 9_000, do: "truncate", p: 0, back: 2 },
+        produce(20_000),
+      ],
+      { sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }] },
+    ),
+  ],
+  [
     "a rebalance comes while a branch begins",
     small(
       [

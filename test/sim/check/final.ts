@@ -36,13 +36,11 @@ export function checkArchive(stores: readonly SimStore[], logs: Logs): void {
   orphans(primary, seen, logs);
 }
 
-/**
- * A branch that a log left behind in the middle of a batch stays as it is: what the primary had of it no
- * other sink has to have.
- */
-const leftBehind = (path: string, logs: Logs): boolean => {
+/** Data of a batch that its branch ended in the middle of: it has no manifest, and no other sink has to have it. */
+const leftBehind = (path: string, primary: SimStore, logs: Logs): boolean => {
   const place = placeOf(path);
-  return place !== null && logs.get(place.topicId)?.[place.partition]?.cutShort === true;
+  if (place === null || logs.get(place.topicId)?.[place.partition]?.cutShort !== true) return false;
+  return place.kind === "data" && !batchesOf(primary).some((b) => b.dataPath === path);
 };
 
 function equalStores(primary: SimStore, other: SimStore, logs: Logs): void {
@@ -51,7 +49,7 @@ function equalStores(primary: SimStore, other: SimStore, logs: Logs): void {
     if (path.startsWith("tmp/")) continue;
     const [a, b] = [primary.objects.get(path)?.bytes, other.objects.get(path)?.bytes];
     const lacking = a === undefined ? primary : b === undefined ? other : null;
-    if (lacking === other && leftBehind(path, logs)) continue;
+    if (lacking === other && leftBehind(path, primary, logs)) continue;
     if (lacking !== null) throw new Violation("no-loss", `${lacking.name} has no ${path}`);
     if (a !== undefined && b !== undefined && Buffer.compare(a, b) !== 0)
       throw new Violation("same-bytes", `${path} differs in ${primary.name} and ${other.name}`);
@@ -143,7 +141,7 @@ function assume(b: Seen, logs: Logs, found: Map<Truth, number>): void {
 function orphans(store: SimStore, seen: readonly Seen[], logs: Logs): void {
   const known = new Set(seen.map((s) => s.dataPath));
   for (const path of store.paths("data")) {
-    if (!known.has(path) && !leftBehind(path, logs))
+    if (!known.has(path) && !leftBehind(path, store, logs))
       throw new Violation("order", `${store.name}: ${path} has no manifest`);
   }
 }

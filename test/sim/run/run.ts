@@ -144,9 +144,8 @@ function looksDone(world: World): boolean {
       return offset > last.offset && marksIn(metadata).size === 0;
     };
     if (!groups.every(knows)) return false;
-    const [primary, ...others] = stores.map((s) => s.objects.size);
-    const cut = cluster.topic(TOPIC).partitions.some((x) => x.log.cutShort);
-    if (!cut && others.some((n) => n !== primary)) return false;
+    const [primary, ...others] = stores.map((s) => s.paths("manifests").length);
+    if (others.some((n) => n !== primary)) return false;
     return stores.every((s) => world.watch.lacking(s, TOPIC, p, last.offset + 1) === null);
   });
 }

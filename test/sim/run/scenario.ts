@@ -151,15 +151,8 @@ function fault(dice: Dice, s: Troubled, used: { once: number }): Happening {
   if (which < 91 && s.sinks.length > 1) return restored(dice, s, at);
   if (which < 94 && !s.secondGroup)
     return { at, do: "commits", p, what: dice.pick(["wipe", "foreign", "rewind", "lose"]) };
-  if (which < 97) return cutShort(dice, s, at);
+  if (which < 97) return { at, do: "truncate", p, back: dice.int(0, 12) };
   return s.sinks.length > 1 ? restored(dice, s, at) : { at, do: "elect", p };
-}
-
-/** Not where a sink may be away: what it lacks of the branch that ends is not brought to it. */
-function cutShort(dice: Dice, { sinks, partitions }: Shape, at: number): Happening {
-  const [p, back] = [dice.int(0, partitions - 1), dice.int(0, 12)];
-  const mayBeAway = sinks.some((s) => s.detachMs !== null);
-  return mayBeAway ? { at, do: "elect", p } : { at, do: "truncate", p, back };
 }
 
 /** Not the primary where another sink may be away: who is away is not asked for what the primary lost. */
