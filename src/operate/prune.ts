@@ -10,9 +10,10 @@ import type { CommandSink } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
 import { findOld, type OldBatches } from "./prune/find-old.ts";
 import type { PrunedPipeline, PrunedSink, PruneReport } from "./prune/prune-report.ts";
-import { guard, pruneScope } from "./prune/prune-sink.ts";
+import { guard, pruneScope, saidBefore } from "./prune/prune-sink.ts";
 import { pruneSummary } from "./prune/summary.ts";
 import { type RepairContext, withRepair } from "./repair/context.ts";
+import { readPublicKeys, readSeeds, selects } from "./verify/inputs.ts";
 import { byScope, inFilter } from "./verify/scope-filter.ts";
 
 const DEFAULT_PERCENT = 10;
@@ -81,6 +82,11 @@ async function prunePipeline(
   const retentionMs = pipeline.retentionMs ?? 0;
   const now = BigInt(Math.floor(clock.wall()));
   const before = now - BigInt(retentionMs);
+  const by = {
+    archiveId: identity.archiveId,
+    seeds: await readSeeds([pipeline]),
+    publicKeys: await readPublicKeys([], [pipeline]),
+  };
   const chosen = chosenSinks(repair, args.texts("sink"), pipeline);
   const progress = new Progress({
     ...{ title: "prune", unit: "batches", stderr: out.stderr },
@@ -93,7 +99,7 @@ async function prunePipeline(
   try {
     const looked = [];
     for (const named of chosen) {
-      const found = await oldOf(repair, named, args, { before, now });
+      const found = await oldOf(repair, named, args, { before, now, by });
       const judged = { ...named, ...share(found), found };
       if (!dryRun)
         guard(named.name, judged.percent, args.number("maxDeletePercent") ?? DEFAULT_PERCENT);
@@ -130,23 +136,40 @@ function chosenSinks(
   return names.length === 0 ? sinks : sinks.filter((s) => names.includes(s.name));
 }
 
-/** Of each scope up to the committed offset; a topic that is no longer archived is settled for good. */
+/**
+ * Of each scope up to the committed offset; a topic that Kafka no longer has is settled for good. A topic
+ * that another pipeline archives as well is kept for as long as the longer of the two says, and one that
+ * no pipeline archives has no retention at all: so `verify` sees it too.
+ */
 async function oldOf(
   repair: RepairContext,
   { sink }: CommandSink,
   args: Arguments,
-  times: { readonly before: bigint; readonly now: bigint },
+  how: {
+    readonly before: bigint;
+    readonly now: bigint;
+    readonly by: Parameters<typeof saidBefore>[2];
+  },
 ): Promise<readonly OldBatches[]> {
-  const { kafka, signal } = repair;
+  const { kafka, signal, pipeline, config } = repair;
+  const { before, now, by } = how;
+  const longer = config.pipelines.filter(
+    (p) => p.retentionMs === null || p.retentionMs > (pipeline.retentionMs ?? 0),
+  );
+  const due = ({ topic }: Scope): boolean =>
+    selects(pipeline, topic) && !longer.some((p) => selects(p, topic));
   const filter = scopeFilter(args);
   const scopes: Scope[] = [];
   if (sink.expire !== undefined)
-    for await (const scope of sink.scopes(signal)) if (inFilter(scope, filter)) scopes.push(scope);
+    for await (const scope of sink.scopes(signal)) {
+      if (inFilter(scope, filter) && due(scope)) scopes.push(scope);
+    }
   const found: OldBatches[] = [];
   for (const scope of scopes.sort(byScope)) {
     const settled = kafka?.settled(scope) ?? null;
     const upTo = settled === "not-live" ? END_OF_TIME : (settled ?? 0n);
-    found.push(await findOld({ sink, scope, upTo, ...times }, signal));
+    const said = await saidBefore(sink, scope, by, signal);
+    found.push(await findOld({ sink, scope, upTo, before, now, said }, signal));
   }
   return found;
 }

@@ -51,45 +51,64 @@ export const reconcileCommand: Command = {
   run: async (args, context) => {
     const config = await context.config();
     const [source, target] = [args.text("source") ?? "", args.text("target") ?? ""];
-    const pipeline = sharedPipeline(config, source, target);
-    const request = {
-      ...{ command: "reconcile", config, pipeline },
-      withKafka: args.value<boolean>("kafka") !== false,
-      dryRun: args.flag("dryRun"),
-    };
-    return withRepair(request, context, async (repair) => {
-      const report = await reconcile(repair, args, context, [source, target]);
-      const { out } = context;
-      await (out.json ? out.document(report) : out.text(reconcileSummary(report)));
-      return report.ok ? EXIT.done : EXIT.different;
-    });
+    const began = context.clock.now();
+    const withKafka = args.value<boolean>("kafka") !== false;
+    const dryRun = args.flag("dryRun");
+    const found = new Map<string, ReconciledPartition>();
+    let proof: ReconcileReport["proof"] = null;
+    const pipelines = sharedPipelines(config, source, target);
+    for (const [i, pipeline] of pipelines.entries()) {
+      const last = i === pipelines.length - 1;
+      const request = { command: "reconcile", config, pipeline, withKafka, dryRun };
+      proof = await withRepair(request, context, async (repair) => {
+        const names = [source, target] as const;
+        for (const p of await reconcile(repair, args, context, names, [...found.keys()]))
+          found.set(scopeText(p), p);
+        if (found.size === 0 && last) throw nothingIn(source, args);
+        const proves = last && !dryRun && args.value<boolean>("proof") !== false;
+        const sinks = names.map((name) => sinkOf(repair, name));
+        return proves ? proofOf(repair, sinks, scopeFilter(args)) : null;
+      });
+    }
+    const partitions = [...found.values()].sort(byScope);
+    const ok = partitions.every((p) => p.problems.length === 0) && proof?.ok !== false;
+    const seconds = Math.round(context.clock.now() - began) / 1000;
+    const { out, tool } = context;
+    const report = { ok, tool, source, target, dryRun, seconds, partitions, proof };
+    await (out.json ? out.document(report) : out.text(reconcileSummary(report)));
+    return report.ok ? EXIT.done : EXIT.different;
   },
 };
 
-/** The pipeline that writes to both. @throws ArchiverError usage */
-function sharedPipeline(config: Config, source: string, target: string): PipelineConfig {
+/** The pipelines that write to both, one after the other. @throws ArchiverError usage */
+function sharedPipelines(
+  config: Config,
+  source: string,
+  target: string,
+): readonly PipelineConfig[] {
   chooseSinks(config, [source, target]);
   if (source === target)
     throw new ArchiverError("usage", "--source and --target are the same sink");
   const has = (p: PipelineConfig, name: string): boolean => p.sinks.some((s) => s.name === name);
-  const found = config.pipelines.find((p) => has(p, source) && has(p, target));
-  if (found !== undefined) return found;
+  const found = config.pipelines.filter((p) => has(p, source) && has(p, target));
+  if (found.length > 0) return found;
   throw new ArchiverError("usage", `no pipeline writes to both ${source} and ${target}`);
 }
 
 async function reconcile(
   repair: RepairContext,
   args: Arguments,
-  { out, clock, tool }: CommandContext,
+  { out, clock }: CommandContext,
   names: readonly [string, string],
-): Promise<ReconcileReport> {
-  const began = clock.now();
+  done: readonly string[],
+): Promise<readonly ReconciledPartition[]> {
   const [source, target] = names.map((name) => sinkOf(repair, name)) as [Named, Named];
   if (!keepsFiles(source)) {
     throw new ArchiverError("usage", `sink ${source.name} keeps no files to copy`);
   }
   const identity = args.text("identity");
-  const scopes = await scopesOf(repair, source, args);
+  const all = await scopesOf(repair, source, args);
+  const scopes = all.filter((scope) => !done.includes(scopeText(scope)));
   const dryRun = args.flag("dryRun");
   const progress = new Progress({
     ...{ title: "reconcile", unit: "batches", stderr: out.stderr },
@@ -109,14 +128,7 @@ async function reconcile(
   } finally {
     progress.stop();
   }
-  partitions.sort(byScope);
-  const proves = !dryRun && args.value<boolean>("proof") !== false;
-  const proof = proves ? await proofOf(repair, [source, target], scopeFilter(args)) : null;
-  const ok = partitions.every((p) => p.problems.length === 0) && proof?.ok !== false;
-  return {
-    ...{ ok, tool, source: source.name, target: target.name, dryRun, partitions, proof },
-    seconds: Math.round(clock.now() - began) / 1000,
-  };
+  return partitions;
 }
 
 function sinkOf(repair: RepairContext, name: string): Named {
@@ -125,7 +137,7 @@ function sinkOf(repair: RepairContext, name: string): Named {
   throw new ArchiverError("assertion-failed", `sink ${name} was opened`);
 }
 
-/** Every incarnation and branch of the source that is not filtered out. */
+/** Every incarnation and branch of the source that is not filtered out, and no other pipeline's. */
 async function scopesOf(
   repair: RepairContext,
   source: Named,
@@ -134,12 +146,16 @@ async function scopesOf(
   const filter = scopeFilter(args);
   const found = new Map<string, Scope>();
   for await (const scope of source.sink.scopes(repair.signal)) {
-    if (inFilter(scope, filter)) found.set(scopeText(scope), scope);
+    if (inFilter(scope, filter) && repair.mine(scope)) found.set(scopeText(scope), scope);
   }
-  if (found.size > 0) return [...found.values()].sort(byScope);
-  const text = `sink ${source.name} holds no batch of ${scopeWords(filter)}`;
-  throw new ArchiverError("nothing-in-scope", text);
+  return [...found.values()].sort(byScope);
 }
+
+const nothingIn = (source: string, args: Arguments): ArchiverError =>
+  new ArchiverError(
+    "nothing-in-scope",
+    `sink ${source} holds no batch of ${scopeWords(scopeFilter(args))}`,
+  );
 
 async function batchesIn(named: Named, scope: Scope, signal: AbortSignal): Promise<number> {
   let count = 0;

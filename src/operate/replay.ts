@@ -13,7 +13,7 @@ import { Remaker } from "./repair/remake.ts";
 import { replayRange } from "./repair/replay-range.ts";
 import { type ReplayOptions, ScopeReplay } from "./repair/replay-scope.ts";
 import type { ReplayedPartition, ReplayReport } from "./repair/report.ts";
-import { replaySummary } from "./repair/summary.ts";
+import { expiredText, replaySummary } from "./repair/summary.ts";
 import type { Named } from "./repair/verified.ts";
 import { byScope } from "./verify/scope-filter.ts";
 
@@ -126,10 +126,24 @@ async function replayTo(
     await remaker.close();
   }
   partitions.sort(byScope);
+  refuseExpired(partitions);
   const ok = partitions.every((p) => p.problems.length === 0);
   const sinks = targets.map((t) => t.name);
   const seconds = Math.round(clock.now() - began) / 1000;
   return { ok, tool, dryRun: options.dryRun, sinks, into: prefix, seconds, partitions };
+}
+
+/** Nothing of what was asked for can be done: that is no success. @throws ArchiverError nothing-in-scope */
+function refuseExpired(partitions: readonly ReplayedPartition[]): void {
+  const gone = partitions.filter((p) => {
+    const done = p.confirmed + p.made + p.replaced + p.problems.length;
+    return p.expiredTo !== null && done === 0;
+  });
+  if (gone.length < partitions.length) return;
+  const texts = gone.map(
+    (p) => `${p.topic}/${p.partition}: ${expiredText(p.expired, p.expiredTo ?? 0n)}`,
+  );
+  throw new ArchiverError("nothing-in-scope", texts.join("; "));
 }
 
 /** The primary decides, so it is always among them, and first. */

@@ -128,7 +128,7 @@ async function scopesOf(
   const filter = scopeFilter(args);
   const found = new Map<string, Scope>();
   for await (const scope of named?.sink.scopes(repair.signal) ?? []) {
-    if (inFilter(scope, filter)) found.set(scopeText(scope), scope);
+    if (inFilter(scope, filter) && repair.mine(scope)) found.set(scopeText(scope), scope);
   }
   if (found.size > 0) return [...found.values()].sort(byScope);
   throw new ArchiverError("nothing-in-scope", `no batch of ${scopeWords(filter)} is archived`);

@@ -46,9 +46,10 @@ export class LiveTopic {
     return this.#sent;
   }
 
-  /** Some hundred records now, spread over the partitions, with keys, headers and odd values. */
-  async produce(records: number): Promise<void> {
-    const messages = Array.from({ length: records }, () => this.#message());
+  /** Some hundred records now, spread over the partitions, with keys, headers and odd values; `at`: their time. */
+  async produce(records: number, at?: number): Promise<void> {
+    const time = at === undefined ? {} : { timestamp: String(at) };
+    const messages = Array.from({ length: records }, () => ({ ...this.#message(), ...time }));
     await this.#producer.send({ topic: this.topic, messages, compression: CompressionTypes.GZIP });
   }
 

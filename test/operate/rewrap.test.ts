@@ -1,10 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ReconcileReport, RewrapReport } from "../../src/operate/repair/report.ts";
 import { configDir } from "../config/load.ts";
+import { ageKey, encryptionIn, opens } from "./age-keys.ts";
 import { batchesOf, contentOf, namesOf, quarantined, remove } from "./archive-damage.ts";
 import { cli } from "./cli-process.ts";
 import { LiveArchive } from "./live-archive.ts";
@@ -13,16 +12,7 @@ import { LiveArchive } from "./live-archive.ts";
 const dir = configDir();
 const [files, copy] = [join(dir, "files"), join(dir, "copy")];
 let archive: LiveArchive;
-const keys: { readonly file: string; readonly recipient: string }[] = [];
-
-function key(): { readonly file: string; readonly recipient: string } {
-  const file = join(dir, `identity-${keys.length}`);
-  execFileSync("age-keygen", ["-o", file], { stdio: "pipe" });
-  const recipient = execFileSync("age-keygen", ["-y", file]).toString().trim();
-  const made = { file, recipient };
-  keys.push(made);
-  return made;
-}
+const [a, b] = [ageKey(dir, "a"), ageKey(dir, "b")];
 
 const rewrap = (...argv: readonly string[]): Promise<RewrapReport & { code: number }> =>
   archive.reported("rewrap", ...argv);
@@ -32,31 +22,17 @@ const sum = (r: RewrapReport, of: "rewrapped" | "there" | "batches"): number =>
 const texts = (r: RewrapReport): string[] =>
   r.partitions.flatMap((p) => p.problems.map((q) => q.text));
 
-function opens(identity: string, path: string): boolean {
-  try {
-    execFileSync("age", ["-d", "-i", identity, "-o", "/dev/null", path], { stdio: "pipe" });
-    return true;
-  } catch (error) {
-    expect(String(error)).toMatch(/no identity matched/);
-    return false;
-  }
-}
-
 const verify = (identity: string): Promise<string> => archive.verified("--identity", identity);
 
 beforeAll(async () => {
-  const { recipient } = key();
-  key();
-  const seedFile = join(dir, "seed");
-  writeFileSync(seedFile, `${randomBytes(32).toString("hex")}\n`);
-  const encryption = { dir, recipient, seedFile };
-  archive = await LiveArchive.begin({ word: "rewrap", partitions: 1, rounds: 6, ...encryption });
+  const encryption = encryptionIn(dir, a.recipient);
+  const given = { word: "rewrap", partitions: 1, rounds: 6, dir };
+  archive = await LiveArchive.begin({ ...given, ...encryption });
 }, 120_000);
 
 afterAll(() => archive.close());
 
 test("new recipients by headers alone, the same in every sink, beside the daemon", async () => {
-  const [a, b] = keys as [(typeof keys)[0], (typeof keys)[0]];
   const before = batchesOf(files).map((x) => ({ ...x, bytes: readFileSync(x.data) }));
   const change = ["--identity", a.file, "--add", b.recipient, "--remove", a.recipient];
   const dry = await rewrap(...change, "--dry-run");
@@ -65,7 +41,7 @@ test("new recipients by headers alone, the same in every sink, beside the daemon
   const report = await rewrap(...change);
   expect([texts(report), report.code, sum(report, "rewrapped")]).toEqual([[], 0, before.length]);
   for (const x of before) {
-    expect([opens(a.file, x.data), opens(b.file, x.data)]).toEqual([false, true]);
+    expect([opens(a, x.data), opens(b, x.data)]).toEqual([false, true]);
     // What follows the header is what it was, to the last byte.
     const tail = (bytes: Buffer): Buffer => bytes.subarray(bytes.indexOf("\n--- ") + 49);
     expect(tail(readFileSync(x.data)).equals(tail(x.bytes))).toBe(true);
@@ -79,7 +55,6 @@ test("new recipients by headers alone, the same in every sink, beside the daemon
 });
 
 test("killed at any point and run again it comes to the same", async () => {
-  const [a, b] = keys as [(typeof keys)[0], (typeof keys)[0]];
   // The newest batches are of the configuration's recipient, the others of the second.
   const both = ["--identity", join(dir, "both"), "--add", a.recipient, "--add", b.recipient];
   writeFileSync(join(dir, "both"), readFileSync(a.file, "utf8") + readFileSync(b.file, "utf8"));
@@ -99,7 +74,7 @@ test("killed at any point and run again it comes to the same", async () => {
   expect(contentOf(copy)).toEqual(contentOf(files));
   expect([quarantined(files), quarantined(copy)]).toEqual([[], []]);
   for (const x of batchesOf(files)) {
-    expect([opens(a.file, x.data), opens(b.file, x.data)]).toEqual([true, true]);
+    expect([opens(a, x.data), opens(b, x.data)]).toEqual([true, true]);
   }
   expect(await verify(a.file)).toBe("ok");
 });
@@ -152,7 +127,7 @@ test("replay copies encrypted batches, and makes none that would be others", asy
 });
 
 test("who cannot open a file changes nothing", async () => {
-  const stranger = key();
+  const stranger = ageKey(dir, "stranger");
   const before = contentOf(files);
   const argv = ["--identity", stranger.file, "--add", stranger.recipient];
   const { code, stderr } = await archive.run("rewrap", ...argv);

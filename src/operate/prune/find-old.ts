@@ -25,15 +25,18 @@ export interface FindOldOptions {
   /** Milliseconds since the epoch: what is older may go. */
   readonly before: bigint;
   readonly now: bigint;
+  /** Below this end a run before this one has said that data goes: what is missing there is no loss. */
+  readonly said: bigint;
 }
 
 /**
  * A batch is as old as its newest record, or the newest of any batch before it: they were archived in
  * order, so a clock of a producer that was behind makes nothing old. Times to come count for nothing but
- * the batch itself. The newest batch always stays.
+ * the batch itself. The newest batch always stays. A batch that has lost its data too early counts like
+ * any other, and no prefix covers it: else its loss would be signed for.
  */
 export async function findOld(o: FindOldOptions, signal: AbortSignal): Promise<OldBatches> {
-  const { sink, scope, upTo, before, now } = o;
+  const { sink, scope, upTo, before, now, said } = o;
   const last = await sink.floor(scope, (1n << 63n) - 1n, signal);
   const old: Manifest[] = [];
   let [keptBatches, keptBytes, young] = [0, 0, 0];
@@ -41,9 +44,11 @@ export async function findOld(o: FindOldOptions, signal: AbortSignal): Promise<O
   let prefix: OldBatches["prefix"] = null;
   let unbroken = true;
   for await (const { start, data, manifest } of sink.list(scope, 0n, signal)) {
-    if (data === undefined || manifest === undefined) continue;
-    keptBatches++;
-    keptBytes += data.size;
+    if (manifest === undefined) continue;
+    if (data !== undefined) {
+      keptBatches++;
+      keptBytes += data.size;
+    } else if (start < said) continue;
     if (young >= ENOUGH_YOUNG || last === undefined || start >= last.start) continue;
     const bytes = await sink.manifest({ ...scope, start }, signal);
     if (bytes === undefined) continue;
@@ -57,6 +62,7 @@ export async function findOld(o: FindOldOptions, signal: AbortSignal): Promise<O
       continue;
     }
     young = 0;
+    if (data === undefined) continue;
     old.push(m);
     if (unbroken) prefix = { end: m.end, link: m.link };
   }

@@ -1,8 +1,10 @@
 import { ArchiverError } from "../../core/errors.ts";
 import { encodePruned, type PruneKeys, prunedPath } from "../../core/pruned.ts";
+import type { Scope } from "../../core/scope.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
 import type { Progress } from "../progress.ts";
 import { eachAtOnce } from "../repair/in-order.ts";
+import { type PrunedOptions, prunedOf } from "../verify/pruned-record.ts";
 import type { OldBatches } from "./find-old.ts";
 import type { PrunedPartition } from "./prune-report.ts";
 
@@ -44,6 +46,17 @@ export async function pruneScope(
   };
 }
 
+/** Where the last record of a run before this one ends; one that does not count says nothing. */
+export async function saidBefore(
+  sink: Sink,
+  scope: Scope,
+  by: Pick<PrunedOptions, "archiveId" | "seeds" | "publicKeys">,
+  signal: AbortSignal,
+): Promise<bigint> {
+  const found = await prunedOf({ sink, scope, ...by }, signal);
+  return found === undefined || "wrong" in found ? 0n : found.end;
+}
+
 /** Before anything goes, so that there is never a hole that nobody signed for. */
 async function record(
   { sink, identity, keys, retentionMs }: PruneOptions,
@@ -66,7 +79,15 @@ async function pruneOne(
   const state = await sink.stat(manifest, "cheap", signal);
   if (state.is === "damaged" && state.withoutData !== undefined) return "expired";
   if (state.is !== "whole" || sink.expire === undefined) return "damaged";
-  return sink.expire(manifest, state.tag, signal);
+  try {
+    return await sink.expire(manifest, state.tag, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    // Another prune, or a rule of the store, was faster.
+    const now = await sink.stat(manifest, "cheap", signal);
+    if (now.is === "damaged" && now.withoutData !== undefined) return "expired";
+    throw error;
+  }
 }
 
 /** More than expected would go: a clock, a unit or a configuration may be wrong. */

@@ -10,7 +10,7 @@ import type { CommandContext } from "../command.ts";
 import { KafkaView, keyOf, type PipelineView } from "../kafka-view.ts";
 import { type CommandSink, withSinks } from "../open-sinks.ts";
 import type { Expiry } from "../verify/expiry.ts";
-import { expiryOf } from "../verify/inputs.ts";
+import { expiryOf, selects } from "../verify/inputs.ts";
 import { type Held, Operator } from "./operator.ts";
 
 /** Everything a command that mends one pipeline's archive needs, opened. */
@@ -32,6 +32,8 @@ export interface RepairContext {
   readonly random: Random;
   readonly signal: AbortSignal;
   readonly note: (text: string) => void;
+  /** False: another pipeline archives the topic, and only its group knows what is settled there. */
+  readonly mine: (scope: Pick<Scope, "topic">) => boolean;
   /** Does work that sets aside or deletes, while nobody archives the partition. */
   readonly paused: <T>(
     scope: Scope,
@@ -92,7 +94,9 @@ export async function withRepair<T>(
         ...{ command, config, pipeline, sinks, primary, identity, kafka },
         seeds: encryption === null ? [] : await loadSeeds(encryption.seedFile),
         signer: signing === null ? null : loadSigner(signing.keyFile, signing.keyId),
-        ...{ clock, random, signal, note, expired: expiryOf([pipeline], clock.wall()) },
+        ...{ clock, random, signal, note, expired: expiryOf(config.pipelines, clock.wall()) },
+        mine: ({ topic }) =>
+          selects(pipeline, topic) || !config.pipelines.some((p) => selects(p, topic)),
         paused: async (scope, during) => {
           const live = kafka !== null && kafka.settled(scope) !== "not-live";
           if (!live) return during(UNPAUSED, signal);
@@ -108,11 +112,7 @@ export async function withRepair<T>(
 
 /** The pipeline that archives a topic; several: the first. @throws ArchiverError nothing-in-scope */
 export function pipelineOf(config: Config, topic: string): PipelineConfig {
-  const found = config.pipelines.find((p) =>
-    p.topics.some((t) =>
-      typeof t === "string" ? t === topic : new RegExp(t.regex, "u").test(topic),
-    ),
-  );
+  const found = config.pipelines.find((p) => selects(p, topic));
   if (found !== undefined) return found;
   throw new ArchiverError("nothing-in-scope", `no pipeline of the configuration archives ${topic}`);
 }

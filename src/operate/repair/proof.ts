@@ -1,7 +1,7 @@
 import type { ScopeFilter } from "../choose-scopes.ts";
 import { foreignOpener } from "../verify/foreign-opener.ts";
 import { EVERY_FILE } from "../verify/sampling.ts";
-import { expiryOf, readPublicKeys, readSeeds } from "../verify/inputs.ts";
+import { readPublicKeys, readSeeds } from "../verify/inputs.ts";
 import { runVerify } from "../verify/run-verify.ts";
 import type { RepairContext } from "./context.ts";
 import type { ReconcileReport } from "./report.ts";
@@ -16,18 +16,19 @@ export async function proofOf(
   sinks: readonly Named[],
   filter: ScopeFilter,
 ): Promise<NonNullable<ReconcileReport["proof"]>> {
-  const { pipeline, clock, signal, command } = repair;
+  const { clock, signal, command, expired } = repair;
+  const { pipelines } = repair.config;
   const report = await runVerify(
     {
       ...{ tool: command, sinks, filter, across: true, heads: undefined, topics: undefined },
-      seeds: await readSeeds([pipeline]),
-      publicKeys: await readPublicKeys([], [pipeline]),
+      seeds: await readSeeds(pipelines),
+      publicKeys: await readPublicKeys([], pipelines),
       requireSignatures: false,
       open: foreignOpener([]),
       quick: false,
       deep: false,
       sampling: EVERY_FILE,
-      expiry: expiryOf([pipeline], clock.wall()),
+      expiry: expired,
       wall: () => clock.wall(),
       progress: { total: nothing, done: nothing, compared: nothing },
     },

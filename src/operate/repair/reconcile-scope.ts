@@ -3,7 +3,6 @@ import { ArchiverError } from "../../core/errors.ts";
 import { encodeManifest, parseManifest } from "../../core/manifest.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Listed } from "../../sdk/sink.ts";
-import { olderThan } from "../verify/expiry.ts";
 import type { RepairContext } from "./context.ts";
 import { inOrder } from "./in-order.ts";
 import type { Held } from "./operator.ts";
@@ -29,6 +28,7 @@ type Tally = { -readonly [K in keyof ReconciledPartition]: ReconciledPartition[K
 /** What is to be done about one start. */
 type Verdict =
   | { readonly do: "nothing"; readonly bytes: number }
+  | { readonly do: "expired" }
   /** `unsure`: something is there, and whether it can be completed shows on trying. */
   | { readonly do: "copy" | "unsure" | "replace"; readonly manifest: Manifest }
   | { readonly do: "report"; readonly problem: RepairProblem };
@@ -55,7 +55,7 @@ export async function reconcileScope(
 ): Promise<ReconciledPartition> {
   const tally: Tally = {
     ...scope,
-    ...{ compared: 0, same: 0, copied: 0, replaced: 0, bytes: 0, problems: [] },
+    ...{ compared: 0, same: 0, copied: 0, replaced: 0, expired: 0, bytes: 0, problems: [] },
   };
   const settled = repair.kafka?.settled(scope) ?? "not-live";
   const run = new ScopeRun(repair, o, scope, settled === "not-live" ? null : settled, tally);
@@ -101,7 +101,10 @@ class ScopeRun {
       signal.throwIfAborted();
       if (verdict.do === "replace" && held === null && !this.#o.dryRun) return pair.start;
       this.#tally.compared += pair.inSource === undefined ? 0 : 1;
-      if (verdict.do === "nothing") {
+      if (verdict.do === "expired") {
+        this.#tally.expired += 1;
+        this.#o.onDone(0);
+      } else if (verdict.do === "nothing") {
         this.#tally.same += 1;
         this.#o.onDone(verdict.bytes);
       } else if (verdict.do === "report") this.#report(verdict.problem);
@@ -155,13 +158,12 @@ class ScopeRun {
     }
     const manifest = await this.#sourceManifest(start, signal);
     if (typeof manifest === "string") return report("source-damaged", source.name, manifest);
-    const gone = pair.inSource.data === undefined || pair.inTarget?.data === undefined;
-    if (gone && this.#repair.expired(manifest)) return { do: "nothing", bytes: 0 };
+    // What has expired somewhere is not put back there. Its manifest stays, so one that is gone was lost.
+    const [from, there] = [pair.inSource.data, pair.inTarget];
+    const gone = from === undefined || (there?.manifest !== undefined && there.data === undefined);
+    if (gone && this.#repair.expired(manifest)) return { do: "expired" };
     const objected = await this.#againstPrimary(manifest, signal);
     if (objected !== null) return report("source-differs", source.name, objected);
-    const bare = pair.inSource.data === undefined || pair.inTarget?.data === undefined;
-    // What has expired somewhere is not put back there, and need not be put anywhere else.
-    if (bare && this.#expired(manifest)) return { do: "nothing", bytes: 0 };
     if (pair.inTarget === undefined) return { do: "copy", manifest };
     const state = await target.sink.stat(manifest, quick ? "cheap" : "bytes", signal);
     if (state.is === "absent") return { do: "copy", manifest };
@@ -185,11 +187,6 @@ class ScopeRun {
     const isPrimary = target.name === this.#repair.primary.name;
     if (this.#o.repair && !isPrimary) return { do: "replace", manifest };
     return report("different", target.name, text);
-  }
-
-  #expired(manifest: Manifest): boolean {
-    const { pipeline, clock } = this.#repair;
-    return olderThan(pipeline.retentionMs, clock.wall())(manifest);
   }
 
   async #sourceManifest(start: bigint, signal: AbortSignal): Promise<Manifest | string> {

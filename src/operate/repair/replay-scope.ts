@@ -43,6 +43,7 @@ export class ScopeReplay {
     this.tally = {
       ...scope,
       ...{ from: range.from, to: range.from, confirmed: 0, made: 0, replaced: 0, cut: 0 },
+      ...{ expired: 0, expiredTo: null },
       ...{ records: 0n, bytes: 0, problems: [] },
     };
   }
@@ -76,7 +77,10 @@ export class ScopeReplay {
         this.tally.to = step.whole.manifest.end;
       } else {
         if (step.is === "foreseen") this.tally.made += 1;
-        else if (step.problem !== null) this.#report(step.problem);
+        else if (step.is === "expired") {
+          this.tally.expired += 1;
+          this.tally.expiredTo = step.to;
+        } else if (step.problem !== null) this.#report(step.problem);
         this.#o.onDone(step.to - at, 0);
         this.tally.to = step.to;
       }

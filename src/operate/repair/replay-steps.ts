@@ -26,6 +26,8 @@ export interface StepOptions {
 /** What is to be in every target from an offset on. */
 export type Step =
   | { readonly is: "batch"; readonly whole: Whole; readonly anew: boolean }
+  /** Older than the retention: nothing is compared or put back, because some sinks may have let it go. */
+  | { readonly is: "expired"; readonly to: bigint }
   /** With `--dry-run`: it would be made. */
   | { readonly is: "foreseen"; readonly to: bigint }
   | { readonly is: "hole"; readonly to: bigint; readonly problem: RepairProblem | null };
@@ -83,8 +85,7 @@ export class ReplaySteps {
   /** A batch that some sink has a manifest of: its bytes from a sink that has them, else from Kafka. */
   async #known(m: Manifest, found: Survey): Promise<Step | null> {
     const { start, end } = m;
-    // Some sinks may have let its data go already.
-    if (this.#repair.expired(m)) return { is: "hole", to: end, problem: null };
+    if (this.#repair.expired(m)) return { is: "expired", to: end };
     const links = new Set(found.here.map((h) => h.manifest.link));
     for (const { named, manifest } of found.here) {
       if (manifest.link !== m.link) this.#differs(named, start, `its link is ${manifest.link}`);

@@ -43,6 +43,7 @@ const reconciledPartition = z.strictObject({
   same: count,
   copied: count.describe("Was missing in the target; with --dry-run: would be copied"),
   replaced: count.describe("Was damaged or another; set aside and copied"),
+  expired: count.describe("Older than `retention` and gone from one of both; not put back"),
   bytes: z.int().nonnegative().describe("Of the files copied"),
   problems: z.array(problem),
 });
@@ -77,6 +78,8 @@ const replayedPartition = z.strictObject({
   made: count.describe("Batches that were missing somewhere and were put there"),
   replaced: count.describe("Set aside and put there again, with --repair"),
   cut: count.describe("Of `made`: cut anew, because nothing said where they were"),
+  expired: count.describe("Older than `retention`: neither compared nor put back"),
+  expiredTo: offset.nullable().describe("Where the last of these ends; null: none"),
   records: offset.describe("Of all these batches"),
   bytes: z.int().nonnegative().describe("Of the files that were put somewhere"),
   problems: z.array(problem),

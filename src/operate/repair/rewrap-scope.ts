@@ -50,13 +50,14 @@ export async function rewrapScope(
   };
   const run = new ScopeRewrap(repair, o, scope, tally);
   if (o.dryRun) {
-    await run.some(0n, null);
+    await run.some(0n, null, repair.signal);
     return tally;
   }
   for (let from: bigint | null = 0n; from !== null;) {
     const start: bigint = from;
-    const work = (held: Held | null): Promise<bigint | null> => run.some(start, held);
-    from = (await run.needed(start)) ? await repair.paused(scope, work) : await work(null);
+    from = (await run.needed(start))
+      ? await repair.paused(scope, (held, signal) => run.some(start, held, signal))
+      : await run.some(start, null, repair.signal);
   }
   return tally;
 }
@@ -66,12 +67,15 @@ class ScopeRewrap {
   readonly #o: RewrapOptions;
   readonly #scope: Scope;
   readonly #tally: Tally;
+  /** While the partition is paused: of the pause. */
+  #signal: AbortSignal;
 
   constructor(repair: RepairContext, o: RewrapOptions, scope: Scope, tally: Tally) {
     this.#repair = repair;
     this.#o = o;
     this.#scope = scope;
     this.#tally = tally;
+    this.#signal = repair.signal;
   }
 
   /** Whether there is anything encrypted from there on: else nobody need be paused. */
@@ -83,8 +87,9 @@ class ScopeRewrap {
   }
 
   /** For as long as a pause may last; answers where to go on, null at the end. `held` null: look only. */
-  async some(from: bigint, held: Held | null): Promise<bigint | null> {
-    const { clock, signal } = this.#repair;
+  async some(from: bigint, held: Held | null, signal: AbortSignal): Promise<bigint | null> {
+    this.#signal = signal;
+    const { clock } = this.#repair;
     const until = clock.now() + PAUSE_MS;
     for await (const m of this.#manifests(from)) {
       signal.throwIfAborted();
@@ -98,7 +103,7 @@ class ScopeRewrap {
   }
 
   async *#manifests(from: bigint): AsyncGenerator<Manifest> {
-    const { signal } = this.#repair;
+    const signal = this.#signal;
     const [first] = this.#o.sinks;
     if (first === undefined) return;
     const sink = keptBatches(first.sink, this.#repair.config, this.#repair);
@@ -137,7 +142,8 @@ class ScopeRewrap {
 
   /** The primary's amendments; another sink may lack some, and may not have others. */
   async #known(m: Manifest): Promise<readonly Amendment[]> {
-    const { seeds, signal } = this.#repair;
+    const { seeds } = this.#repair;
+    const signal = this.#signal;
     const [first] = this.#o.sinks;
     if (first === undefined) return [];
     return (await amendedBatch(first.sink, m, seeds, signal)).amendments;
@@ -149,8 +155,8 @@ class ScopeRewrap {
     before: readonly Amendment[],
     recipients: readonly string[],
   ): Promise<Amendment> {
-    const { seeds, signer, signal } = this.#repair;
-    const old = await this.#file(now, signal);
+    const { seeds, signer } = this.#repair;
+    const old = await this.#file(now, this.#signal);
     const to = { recipients, batchId: m.batchId };
     const file = await rewrapped(old, this.#o.identities, to);
     const seed = seeds.find((s) => s.keyId === m.seal.keyId);
@@ -179,7 +185,7 @@ class ScopeRewrap {
 
   /** Amendments in every sink, then the file in every sink. True: some file was replaced. */
   async #files(m: Manifest, amendments: readonly Amendment[], held: Held): Promise<boolean> {
-    const { signal } = this.#repair;
+    const signal = this.#signal;
     const { sinks, identities } = this.#o;
     for (const { name, sink } of sinks) {
       const there = (await sink.amendments?.(m, signal)) ?? [];

@@ -26,7 +26,8 @@ export function reconcileSummary(r: ReconcileReport): string[] {
   const set = r.dryRun ? "would be replaced" : "replaced";
   const lines = r.partitions.map(
     (p) =>
-      `${nameOf(p)}: ${p.compared} batches, ${p.same} the same, ${p.copied} ${verb}, ${p.replaced} ${set}`,
+      `${nameOf(p)}: ${p.compared} batches, ${p.same} the same, ${p.copied} ${verb}, ${p.replaced} ${set}` +
+      (p.expired > 0 ? `, ${p.expired} expired and not put back` : ""),
   );
   lines.push(...problemLines(r.partitions));
   const bytes = r.partitions.reduce((sum, p) => sum + p.bytes, 0);
@@ -46,6 +47,10 @@ export function reconcileSummary(r: ReconcileReport): string[] {
   return lines;
 }
 
+export const expiredText = (batches: number, to: bigint): string =>
+  `${batches} expired batches, the last ends at ${to}: they are older than the pipeline's \`retention\`, so ` +
+  "their data may be gone, and they are neither compared nor put back; a longer `retention` brings them in";
+
 /** What `replay` says to people when it is done. */
 export function replaySummary(r: ReplayReport): string[] {
   const verb = r.dryRun ? "would be made" : "made";
@@ -55,6 +60,9 @@ export function replaySummary(r: ReplayReport): string[] {
     const counts = `${p.confirmed} confirmed, ${p.made} ${verb}${anew}, ${p.replaced} ${set}`;
     return `${nameOf(p)} [${p.from}, ${p.to}): ${counts}, ${p.records} records`;
   });
+  for (const p of r.partitions) {
+    if (p.expiredTo !== null) lines.push(`${nameOf(p)}: ${expiredText(p.expired, p.expiredTo)}`);
+  }
   lines.push(...problemLines(r.partitions));
   const where = r.into === null ? r.sinks.join(", ") : `${r.sinks.join(", ")} below ${r.into}`;
   lines.push("", `${where}: ${r.ok ? "all is there and equal" : "NOT all is well"}`);
