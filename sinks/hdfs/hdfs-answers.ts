@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checked } from "../../src/core/checked.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 
 /** What WebHDFS answers, as far as it is used; anything else is refused by name. */
@@ -60,7 +61,7 @@ export function parsed<T>(schema: z.ZodType<T>, body: Buffer, doing: string): T 
       cause,
     });
   }
-  const result = schema.safeParse(value);
+  const result = checked(schema, value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const text = `${doing} was answered with unexpected JSON: ${issue?.path.join(".")}: ${issue?.message}`;

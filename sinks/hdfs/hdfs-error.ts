@@ -90,7 +90,8 @@ export function hdfsError(r: Refusal): HdfsError {
 function judge({ status, exception, message }: Refusal): readonly [SinkErrorCode, string] {
   // A path below a file is answered as missing rights by some versions: the text knows better.
   for (const [pattern, code, next] of TEXTS) if (pattern.test(message)) return [code, next];
-  const known = EXCEPTIONS[exception];
+  // A name that every object has is none of ours.
+  const known = Object.hasOwn(EXCEPTIONS, exception) ? EXCEPTIONS[exception] : undefined;
   if (known !== undefined) return known;
   if (status === 401) return ["sink-unauthorized", CREDENTIALS];
   if (exception !== "") return ["sink-transient", "it is tried again"];

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { checked } from "../../src/core/checked.ts";
 import { messageOf } from "../../src/core/message.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { parsed, remoteException } from "./hdfs-answers.ts";
@@ -187,7 +188,7 @@ export class NameNodes {
   async #refused(answer: HttpAnswer, call: Call): Promise<SinkError> {
     const { url } = answer as Located;
     const body = await readBody(answer, MAX_ERROR_BYTES);
-    const remote = remoteException.safeParse(jsonOrNothing(body));
+    const remote = checked(remoteException, jsonOrNothing(body));
     const named = remote.success ? remote.data.RemoteException : undefined;
     return hdfsError({
       doing: call.op,

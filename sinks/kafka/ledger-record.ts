@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checked } from "../../src/core/checked.ts";
 import { parse, stringify } from "../../src/core/json.ts";
 import { batchId, type BatchKey, type Scope } from "../../src/core/scope.ts";
 
@@ -78,5 +79,5 @@ export function parseEntry(value: Uint8Array): LedgerEntry | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-  return entrySchema.safeParse(json).data;
+  return checked(entrySchema, json).data;
 }

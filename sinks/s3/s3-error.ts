@@ -85,7 +85,8 @@ export function s3Error(error: unknown, doing: string): unknown {
 }
 
 function verdict({ status, code }: Refusal): Verdict {
-  const named = CODES[code];
+  // A name that every object has is none of ours.
+  const named = Object.hasOwn(CODES, code) ? CODES[code] : undefined;
   if (named !== undefined) return named;
   if (status === 0 && TLS.test(code)) {
     return ["sink-transient", "check the store's certificate, and `ca` and `endpoint`"];

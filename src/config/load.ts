@@ -1,4 +1,6 @@
 import { dirname, resolve } from "node:path";
+import type { z } from "zod";
+import { checked } from "../core/checked.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
 import { Secret } from "../core/secret.ts";
@@ -56,9 +58,8 @@ export async function parseConfig(
   const general = "pipelines" in (value as object);
   if (general) refuseBothForms(document, value as object);
   const schema = general ? generalSchema : singleSchema;
-  const parsed = schema.safeParse(general ? without(value as object, PIPELINE_KEYS) : value, {
-    reportInput: true,
-  });
+  const own = general ? without(value as object, PIPELINE_KEYS) : value;
+  const parsed = checked<z.output<typeof schema>>(schema, own, { reportInput: true });
   const sinks = await parseSinks((value as { sinks?: unknown }).sinks, document, kinds, failed);
   if (!parsed.success) {
     // A value that could not be resolved is reported once, as that.

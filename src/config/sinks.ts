@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { checkedLater } from "../core/checked.ts";
 import type { SinkPlugin } from "../sdk/sink.ts";
 import type { ConfigDocument } from "./document.ts";
 import { reportIssues } from "./issues.ts";
@@ -47,7 +48,7 @@ async function parseSink(
     return undefined;
   }
   const own = Object.fromEntries(Object.entries(entry).filter(([key]) => !COMMON.includes(key)));
-  const result = await plugin.schema.safeParseAsync(own, { reportInput: true });
+  const result = await checkedLater(plugin.schema, own, { reportInput: true });
   if (result.success) return { plugin, config: unprintable(result.data) };
   const issues = result.error.issues.filter((i) => !failed.has(JSON.stringify([...at, ...i.path])));
   reportIssues(issues, plugin.schema, { document, at, alsoKnown: COMMON });

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { checked } from "./checked.ts";
 import type { Manifest, SealInfo } from "./description.ts";
 import { ArchiverError } from "./errors.ts";
 import { parse, stringify } from "./json.ts";
@@ -74,7 +75,7 @@ export function parseAmendment(bytes: Uint8Array): Amendment {
   } catch (cause) {
     throw refuse("is not JSON in UTF-8", cause);
   }
-  const found = schema.safeParse(value);
+  const found = checked(schema, value);
   if (!found.success) {
     const issue = found.error.issues[0];
     throw refuse(`field ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is refused"}`);

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { z } from "zod";
 import { assert } from "./assert.ts";
 import { nextLink } from "./chain.ts";
+import { checked } from "./checked.ts";
 import type { ContentMark, Description, Manifest, SealInfo } from "./description.ts";
 import { ArchiverError } from "./errors.ts";
 import { parse, stringify } from "./json.ts";
@@ -142,7 +143,7 @@ function read<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
   } catch (cause) {
     throw invalid(what, "", "is not JSON in UTF-8", cause);
   }
-  const result = schema.safeParse(value);
+  const result = checked(schema, value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw invalid(what, issue?.path.join(".") ?? "", issue?.message ?? "is refused");

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { assert } from "./assert.ts";
+import { checked } from "./checked.ts";
 import { blake3Hex } from "./digest.ts";
 import { parse, stringify } from "./json.ts";
 
@@ -107,7 +108,7 @@ function decode<T>(line: string, schema: z.ZodType<T>): T | { readonly invalid: 
     return { invalid: "the checksum is wrong: the text was cut short or edited" };
   }
   try {
-    const found = schema.safeParse(parse(json));
+    const found = checked(schema, parse(json));
     return found.success ? found.data : { invalid: "written by a later version, or edited" };
   } catch (error) {
     if (error instanceof SyntaxError) return { invalid: "is not JSON" };

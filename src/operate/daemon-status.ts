@@ -1,4 +1,5 @@
 import type { HttpConfig } from "../config/config.ts";
+import { checked } from "../core/checked.ts";
 import { parse } from "../core/json.ts";
 import { type StatusReport, statusReport } from "../observe/status-report.ts";
 
@@ -42,7 +43,7 @@ export async function askDaemon(
     if (error instanceof SyntaxError) return foreign;
     throw error;
   }
-  const parsed = statusReport.safeParse(bigintsOf(value));
+  const parsed = checked(statusReport, bigintsOf(value));
   return parsed.success ? parsed.data : foreign;
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checked } from "../core/checked.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { ArchiveIdentity } from "./sink.ts";
 
@@ -30,7 +31,7 @@ export function parseIdentity(bytes: Uint8Array): ArchiveIdentity {
   } catch (cause) {
     throw new ArchiverError("manifest-invalid", "archive.json is not JSON in UTF-8", { cause });
   }
-  const result = schema.safeParse(value);
+  const result = checked(schema, value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const field = issue?.path.join(".") ?? "";

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { Dice } from "../sim/core/random.ts";
 import { polluted, shows } from "./inherited.ts";
@@ -93,6 +94,8 @@ class Fuzzing {
       const target = targets[turn % targets.length] as Target;
       if ((this.#counts.get(target.name)?.faults ?? 0) < MAX_FAULTS) await this.#turn(target);
       if (turn % targets.length === 0) this.#say();
+      // What is given back natively is given back by the event loop.
+      await setImmediate();
     }
     this.#say();
   }

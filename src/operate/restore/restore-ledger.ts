@@ -3,6 +3,7 @@ import { CommittedLog } from "../../kafka/target/committed-log.ts";
 import { LEDGER_SETTINGS } from "../../kafka/target/topic-settings.ts";
 import type { TargetCluster } from "../../kafka/target/target-cluster.ts";
 import { ensureTopic } from "../../kafka/target/topics-of-target.ts";
+import { checked } from "../../core/checked.ts";
 import { parse, stringify } from "../../core/json.ts";
 import type { ArchivedRecord } from "../../core/record.ts";
 import { type Scope, scopeText } from "../../core/scope.ts";
@@ -89,6 +90,6 @@ function rangesIn(value: Uint8Array): OffsetRanges | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-  const entry = entrySchema.safeParse(json).data;
+  const entry = checked(entrySchema, json).data;
   return entry === undefined ? undefined : OffsetRanges.of(entry.ranges);
 }
