@@ -260,7 +260,9 @@ export class PartitionTask {
         if (error instanceof ArchiverError && error.code === "fenced") return { of: "fenced" };
         if (!isWaitedFor(error)) throw error;
         await this.#pause("commit", error, signal);
-        if (signal.aborted || this.#lease !== lease) return null;
+        // Whoever goes on where this task stopped, as in the next branch, commits after it, not before.
+        const over = signal.aborted || this.#task.phase === "stopped";
+        if (over || this.#lease !== lease) return null;
       }
     }
     if (fresh) failpoint("after-plan");

@@ -120,6 +120,20 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
     ),
   ],
   [
+    "a commit that the coordinator refused for now is sent again behind the one that begins a branch",
+    small(
+      [
+        produce(100, 5),
+        produce(1_100, 2),
+        { at: 1_200, do: "move-coordinator", loadMs: 1_900 },
+        { at: 2_300, do: "truncate", p: 0, back: 9 },
+        produce(13_000),
+      ],
+      { seed: 143, quietAt: 12_000 },
+    ),
+    "branch 1 goes on from offset 0",
+  ],
+  [
     "a rebalance comes while a branch begins",
     small(
       [
