@@ -25,7 +25,7 @@ export function apply(t: Task, event: Event): Task {
 function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
   switch (e.of) {
     case "read-committed":
-      return e.round === t.round ? onCommitted(t, e.committed, e.behind ?? []) : t;
+      return e.round === t.round ? onCommitted(t, e) : t;
     case "head":
       return { ...t, heads: t.heads.map((h, i) => (i === e.sink ? e.head : h)) };
     case "resolve-start":
@@ -92,11 +92,12 @@ export const sameCommitted = (a: Committed, b: Committed): boolean =>
     return q !== undefined && p.start === q.start && p.end === q.end && p.mark === q.mark;
   });
 
-function onCommitted(t: Task, found: Committed, marks: readonly (bigint | null)[]): Task {
+function onCommitted(t: Task, e: Extract<Event, { of: "read-committed" }>): Task {
+  const { committed: found, behind: marks = [], archivedTo = null } = e;
   if (t.renewing !== "reading") {
     // What an earlier owner went on without is still filled from the primary.
     const behind = t.behind.map((b, sink) => b ?? marks[sink] ?? null);
-    return { ...t, committed: found, limit: found.offset ?? 0n, behind };
+    return { ...t, committed: found, limit: found.offset ?? 0n, archivedTo, behind };
   }
   // Rule 8: exactly what this task last committed, or sent without hearing of it: go on with what is
   // at hand. Else somebody else had the partition meanwhile: begin again, as a new task would.

@@ -41,6 +41,8 @@ export type Result =
       readonly committed: Committed;
       /** Sinks that the group went on without, as the commit says; null and absent: none. */
       readonly behind?: readonly (bigint | null)[];
+      /** End of the newest batch that the commit knows of; null and absent: it does not say. */
+      readonly archivedTo?: bigint | null;
     }
   | { readonly of: "head"; readonly sink: number; readonly head: Head }
   | { readonly of: "resolve-start"; readonly offset: bigint }

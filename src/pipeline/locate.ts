@@ -66,13 +66,13 @@ export function refuseEmptied(scope: Scope, chain: ChainHead | null): void {
 }
 
 /**
- * The head of the chain for a commit, so that a removed tail is noticed. Where the link is not at hand, what
- * was committed before is no less true.
+ * The head of the chain for a commit, so that a removed tail is noticed. An earlier head would be true as well,
+ * but between this one and the committed offset there may be nothing but markers.
  */
 export function chainAt(head: bigint, links: Links, before: ChainHead | null): ChainHead | null {
   const link = links.at(head);
   if (link !== undefined) return { offset: head, link };
-  return before !== null && before.offset <= head ? before : null;
+  return before?.offset === head ? before : null;
 }
 
 /** The run of whole batches in a sink: its first start and its end. */

@@ -93,6 +93,11 @@ export interface Task {
   readonly committed: Committed | null;
   /** The committed offset found when locating: below it nothing is committed. */
   readonly limit: bigint;
+  /**
+   * Where everything archived ended when the group committed: between here and the committed offset lies
+   * nothing but markers. Null where the commit does not say.
+   */
+  readonly archivedTo: bigint | null;
   /** Where the next slot begins when there is none. */
   readonly position: bigint;
   readonly heads: readonly (Head | null)[];
@@ -134,6 +139,7 @@ export const begin = (sinkCount: number, depth: number): Task => ({
   depth,
   committed: null,
   limit: 0n,
+  archivedTo: null,
   position: 0n,
   heads: Array<Head | null>(sinkCount).fill(null),
   looks: Array<Look | null>(sinkCount).fill(null),

@@ -220,7 +220,9 @@ export class PartitionTask {
     this.#plans.saw(found.plans);
     this.#chain = found.chain;
     const { committed, behind } = found;
-    return { of: "read-committed", round, committed, behind: behindOf(behind, this.#ports) };
+    const archivedTo = found.chain?.offset ?? null;
+    const marks = behindOf(behind, this.#ports);
+    return { of: "read-committed", round, committed, behind: marks, archivedTo };
   }
 
   async #resolveStart(committed: bigint | null, signal: AbortSignal): Promise<Result> {

@@ -134,7 +134,8 @@ function nothingThere(t: Task): Task {
   if (planned.length > 0) {
     return { ...t, phase: "running", nextId: t.nextId + planned.length, slots: planned };
   }
-  if (t.position >= t.limit) return { ...t, phase: "running" };
+  // What lies between is markers: the next record begins the next batch, and no sink lacks anything.
+  if (t.position >= t.limit || t.position === t.archivedTo) return { ...t, phase: "running" };
   if (t.draining) return t;
   return { ...t, nextId: t.nextId + 1, slots: [cut(t, t.position)] };
 }

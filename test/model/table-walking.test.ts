@@ -164,3 +164,12 @@ test("walking below the committed offset: what nobody has is cut at or below it"
   expect(keys(t)).toEqual(["build 1 at 10 exact - limit 20"]);
   expect(keys(apply(t, built(1, 20n)))).toEqual(["publish 1 to 0"]);
 });
+
+test("walking: between the end of the archive and the committed offset lie markers, so it runs there", () => {
+  const tail = { ...read(30n), archivedTo: 20n };
+  const heads = [head(0, 0n, 20n), head(1, 0n, 20n), look(0, 20n), look(1, 20n)];
+  expect(after(begin(2, 1), tail, ...heads)).toMatchObject({ phase: "running", limit: 30n });
+  expect(after(begin(2, 1), read(30n), ...heads).phase).toBe("walking");
+  const lost = { ...read(30n), archivedTo: 25n };
+  expect(after(begin(2, 1), lost, ...heads).phase).toBe("walking");
+});

@@ -167,6 +167,21 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
     AGAIN,
   ],
   [
+    "a sink is filled while its partition has nothing but markers to wait for",
+    small(
+      [
+        produce(100),
+        { at: 3_000, do: "outage", sink: 1, ms: 12_000 },
+        produce(3_100),
+        { at: 6_500, do: "transaction", p: 0, n: 2, producer: 1 },
+        { at: 7_000, do: "finish", producer: 1, aborted: true },
+        stop(12_000, 500),
+      ],
+      { sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }] },
+    ),
+    AGAIN,
+  ],
+  [
     "a commit arrives long after its sender gave it up, and nothing comes after it",
     small(
       [
