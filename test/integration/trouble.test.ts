@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -11,6 +11,7 @@ import { manifestsOf } from "./manifests.ts";
 import { committed } from "./offsets.ts";
 import { bulkRecords } from "./odd-records.ts";
 import { RawProducer } from "./raw-producer.ts";
+import { rot } from "./rotten-log.ts";
 
 /** What happens to a log while the daemon is down: records deleted by Kafka's tool, a bit that rots. */
 const [trimmed, spoiled, fine] = ["trimmed", "spoiled", "fine"].map(named) as [
@@ -52,18 +53,6 @@ function deleteRecords(before: Readonly<Record<number, number>>): void {
   expect(said).toContain("low_watermark");
 }
 
-/** Flips a bit among the records of the batch that begins at `offset`. */
-function rot(topic: string, partition: number, offset: bigint): void {
-  const dir = join(kafka.logDirs[0] ?? "", `${topic}-${partition}`);
-  const path = join(dir, `${"0".repeat(20)}.log`);
-  const log = readFileSync(path);
-  let at = 0;
-  while (log.readBigInt64BE(at) !== offset) at += 12 + log.readInt32BE(at + 8);
-  const file = openSync(path, "r+");
-  writeSync(file, Buffer.from([(log[at + 80] ?? 0) ^ 4]), 0, 1, at + 80);
-  closeSync(file);
-}
-
 beforeAll(async () => {
   kafka = await KafkaServer.start();
   for (const topic of topics) await createTopic(topic, 3, kafka.bootstrap);
@@ -93,7 +82,7 @@ beforeAll(async () => {
   // Partition 1: what is not archived yet; partition 2: only what is.
   deleteRecords({ 1: FIRST + 10, 2: FIRST - 5 });
   await kafka.shutDown(0);
-  rot(spoiled, 1, rotten);
+  rot(kafka.logDirs[0] ?? "", spoiled, 1, rotten);
   await kafka.restart(0);
   lanes.start();
 });

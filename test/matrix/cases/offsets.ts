@@ -54,7 +54,10 @@ export async function rewriteMetadata(s: Stage, made: (text: string) => string):
   const [now] = await s.admin.fetchOffsets({ groupId: s.topic, topics: [s.topic] });
   for (const { partition, metadata } of now?.partitions ?? []) {
     const wanted = entries.find((e) => e.partition === partition)?.metadata;
-    s.expect(wanted === undefined || wanted === metadata, `partition ${partition} holds ${wanted}`);
+    s.expect(
+      wanted === undefined || wanted === (metadata ?? ""),
+      `partition ${partition} holds ${wanted}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAILPOINTS } from "../../../src/pipeline/failpoint.ts";
+import type { Daemon } from "../../faults/daemon.ts";
 import { AUDITED } from "../promises.ts";
 import type { FaultCase } from "../stage.ts";
 
@@ -85,6 +86,67 @@ export const PROCESSES: readonly FaultCase[] = [
       await s.settled();
       await s.drained();
       s.said(/membership|UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION|did not answer/);
+      await s.audited();
+      await s.verified(config);
+    },
+  },
+  {
+    name: "frozen beyond the session at each step of the protocol, while another goes on",
+    shows: AUDITED,
+    run: async (s) => {
+      const config = s.config("c.yaml");
+      s.live.begin(30, 40);
+      const heir = s.start(config);
+      const zombies: Daemon[] = [];
+      for (const [i, step] of FAILPOINTS.entries()) {
+        const env = { BULK_ARCHIVER_FAILPOINT: `${step}:${1 + (i % 2)}:stop` };
+        const zombie = s.start(config, env);
+        await zombie.stopped(60_000);
+        zombies.push(zombie);
+        // Its partitions go to others before the next one joins.
+        await sleep(FROZEN_MS);
+        await s.archivesSome();
+        if (i % 3 === 2) for (const z of zombies.splice(0)) z.signal("SIGCONT");
+      }
+      for (const z of zombies.splice(0)) z.signal("SIGCONT");
+      s.injected.push(`SIGSTOP at ${FAILPOINTS.join(", ")} for more than ${FROZEN_MS} ms`);
+      s.expect(heir.running, "the one that was never frozen runs on");
+      await sleep(3_000);
+      await s.live.stop();
+      await s.settled();
+      await s.drained();
+      s.said(/membership of the group lost/);
+      await s.audited();
+      await s.verified(config);
+    },
+  },
+  {
+    name: "killed at random, twice in a row",
+    shows: AUDITED,
+    run: async (s) => {
+      const config = s.config("c.yaml");
+      s.live.begin(30, 40);
+      const after: number[] = [];
+      for (let round = 0; round < 4; round += 1) {
+        for (const most of [8_000, 4_000]) {
+          const daemon = s.start(config);
+          const ms = s.dice.between(1_500, most);
+          after.push(ms);
+          await sleep(ms);
+          await daemon.kill();
+        }
+      }
+      s.injected.push(`SIGKILL after ${after.join(", ")} ms, each second one in the recovery`);
+      const committed = await s.live.committed(s.topic);
+      s.expect(
+        committed.some((offset) => offset > 0n),
+        "they were at work when they were killed",
+      );
+      s.start(config);
+      await s.archivesSome();
+      await s.live.stop();
+      await s.settled();
+      await s.drained();
       await s.audited();
       await s.verified(config);
     },

@@ -1,0 +1,175 @@
+import { bigRecord, bulkRecords, oddRecords, record } from "../../integration/odd-records.ts";
+import { RawProducer } from "../../integration/raw-producer.ts";
+import { rot } from "../../integration/rotten-log.ts";
+import { groupsAreReady, until } from "../../kafka/live-kafka.ts";
+import type { RecordCodec } from "../../../src/record-batch/header.ts";
+import { apart } from "../apart.ts";
+import { AUDITED } from "../promises.ts";
+import type { FaultCase, Stage } from "../stage.ts";
+
+const CODECS: readonly RecordCodec[] = ["none", "gzip", "snappy", "lz4", "zstd"];
+const ARCHIVED_MS = 60_000;
+
+/** Two groups archive the topic: record batches as they are, and lines of JSON. */
+const FORMATS = {
+  segment: { sinks: { files: "kind: fs, path: ./files", copy: "kind: fs, path: ./copy" } },
+  ndjson: { sinks: { lines: "kind: fs, path: ./lines" } },
+};
+
+const groupOf = (s: Stage, format: keyof typeof FORMATS): string => `${s.topic}-${format}`;
+
+function inBothFormats(s: Stage): readonly string[] {
+  return (["segment", "ndjson"] as const).map((format) =>
+    s.config(`${format}.yaml`, { ...FORMATS[format], format, group: groupOf(s, format) }),
+  );
+}
+
+async function bothAudited(s: Stage, configs: readonly string[]): Promise<void> {
+  for (const format of ["segment", "ndjson"] as const) await s.settled(groupOf(s, format));
+  await s.drained();
+  await s.audited();
+  await s.audited(["lines"]);
+  for (const config of configs) await s.verified(config);
+}
+
+const line = (text: string) => record(BigInt(Date.now()), text.slice(0, 3), text);
+
+/** One transaction over all partitions, in several record batches each. */
+async function transaction(
+  p: RawProducer,
+  s: Stage,
+  name: string,
+  end: "commit" | "abort" | "leave open",
+): Promise<readonly bigint[]> {
+  const { topic, partitions } = s.live;
+  const first: bigint[] = [];
+  for (let at = 0; at < partitions; at += 1) {
+    await p.add(topic, at);
+    const codec = CODECS[at % CODECS.length] ?? "none";
+    first.push(await p.send(topic, at, [line(`${name} 1`), line(`${name} 2`)], codec));
+    await p.send(topic, at, [line(`${name} 3`)], codec);
+  }
+  if (end !== "leave open") await p.end(end === "commit");
+  return first;
+}
+
+async function everyShape(s: Stage, producers: readonly RawProducer[]): Promise<void> {
+  const [one, two, plain] = producers as [RawProducer, RawProducer, RawProducer];
+  const { topic, partitions } = s.live;
+  for (const end of ["commit", "abort", "commit"] as const) {
+    await transaction(one, s, end, end);
+    // Empty: markers and nothing else.
+    await two.add(topic, 0);
+    await two.end(end === "abort");
+  }
+  // One inside the other, with what belongs to none between them.
+  for (const [inner, outer] of [
+    ["commit", "abort"],
+    ["abort", "commit"],
+    ["abort", "abort"],
+  ] as const) {
+    await transaction(one, s, `outer ${outer}`, "leave open");
+    await transaction(two, s, `inner ${inner}`, inner);
+    for (let at = 0; at < partitions; at += 1) await plain.send(topic, at, [line("plain")]);
+    await one.end(outer === "commit");
+  }
+}
+
+export const RECORDS: readonly FaultCase[] = [
+  {
+    name: "records null, empty, huge and not UTF-8, in every codec",
+    shows: AUDITED,
+    partitions: CODECS.length,
+    run: async (s) => {
+      const plain = await RawProducer.open(s.kafka.bootstrap, null);
+      try {
+        const configs = inBothFormats(s);
+        for (const config of configs) s.start(config);
+        const now = BigInt(Date.now());
+        for (const [partition, codec] of CODECS.entries()) {
+          for (const records of [oddRecords(now), [bigRecord(now, codec)], bulkRecords(now, 40)]) {
+            await plain.send(s.topic, partition, records, codec);
+          }
+        }
+        s.injected.push(`odd records and one of 10 MB in ${CODECS.join(", ")}`);
+        await bothAudited(s, configs);
+      } finally {
+        await plain.close();
+      }
+    },
+  },
+  {
+    name: "transactions of every shape, one of them hanging",
+    shows: [...AUDITED, "waits"],
+    run: async (s) => {
+      const ids = ["a", "b", "hangs"].map((id) => `${s.topic}-${id}`);
+      const { bootstrap } = s.kafka;
+      const [one, two, hanging] = (await Promise.all(
+        ids.map((id) => RawProducer.open(bootstrap, id)),
+      )) as [RawProducer, RawProducer, RawProducer];
+      const plain = await RawProducer.open(bootstrap, null);
+      try {
+        await everyShape(s, [one, two, plain]);
+        for (const at of [0, 1, 2]) await plain.send(s.topic, at, [line("before it hangs")]);
+        const opened = await transaction(hanging, s, "hangs", "leave open");
+        for (const at of [0, 1, 2]) await plain.send(s.topic, at, [line("behind it")]);
+        const configs = inBothFormats(s);
+        for (const config of configs) s.start(config);
+        for (const format of ["segment", "ndjson"] as const) {
+          await until(`${format} is archived up to the open transaction`, ARCHIVED_MS, async () => {
+            const committed = await s.live.committed(groupOf(s, format));
+            return opened.every((offset, p) => committed[p] === offset);
+          });
+        }
+        s.injected.push("committed, aborted, empty and nested ones; then one stays open");
+        endedByTool(s, opened);
+        s.injected.push("the open one is ended by Kafka's own kafka-transactions");
+        for (const at of [0, 1, 2]) await plain.send(s.topic, at, [line("after it")]);
+        await bothAudited(s, configs);
+      } finally {
+        for (const p of [one, two, hanging, plain]) await p.close();
+      }
+    },
+  },
+  {
+    name: "a record batch rots in Kafka's log",
+    shows: [...AUDITED, "waits", "damage-is-an-error"],
+    run: (outer) =>
+      apart(outer, {}, async (s) => {
+        const config = await s.archivedOnce();
+        const [rotten = 0n] = await s.live.ends();
+        await s.put(600);
+        const ends = await s.live.ends();
+        await rotted(s, rotten);
+        s.injected.push(`a bit of the record batch at offset ${rotten} is flipped, the CRC stays`);
+        s.start(config);
+        await s.says(/corrupt-record-batch/);
+        await until("the other partitions are archived", ARCHIVED_MS, async () => {
+          const committed = await s.live.committed(s.topic);
+          return committed[0] === rotten && [1, 2].every((p) => committed[p] === ends[p]);
+        });
+        s.reported.push(`partition 0 waits at ${rotten}, the others are archived`);
+        await s.drained();
+        await rotted(s, rotten);
+        s.injected.push("then it is as it was, as after a new leader with a good copy");
+        await s.goesOn(config);
+      }),
+  },
+];
+
+/** As an operator does who found the transaction by `find-hanging`. */
+function endedByTool(s: Stage, starts: readonly bigint[]): void {
+  for (const [partition, start] of starts.entries()) {
+    s.kafka.tool("org.apache.kafka.tools.TransactionsCommand", [
+      ...["--bootstrap-server", s.kafka.bootstrap, "abort", "--topic", s.topic],
+      ...["--partition", String(partition), "--start-offset", String(start)],
+    ]);
+  }
+}
+
+async function rotted(s: Stage, offset: bigint): Promise<void> {
+  await s.kafka.shutDown(0);
+  rot(s.kafka.logDirs[0] ?? "", s.topic, 0, offset);
+  await s.kafka.restart(0);
+  await groupsAreReady(s.kafka.bootstrap);
+}
