@@ -46,6 +46,8 @@ const NEEDS = {
     there: () => has("python3", ["-c", "import ensurepip, venv"]),
     name: "Python 3 with venv",
   },
+  zsh: { packages: ["zsh"], there: () => has("zsh"), name: "zsh" },
+  fish: { packages: ["fish"], there: () => has("fish"), name: "fish" },
   strace: { packages: ["strace"], there: () => has("strace", ["-V"]), name: "strace" },
 };
 

@@ -1,9 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
 import { commonOptions } from "../../src/operate/cli.ts";
 import { commands } from "../../src/operate/commands.ts";
 import { cli } from "../operate/cli-process.ts";
+import { typedInZsh } from "./typed-zsh.ts";
 
 let bash: string;
 
@@ -28,6 +30,44 @@ test("bash proposes commands, options, words and files", () => {
   expect(completed("completion", "z")).toEqual(["zsh"]);
   expect(completed("run", "--config", "pass")).toContain("passwd");
   expect(completed("list", "--topic", "")).toEqual([]);
+});
+
+test("zsh completes what is typed: commands, options, words and files", async () => {
+  const { stdout } = await cli(["completion", "zsh"]);
+  const typed = [
+    "verif",
+    "verify --acr",
+    "completion fi",
+    "run --config pass",
+    "list --topic x --sin",
+  ];
+  const lines = typed.map((line) => `bulk-archiver ${line}`);
+  expect(typedInZsh(stdout, "/etc", lines).map((l) => l.replace("bulk-archiver ", ""))).toEqual([
+    "verify",
+    "verify --across-sinks",
+    "completion fish",
+    "run --config passwd",
+    "list --topic x --sink",
+  ]);
+}, 90_000);
+
+test("fish proposes commands, options, words and files", async () => {
+  const { stdout } = await cli(["completion", "fish"]);
+  const typed = ["verif", "verify --acr", "completion fi", "run --config pass", "list --topic "];
+  const asked = typed.map((line) => `complete -C 'bulk-archiver ${line}'; echo ::`);
+  const env = { ...process.env, HOME: tmpdir() };
+  const script = [stdout, ...asked].join("\n");
+  const out = execFileSync("fish", ["--no-config", "-c", script], {
+    encoding: "utf8",
+    cwd: "/etc",
+    env,
+  });
+  const proposed = out.split("::\n").map((text) => text.split("\n").map((l) => l.split("\t")[0]));
+  expect(proposed[0]).toContain("verify");
+  expect(proposed[1]).toContain("--across-sinks");
+  expect(proposed[2]).toContain("fish");
+  expect(proposed[3]).toContain("passwd");
+  expect(proposed[4]).toEqual([""]);
 });
 
 test.each(["zsh", "fish"])("%s knows every command and option", async (shell) => {
