@@ -1,18 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CODECS } from "../../src/record-batch/header.ts";
-import { readTopic } from "../audit/topic-side.ts";
 import { createTopic, named, sharedKafka } from "../kafka/live-kafka.ts";
+import { cleaned, COMPACTED, visible } from "./compacted.ts";
 import { Lanes } from "./lanes.ts";
 import { manifestsOf } from "./manifests.ts";
 import { record } from "./odd-records.ts";
 import { RawProducer } from "./raw-producer.ts";
 
-const COMPACTED = {
-  "cleanup.policy": "compact",
-  "segment.ms": "500",
-  "min.cleanable.dirty.ratio": "0.001",
-};
 let topic = "";
 let sent = 0;
 let producer: RawProducer;
@@ -31,31 +25,13 @@ async function produce(rounds: number): Promise<void> {
   }
 }
 
-async function visible(): Promise<number> {
-  let count = 0;
-  for await (const _ of readTopic({ bootstrap: sharedKafka(), topic })) count += 1;
-  return count;
-}
+const here = (): Promise<number> => visible({ bootstrap: sharedKafka(), topic });
 
-/**
- * The segment in use is never cleaned: new ones are begun until few enough are left, and then the
- * cleaner has to come to rest, so that everyone who compares sees the same topic.
- */
-async function cleaned(before: number): Promise<void> {
-  for (let tries = 0; tries < 60; tries += 1) {
-    await sleep(600);
-    await producer.send(topic, 0, [record(BigInt(Date.now()), `roll ${tries % 2}`, "x")]);
+const clean = (before: number): Promise<void> =>
+  cleaned({ bootstrap: sharedKafka(), topic }, before, async (n) => {
+    await producer.send(topic, 0, [record(BigInt(Date.now()), `roll ${n % 2}`, "x")]);
     sent += 1;
-    if ((await visible()) < before) break;
-  }
-  for (let last = -1, tries = 0; tries < 20; tries += 1) {
-    const now = await visible();
-    if (now === last && now < before) return;
-    last = now;
-    await sleep(800);
-  }
-  throw new Error(`${topic} was not cleaned: ${sent} sent, ${await visible()} are there`);
-}
+  });
 
 beforeAll(async () => {
   topic = await createTopic(named("compacted"), 1, sharedKafka(), { config: COMPACTED });
@@ -77,7 +53,7 @@ afterAll(async () => {
 describe("a compacted topic", () => {
   it("that was cleaned before: what is left is archived, every hole is accounted for", async () => {
     await produce(10);
-    await cleaned(sent / 2);
+    await clean(sent / 2);
     lanes.start();
     for (const lane of ["segment", "ndjson"]) {
       await lanes.archived(lane, [topic]);
@@ -93,11 +69,11 @@ describe("a compacted topic", () => {
   });
 
   it("that is cleaned afterwards: the archive keeps what the topic has lost", async () => {
-    const kept = await visible();
+    const kept = await here();
     await produce(5);
     const after = sent;
     for (const lane of ["segment", "ndjson"]) await lanes.archived(lane, [topic]);
-    await cleaned(kept + (after - kept) / 4);
+    await clean(kept + (after - kept) / 4);
     for (const lane of ["segment", "ndjson"]) {
       await lanes.archived(lane, [topic]);
       const { extra } = await lanes.audit(lane, topic, { vanishedAllowed: true });

@@ -1,6 +1,7 @@
 import { BUCKETS } from "./cases/buckets.ts";
 import { CLOCKS } from "./cases/clocks.ts";
 import { DEPLOYMENTS } from "./cases/deployments.ts";
+import { LIFE } from "./cases/life.ts";
 import { NETWORKS } from "./cases/networks.ts";
 import { OFFSETS } from "./cases/offsets.ts";
 import { PROCESSES } from "./cases/processes.ts";
@@ -19,4 +20,5 @@ export const CASES: readonly FaultCase[] = [
   ...DEPLOYMENTS,
   ...TOPICS,
   ...RECORDS,
+  ...LIFE,
 ];

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -55,3 +56,12 @@ export function start(
 
 export const cli = (argv: readonly string[], options?: CliOptions): Promise<Ended> =>
   start(argv, options).ended;
+
+/** SIGKILL as soon as `due`; rejects when the command came to its end before. */
+export async function killedWhen(due: () => boolean, argv: readonly string[]): Promise<void> {
+  const running = start(argv);
+  while (running.child.exitCode === null && !due()) await sleep(1);
+  running.child.kill("SIGKILL");
+  const { signal, code, stderr } = await running.ended;
+  if (signal !== "SIGKILL") throw new Error(`it ended with ${code} before: ${stderr}`);
+}

@@ -1,12 +1,11 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { configDir } from "../config/load.ts";
 import { type ConfigOptions, writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { groupsAreReady, sharedKafka } from "../kafka/live-kafka.ts";
 import { batchesOf, type StoredBatch } from "./archive-damage.ts";
-import { cli, type Ended, start, type Started } from "./cli-process.ts";
+import { cli, type Ended, killedWhen, start, type Started } from "./cli-process.ts";
 
 export interface LiveArchiveOptions extends Partial<Omit<ConfigOptions, "bootstrap">> {
   /** Of the topic and the group. */
@@ -122,13 +121,8 @@ export class LiveArchive {
     return code === 0 ? "ok" : `${code}: ${stdout}${stderr}`;
   }
 
-  /** SIGKILL as soon as `due`; rejects when the command came to its end before. */
-  async killed(due: () => boolean, argv: readonly string[]): Promise<void> {
-    const running = start(argv);
-    while (running.child.exitCode === null && !due()) await sleep(1);
-    running.child.kill("SIGKILL");
-    const { signal, code, stderr } = await running.ended;
-    if (signal !== "SIGKILL") throw new Error(`it ended with ${code} before: ${stderr}`);
+  killed(due: () => boolean, argv: readonly string[]): Promise<void> {
+    return killedWhen(due, argv);
   }
 
   async close(): Promise<void> {
