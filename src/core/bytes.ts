@@ -19,3 +19,15 @@ export function* pieces(payload: Payload): Generator<Uint8Array> {
     left -= n;
   }
 }
+
+/** All of them in one: a view where they lie one behind the other in the same memory, else a copy. */
+export function joined(parts: readonly Uint8Array[]): Buffer {
+  const [first] = parts;
+  if (first === undefined) return Buffer.alloc(0);
+  let end = first.byteOffset;
+  for (const part of parts) {
+    if (part.buffer !== first.buffer || part.byteOffset !== end) return Buffer.concat(parts);
+    end += part.length;
+  }
+  return Buffer.from(first.buffer, first.byteOffset, end - first.byteOffset);
+}

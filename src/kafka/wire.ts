@@ -3,6 +3,9 @@ import { ArchiverError } from "../core/errors.ts";
 /** Arrays in answers are bounded: a length beyond this is a broken answer, not a large one. */
 const MAX_ITEMS = 1_000_000;
 
+/** A piece from which on a copy costs more than a piece of its own. */
+const LARGE_BYTES = 4_096;
+
 /** Kafka's primitive types, in the order a request needs them. */
 export class Writer {
   readonly #parts: Buffer[] = [];
@@ -41,8 +44,10 @@ export class Writer {
     return this.int16(b.length).#add(b);
   }
 
+  /** Viewed, not copied. */
   bytes(v: Uint8Array | null): this {
-    return v === null ? this.int32(-1) : this.int32(v.length).#add(Buffer.from(v));
+    if (v === null) return this.int32(-1);
+    return this.int32(v.length).#add(Buffer.from(v.buffer, v.byteOffset, v.byteLength));
   }
 
   array<T>(items: readonly T[], write: (w: this, item: T) => void): this {
@@ -92,6 +97,19 @@ export class Writer {
 
   done(): Buffer {
     return Buffer.concat(this.#parts);
+  }
+
+  /** The same in pieces: large ones as they were given, what lies between them joined. */
+  parts(): readonly Buffer[] {
+    const out: Buffer[] = [];
+    let small: Buffer[] = [];
+    for (const part of this.#parts) {
+      small.push(part);
+      if (part.length < LARGE_BYTES) continue;
+      out.push(Buffer.concat(small.slice(0, -1)), part);
+      small = [];
+    }
+    return [...out, Buffer.concat(small)].filter((part) => part.length > 0);
   }
 
   #add(b: Buffer): this {

@@ -28,8 +28,7 @@ import { summary } from "./restore/summary.ts";
 import { refuseLoop, type TargetTopic, targetTopic } from "./restore/target-topic.ts";
 
 const LEDGER_TOPIC = "bulk-archiver.restores";
-const MAX_PARALLEL = 4;
-const TRANSACTION_BYTES = 16 << 20;
+const TRANSACTION_BYTES = 64 << 20;
 
 export const restoreCommand: Command = {
   name: "restore",
@@ -176,19 +175,13 @@ async function optionsOf(
     outOfOrder: args.flag("outOfOrder"),
     transactionBytes: args.number("transaction") ?? TRANSACTION_BYTES,
     dryRun: args.flag("dryRun"),
-    parallel: parallelOf(config),
+    memoryBytes: config.memoryBytes,
     expect: (offsets) => progress.expect(offsets),
     done: (offsets, bytes) => progress.done(offsets, bytes),
   };
 }
 
 const replicationFactorOf = (args: Arguments): number => args.number("replicationFactor") ?? -1;
-
-/** Two transactions' worth of each partition are in memory, stored and opened. */
-function parallelOf(config: Config): number {
-  const largest = Math.max(16 << 20, ...config.pipelines.map((p) => p.batch.bytes));
-  return Math.max(1, Math.min(MAX_PARALLEL, Math.floor(config.memoryBytes / (6 * largest))));
-}
 
 function openTarget(
   args: Arguments,

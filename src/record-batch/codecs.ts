@@ -1,9 +1,9 @@
 import { constants, gunzipSync, gzipSync } from "node:zlib";
-import { compressFrameSync } from "lz4-napi";
 import { compress as zstdCompress } from "zstd-napi";
 import { ArchiverError } from "../core/errors.ts";
 import type { RecordCodec } from "./header.ts";
 import { lz4Decompress } from "./lz4-frame.ts";
+import { lz4Compress } from "./lz4-write.ts";
 import { snappyCompress, snappyDecompress } from "./snappy-block.ts";
 import { undecodable } from "./varint.ts";
 import { zstdDecompress } from "./zstd-frame.ts";
@@ -55,7 +55,7 @@ export function compress(codec: RecordCodec, bytes: Buffer): Uint8Array {
     case "snappy":
       return snappyCompress(bytes);
     case "lz4":
-      return compressFrameSync(bytes);
+      return lz4Compress(bytes);
     case "zstd":
       return zstdCompress(bytes);
   }

@@ -1,5 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { Blake3Hasher } from "@napi-rs/blake-hash";
+import { joined } from "../core/bytes.ts";
 import type { Description } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { ArchivedRecord } from "../core/record.ts";
@@ -39,7 +40,7 @@ export async function* openContent(
       : { plain: sealed };
   const hasher = new Blake3Hasher();
   let size = 0;
-  for (const piece of decompressed(d, Buffer.concat(await all(opened.plain)), limit)) {
+  for (const piece of decompressed(d, joined(await all(opened.plain)), limit)) {
     hasher.update(piece);
     size += piece.length;
     yield piece;
@@ -66,7 +67,7 @@ export async function* readRecords(
   content: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<readonly ArchivedRecord[]> {
   // Collected first: a digest that does not fit shows at the end, and no record is given before it.
-  const bytes = Buffer.concat(await all(content));
+  const bytes = joined(await all(content));
   const account = new RecordAccount(d);
   yield* d.format === "segment" ? batches(d, bytes, account) : lines(d, bytes, account);
   account.finish();
@@ -190,7 +191,8 @@ function* decompressed(d: Description, plain: Buffer, limit: number): Generator<
       yield gunzip(d, plain, limit);
       return;
     case "zstd":
-      yield* unframed(plain, limit);
+      // In one piece, so that who wants all of it need not join it. Unused memory is not touched.
+      yield* unframed(plain, limit, Buffer.allocUnsafeSlow(limit));
       return;
   }
 }

@@ -87,17 +87,22 @@ function seekTable(frames: readonly (readonly [number, number])[]): Buffer {
 }
 
 /**
- * The content of a whole zstd file, frame by frame. The table is not trusted: it has to say what the
- * frames are. @throws ArchiverError sealed-invalid for missing frames, anything after the table, or
- * content beyond `maxBytes`
+ * The content of a whole zstd file, frame by frame; `into` takes them one behind the other. The table is not
+ * trusted: it has to say what the frames are. @throws ArchiverError sealed-invalid for missing frames,
+ * anything after the table, or content beyond `maxBytes`
  */
-export function* unframed(file: Uint8Array, maxBytes: number): Generator<Uint8Array> {
+export function* unframed(
+  file: Uint8Array,
+  maxBytes: number,
+  into?: Buffer,
+): Generator<Uint8Array> {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const seen: [number, number][] = [];
   let at = 0;
   let total = 0;
   while (at + 4 <= bytes.length && bytes.readUInt32LE(at) === FRAME_MAGIC) {
-    const { size, content } = frameAt(bytes.subarray(at), maxBytes - total);
+    const room = into?.subarray(total);
+    const { size, content } = frameAt(bytes.subarray(at), maxBytes - total, room);
     if (seen.length >= MAX_FRAMES) throw invalid(`more than ${MAX_FRAMES} frames`);
     seen.push([size, content.length]);
     at += size;
@@ -155,7 +160,11 @@ export function frameContent(bytes: Uint8Array, { contentSize }: Frame): Uint8Ar
 
 let decompressor: DCtx | undefined;
 
-function frameAt(rest: Buffer, roomBytes: number): { size: number; content: Uint8Array } {
+function frameAt(
+  rest: Buffer,
+  roomBytes: number,
+  into?: Buffer,
+): { size: number; content: Uint8Array } {
   try {
     const size = binding.findFrameCompressedSize(rest);
     const frame = rest.subarray(0, size);
@@ -163,7 +172,7 @@ function frameAt(rest: Buffer, roomBytes: number): { size: number; content: Uint
     if (contentSize === null || contentSize > FRAME_BYTES || contentSize > roomBytes) {
       throw invalid(`a frame that claims ${String(contentSize)} bytes of content`);
     }
-    const content = Buffer.allocUnsafe(contentSize);
+    const content = into?.subarray(0, contentSize) ?? Buffer.allocUnsafe(contentSize);
     decompressor ??= new binding.DCtx();
     const got = decompressor.decompress(content, frame);
     if (got !== contentSize) throw invalid(`a frame of ${got} bytes that claims ${contentSize}`);

@@ -44,6 +44,8 @@ test("a connection has the verbs that we call, and says in words what failed", a
     "connect",
     "isConnected",
     "isAuthenticated",
+    "authenticate",
+    "nextCorrelationId",
     "send",
     "setVersions",
     "processData",
@@ -53,6 +55,8 @@ test("a connection has the verbs that we call, and says in words what failed", a
   expect(connection.chunks).toEqual([]);
   expect(connection.bytesBuffered).toBe(0);
   expect(typeof connection.disconnect).toBe("function");
+  expect(typeof connection.requestQueue.push).toBe("function");
+  expect(connection.clientId).toBe("internals");
   expect(typeof connection.rejectRequests).toBe("function");
   expect(typeof connection.setSupportAuthenticationProtocol).toBe("function");
   expect(connection.isConnected()).toBe(false);

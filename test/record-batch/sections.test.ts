@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { compressFrameSync } from "lz4-napi";
+import { compressFrameSync, decompressFrameSync } from "lz4-napi";
 import { compressSync } from "snappy";
 import { describe, expect, test } from "vitest";
 import binding from "zstd-napi/binding.js";
@@ -71,6 +72,16 @@ describe("our own", () => {
       }
     });
   }
+
+  test("lz4: the frames of large sections are those of the library, block by block", () => {
+    const mixed = Buffer.concat([text, randomBytes(400 << 10), text]);
+    for (const bytes of [mixed, randomBytes(300 << 10), Buffer.alloc(300 << 10)]) {
+      expect(compress("lz4", bytes)).toEqual(compressFrameSync(bytes));
+    }
+    const blocks = compress("lz4", Buffer.concat(Array<Buffer>(12).fill(mixed)));
+    expect(decompressFrameSync(Buffer.from(blocks)).length).toBe(12 * mixed.length);
+    expect(decompress("lz4", blocks).length).toBe(12 * mixed.length);
+  });
 
   test("snappy: bare, framed, and framed streams one after the other", () => {
     expect(Buffer.from(decompress("snappy", compressSync(text))).equals(text)).toBe(true);

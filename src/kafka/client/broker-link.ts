@@ -2,6 +2,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import type { KafkaRequest } from "../requests/request.ts";
 import { BulkReceiver } from "./bulk-receiver.ts";
 import { connectionError, type ConnectionFacts } from "./connection-error.ts";
+import { gatheredSend } from "./gathered-send.ts";
 import {
   Broker,
   Connection,
@@ -69,17 +70,10 @@ export class BrokerLink {
     atMostMs = Number.POSITIVE_INFINITY,
   ): Promise<T> {
     const live = await this.#ready(signal);
-    const { apiKey, apiVersion, apiName, timeoutMs } = request;
+    const { apiName, timeoutMs } = request;
     if (this.#pending === 0) live.receiver?.reuse();
     this.#pending += 1;
-    const answer = live.connection.send<T>({
-      request: { apiKey, apiVersion, apiName, encode: () => Promise.resolve(encoded(request)) },
-      response: {
-        decode: (payload) => Promise.resolve(request.decode(payload)),
-        parse: (data) => Promise.resolve(data),
-      },
-      logResponseError: false,
-    });
+    const answer = exchanged(live.connection, request);
     const limitMs = Math.min(timeoutMs ?? this.#o.requestTimeoutMs ?? 30_000, atMostMs);
     try {
       return await within(answer, limitMs, apiName, signal);
@@ -197,6 +191,19 @@ const poolOf = (c: RawConnection): RawPool => ({
   send: (r) => c.send(r),
   destroy: () => Promise.resolve(),
 });
+
+function exchanged<T>(connection: RawConnection, request: KafkaRequest<T>): Promise<T> {
+  const { apiKey, apiVersion, apiName, encodeParts } = request;
+  if (encodeParts !== undefined) return gatheredSend(connection, request, encodeParts());
+  return connection.send<T>({
+    request: { apiKey, apiVersion, apiName, encode: () => Promise.resolve(encoded(request)) },
+    response: {
+      decode: (payload) => Promise.resolve(request.decode(payload)),
+      parse: (data) => Promise.resolve(data),
+    },
+    logResponseError: false,
+  });
+}
 
 function encoded<T>(request: KafkaRequest<T>): unknown {
   const encoder = new Encoder();

@@ -10,11 +10,12 @@ const METADATA_KEY = 3;
 const ANY_BROKER_MS = 10_000;
 
 /**
- * What a connection is for. A broker answers one connection's requests in order, and holds JoinGroup
- * and Fetch back for long: neither may stand before a heartbeat or a commit.
+ * What a connection is for. A broker takes one connection's requests one after the other, and holds JoinGroup
+ * and Fetch back for long: neither may stand before a heartbeat or a commit, nor before records.
  */
 export type Purpose =
   | "data"
+  | `produce ${number}`
   | `fetch ${number}`
   | "range"
   | `group ${string}`

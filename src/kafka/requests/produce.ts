@@ -19,15 +19,8 @@ export const produce = (o: ProduceOptions): KafkaRequest<{ baseOffset: bigint }>
   apiKey: 0,
   apiVersion: 8,
   apiName: "Produce",
-  encode: () =>
-    new Writer()
-      .string(o.transactionalId)
-      .int16(ALL_IN_SYNC)
-      .int32(o.timeoutMs)
-      .array([o], (w) =>
-        w.string(o.topic).array([o], (p) => p.int32(o.partition).bytes(o.recordBatch)),
-      )
-      .done(),
+  encode: () => written(o).done(),
+  encodeParts: () => written(o).parts(),
   decode: (b) => {
     const [answer] = new Reader(b)
       .array((t) => {
@@ -41,6 +34,15 @@ export const produce = (o: ProduceOptions): KafkaRequest<{ baseOffset: bigint }>
     return { baseOffset: answer.baseOffset };
   },
 });
+
+const written = (o: ProduceOptions): Writer =>
+  new Writer()
+    .string(o.transactionalId)
+    .int16(ALL_IN_SYNC)
+    .int32(o.timeoutMs)
+    .array([o], (w) =>
+      w.string(o.topic).array([o], (p) => p.int32(o.partition).bytes(o.recordBatch)),
+    );
 
 interface PartitionAnswer {
   readonly code: number;

@@ -6,5 +6,7 @@ export interface KafkaRequest<T> {
   /** Beyond the client's usual time-out, for answers that the broker holds back. */
   readonly timeoutMs?: number;
   encode(): Buffer;
+  /** The same in pieces, for requests of megabytes: they are sent without being copied. */
+  readonly encodeParts?: () => readonly Uint8Array[];
   decode(answer: Buffer): T;
 }

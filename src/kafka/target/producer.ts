@@ -19,6 +19,8 @@ const PRODUCE_TIMEOUT_MS = 30_000;
 /** The coordinator answers CONCURRENT_TRANSACTIONS until the markers of the last one are written. */
 const CONCURRENT_MS = 15;
 const MAX_CONCURRENT_MS = 30_000;
+/** Connections to one broker, at most. */
+const PRODUCE_LANES = 4;
 const LEADER = { everyMs: 50, tries: 60 };
 /** Sequence numbers count up to here and then begin again at 0. */
 const SEQUENCES = 2 ** 31;
@@ -102,7 +104,7 @@ export class TransactionalProducer {
   async #led<T>(to: TopicPartition, request: KafkaRequest<T>, signal: AbortSignal): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#target.sendToLeader(to, request, signal);
+        return await this.#target.sendToLeader(to, request, signal, laneOf(to));
       } catch (error) {
         const moved = isKafkaError(error, "NOT_LEADER_OR_FOLLOWER", "UNKNOWN_TOPIC_OR_PARTITION");
         if (!moved || tries === LEADER.tries) throw error;
@@ -117,6 +119,10 @@ export class TransactionalProducer {
     await this.#target.sendToCoordinator(transactionalId, endTxn(this.ref, commit), signal);
   }
 }
+
+/** The same for all that goes to one partition, so that order is kept; a few, so that partitions overlap. */
+const laneOf = ({ partition }: TopicPartition): `produce ${number}` =>
+  `produce ${partition % PRODUCE_LANES}`;
 
 async function whenNotConcurrent<T>(
   target: TargetCluster,

@@ -1,5 +1,5 @@
 import { ArchiverError } from "../../core/errors.ts";
-import { KafkaClient, type Sendable } from "../client/kafka-client.ts";
+import { KafkaClient, type Purpose, type Sendable } from "../client/kafka-client.ts";
 import type { KafkaOptions, Log } from "../client/options.ts";
 import { KafkaError } from "../kafka-error.ts";
 import type { Metadata, TopicMetadata } from "../requests/metadata.ts";
@@ -60,11 +60,16 @@ export class TargetCluster {
   }
 
   /** To the partition's leader; after a refusal the leader is looked up for the next call. */
-  async sendToLeader<T>(p: TopicPartition, request: Sendable<T>, signal: AbortSignal): Promise<T> {
+  async sendToLeader<T>(
+    p: TopicPartition,
+    request: Sendable<T>,
+    signal: AbortSignal,
+    purpose?: Purpose,
+  ): Promise<T> {
     const client = await this.#connected(signal);
     const leader = await this.#leader(p, signal);
     try {
-      return await client.send(leader, request, signal);
+      return await client.send(leader, request, signal, purpose);
     } catch (error) {
       this.forget(p.topic);
       throw error;

@@ -1,3 +1,4 @@
+import { joined } from "../../core/bytes.ts";
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import type { ArchivedRecord } from "../../core/record.ts";
@@ -80,7 +81,7 @@ export class OutgoingRecords {
   /** @throws ArchiverError as `openContent` and `readRecords`; then this object is of no more use. */
   async addStored({ manifest: m, stored, ranges }: StoredBatch): Promise<void> {
     const content = openContent(m, oneOf(stored), { identities: this.#o.identities });
-    if (m.format === "segment") this.#addSegment(m, await joined(content), ranges);
+    if (m.format === "segment") this.#addSegment(m, await whole(content), ranges);
     else await this.addRecords({ manifest: m, ranges }, readRecords(m, content));
   }
 
@@ -205,10 +206,10 @@ async function* oneOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-async function joined(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function whole(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of content) pieces.push(piece);
-  return Buffer.concat(pieces);
+  return joined(pieces);
 }
 
 const isUndecodable = (error: unknown): error is ArchiverError =>

@@ -18,6 +18,9 @@ export type OutgoingAnswer =
   | { readonly id: number; readonly outgoing: Outgoing }
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string } };
 
+/** Of what Node cuts small buffers from. */
+const SHARED_BYTES = Buffer.poolSize;
+
 const port = parentPort;
 assert(port !== null, "this runs as a worker thread");
 const options = workerData as OutgoingOptions;
@@ -27,12 +30,12 @@ port.on("message", (job: OutgoingJob) => void answer(job));
 async function answer({ id, items }: OutgoingJob): Promise<void> {
   try {
     const outgoing = await outgoingOf(items, options);
-    // Record batches that were archived as they are view one file's content: they are copied apart.
     const batches = outgoing.batches.map(({ bytes, records }) => ({
-      bytes: new Uint8Array(bytes),
+      bytes: transferable(bytes),
       records,
     }));
-    const transfer = batches.map(({ bytes }) => bytes.buffer);
+    // Record batches that were archived as they are view one content: it goes as a whole, with all of them.
+    const transfer = [...new Set(batches.map(({ bytes }) => bytes.buffer))];
     port?.postMessage(
       { id, outgoing: { ...outgoing, batches } } satisfies OutgoingAnswer,
       transfer,
@@ -43,3 +46,9 @@ async function answer({ id, items }: OutgoingJob): Promise<void> {
     port?.postMessage({ id, error: { code, message } } satisfies OutgoingAnswer);
   }
 }
+
+/** Small buffers lie in memory that Node shares among them: a copy can be handed over. */
+const transferable = (bytes: Uint8Array): Uint8Array<ArrayBuffer> =>
+  bytes.buffer.byteLength === SHARED_BYTES || !(bytes.buffer instanceof ArrayBuffer)
+    ? new Uint8Array(bytes)
+    : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -43,7 +43,7 @@ export const RESTORE_OPTIONS: readonly CommandOption[] = [
   { flags: "--skip-undecodable", text: "leave out, and list, what cannot be decoded" },
   {
     flags: "--transaction <size>",
-    text: "archived bytes of one transaction; default: 16MiB",
+    text: "archived bytes of one transaction; default: 64MiB",
     parse: transactionSize,
   },
   {

@@ -1,7 +1,6 @@
 import type { TargetCluster } from "../../kafka/target/target-cluster.ts";
-import type { TransactionalProducer } from "../../kafka/target/producer.ts";
 import type { Transactions } from "../../kafka/target/transactions.ts";
-import { ArchiverError, isTransient } from "../../core/errors.ts";
+import { isTransient } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Sink } from "../../sdk/sink.ts";
 import { KafkaError } from "../../kafka/kafka-error.ts";
@@ -11,14 +10,17 @@ import type { ManifestTrust } from "./manifest-trust.ts";
 import { type OffsetRange, OffsetRanges } from "./offset-ranges.ts";
 import type { GroupMaker, OutgoingGroup } from "./outgoing-group.ts";
 import type { WantedBatch } from "./outgoing-records.ts";
-import { ledgerValue, type RestoreLedger, type Route, routeText } from "./restore-ledger.ts";
+import { type Making, readAhead, Upcoming } from "./read-ahead.ts";
+import { type RestoreLedger, type Route, routeText } from "./restore-ledger.ts";
+import { Overtaken, RestoreTransaction } from "./restore-transaction.ts";
 
-/** Archived batches of one transaction, at most. */
+/** What is opened at once: batches, and bytes of their content. */
 const GROUP_BATCHES = 500;
-/** Produce requests under way for one partition; brokers keep the order of five. */
-const IN_FLIGHT = 4;
-/** Ranges that one route's ledger record may list. */
-const MAX_RANGES = 1_000;
+const GROUP_BYTES = 16 << 20;
+/** A transaction has room for so many groups, so that one is opened while another is sent. */
+const GROUPS = 4;
+/** Groups of one partition in the making at once, as long as there is room. */
+const DEPTH = 3;
 /** Failures without any progress in between, ours or another restore's. */
 const MAX_FAILURES = 8;
 const QUIET_MS = 1_000;
@@ -51,13 +53,6 @@ const mayPass = (error: unknown): boolean =>
   error instanceof Overtaken ||
   (isTransient(error) && !(error instanceof KafkaError && !error.retriable));
 
-/** Meanwhile another restore wrote some of these offsets: what is missing has to be looked up again. */
-class Overtaken extends ArchiverError {
-  constructor(route: Route) {
-    super("fenced", `${routeText(route)}: another restore wrote some of it meanwhile`);
-  }
-}
-
 /**
  * Restores one partition. Records and the ledger's entry for them are one transaction, so whatever ends this,
  * the next run goes on behind the last one that was committed.
@@ -82,18 +77,13 @@ export class ScopeRestore {
     for (let failures = 0; ;) {
       await this.#ports.ledger.catchUp(signal);
       const before = this.restored.offsets;
-      let committing = false;
+      const committing = { now: false };
       try {
-        for await (const group of this.groups(signal)) {
-          committing = true;
-          if ((await this.#commit(group, signal)) === "written") this.#o.done(group);
-          committing = false;
-        }
-        return;
+        return await this.#walk(committing, signal);
       } catch (error) {
         signal.throwIfAborted();
         // What the source's sink says has been tried again by who asked it.
-        const again = committing && mayPass(error);
+        const again = committing.now && mayPass(error);
         if (this.restored.offsets > before) failures = 0;
         if (!again || (failures += 1) > MAX_FAILURES) throw error;
         await this.#quiet(failures, signal);
@@ -101,30 +91,33 @@ export class ScopeRestore {
     }
   }
 
-  /** What is to be written, verified, a transaction's worth at a time; one is made while another is written. */
-  async *groups(signal: AbortSignal): AsyncGenerator<OutgoingGroup> {
-    const groups = this.#made(signal);
-    let next = groups.next();
+  /** What is to be written, verified; the next ones are made while one is written. Who takes one releases it. */
+  groups(signal: AbortSignal): AsyncGenerator<OutgoingGroup> {
+    const begin = (s: AbortSignal): AsyncGenerator<Making<OutgoingGroup>> => this.#begun(s);
+    const letGo = (group: OutgoingGroup): void => group.release();
+    return readAhead({ begin, depth: DEPTH, letGo }, signal);
+  }
+
+  async #walk(committing: { now: boolean }, signal: AbortSignal): Promise<void> {
+    const upcoming = new Upcoming(this.groups(signal));
     try {
-      for (;;) {
-        const made = await next;
-        if (made.done === true) return;
-        next = groups.next();
-        // Whoever takes this group may end before the next one is asked for.
-        void Promise.allSettled([next]);
-        yield made.value;
+      while ((await upcoming.peek()) !== undefined) {
+        committing.now = true;
+        await this.#commit(upcoming, signal);
+        committing.now = false;
       }
     } finally {
-      await groups.return(undefined);
+      (await upcoming.close())?.release();
     }
   }
 
-  async *#made(signal: AbortSignal): AsyncGenerator<OutgoingGroup> {
+  async *#begun(signal: AbortSignal): AsyncGenerator<Making<OutgoingGroup>> {
     const { route, range, sink, maker, transactionBytes } = this.#o;
     const trust = this.#o.trust();
     const restored = this.restored;
     let items: WantedBatch[] = [];
-    let bytes = 0;
+    let storedBytes = 0;
+    let contentBytes = 0;
     let end: bigint | undefined;
     const where = { sink, scope: route.from };
     for await (const m of manifestsFrom(where, range.from, signal)) {
@@ -136,88 +129,48 @@ export class ScopeRestore {
       const ranges = restored.missing({ from, to: minimum(m.end, range.to) });
       if (ranges.length === 0) continue;
       items.push({ manifest: m, ranges });
-      bytes += m.seal.size;
-      if (bytes < transactionBytes && items.length < GROUP_BATCHES) continue;
-      yield await maker.make(items, signal);
+      storedBytes += m.seal.size;
+      contentBytes += m.seal.contentSize;
+      const full = storedBytes >= transactionBytes / GROUPS || contentBytes >= GROUP_BYTES;
+      if (!full && items.length < GROUP_BATCHES) continue;
+      yield await maker.begin(items, signal);
       items = [];
-      bytes = 0;
+      storedBytes = 0;
+      contentBytes = 0;
     }
-    if (items.length > 0) yield await maker.make(items, signal);
+    if (items.length > 0) yield await maker.begin(items, signal);
   }
 
-  async #commit(group: OutgoingGroup, signal: AbortSignal): Promise<"written" | "there"> {
-    const { route } = this.#o;
-    const { ledger, transactions } = this.#ports;
-    const partitions = group.batches.length === 0 ? [ledger.place] : [route.to, ledger.place];
-    const outcome = await transactions.once<"written" | "there">(
-      {
-        transactionalId: routeText(route),
-        partitions,
-        look: async (s) => {
-          await ledger.catchUp(s);
-          const left = group.ranges.flatMap((r) => this.restored.missing(r));
-          if (left.length === 0) return "there";
-          const all = OffsetRanges.of(group.ranges).offsets;
-          if (OffsetRanges.of(left).offsets !== all) throw new Overtaken(route);
-          this.#refuseDisorder(group);
-          return undefined;
+  /** One transaction: the next group, and those behind it that are there in time and fit. */
+  async #commit(upcoming: Upcoming<OutgoingGroup>, signal: AbortSignal): Promise<void> {
+    const { route, transactionBytes, outOfOrder } = this.#o;
+    const { ledger, clock, hit, transactions } = this.#ports;
+    const restored = (): OffsetRanges => this.restored;
+    const o = { route, transactionBytes, outOfOrder, restored, ledgerPlace: ledger.place };
+    const first = await upcoming.peek();
+    if (first === undefined) return;
+    upcoming.take();
+    const groups = new RestoreTransaction(o, { clock, hit }, first);
+    try {
+      const outcome = await transactions.once<"written" | "there">(
+        {
+          transactionalId: routeText(route),
+          partitions: first.batches.length === 0 ? [ledger.place] : [route.to, ledger.place],
+          look: async (s) => {
+            await ledger.catchUp(s);
+            return groups.look();
+          },
+          write: (producer, s) => groups.write(producer, upcoming, s),
+          written: () => Promise.resolve("written"),
         },
-        write: (producer, s) => this.#write(producer, group, s),
-        written: () => Promise.resolve("written"),
-      },
-      signal,
-    );
-    if (outcome === "written") this.#ports.hit("after-commit");
-    this.#committed = this.#committed.with(group.ranges);
-    return outcome;
-  }
-
-  async #write(
-    producer: TransactionalProducer,
-    group: OutgoingGroup,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { route } = this.#o;
-    const restored = this.restored.with(group.ranges);
-    if (restored.ranges.length > MAX_RANGES) {
-      const text = `${routeText(route)}: more than ${MAX_RANGES} separate ranges; fill the gaps between them`;
-      throw new ArchiverError("usage", text);
+        signal,
+      );
+      if (outcome === "written") hit("after-commit");
+      this.#committed = this.#committed.with(groups.ranges);
+      if (outcome === "written") for (const group of groups.taken) this.#o.done(group);
+    } finally {
+      for (const group of groups.taken) group.release();
     }
-    const { hit } = this.#ports;
-    hit("before-data");
-    const sent: Promise<unknown>[] = [];
-    for (const { bytes, records } of group.batches) {
-      if (sent.length >= IN_FLIGHT) await sent.shift();
-      const one = producer.sendBatch(route.to, bytes, records, signal);
-      void Promise.allSettled([one]);
-      sent.push(one);
-      hit("mid-data");
-    }
-    await Promise.all(sent);
-    hit("after-data");
-    const { place } = this.#ports.ledger;
-    const record = {
-      key: Buffer.from(routeText(route)),
-      value: ledgerValue(restored),
-      headers: [],
-      timestamp: BigInt(this.#ports.clock.wall()),
-    };
-    await producer.send(place, [record], signal);
-    hit("before-commit");
-  }
-
-  /** Records of lower offsets would come behind those of higher ones. */
-  #refuseDisorder(group: OutgoingGroup): void {
-    if (this.#o.outOfOrder) return;
-    const [first] = group.ranges;
-    const later = first === undefined ? undefined : this.restored.after(first.to);
-    if (first === undefined || later === undefined) return;
-    const { to } = this.#o.route;
-    const text =
-      `${to.topic}/${to.partition} holds offsets [${later.from}, ${later.to}) of the source already: ` +
-      `[${first.from}, ${first.to}) would come behind them. Restore into another topic, or allow it ` +
-      "with --out-of-order";
-    throw new ArchiverError("usage", text);
   }
 
   /** Another restore may be at work on the same: as long as it gets on, it is left alone. */

@@ -1,4 +1,5 @@
 import { Transactions } from "../../kafka/target/transactions.ts";
+import { Budget } from "../../core/budget.ts";
 import { genesisLink } from "../../core/chain.ts";
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
@@ -18,6 +19,8 @@ import { type ScopePorts, ScopeRestore } from "./restore-scope.ts";
 import type { TargetTopic } from "./target-topic.ts";
 
 const LAST_OFFSET = (1n << 63n) - 1n;
+/** Partitions at once. */
+const MAX_PARALLEL = 4;
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
 export interface RestoreOptions extends Pick<
@@ -37,8 +40,8 @@ export interface RestoreOptions extends Pick<
   readonly outOfOrder: boolean;
   readonly transactionBytes: number;
   readonly dryRun: boolean;
-  /** Partitions at once. */
-  readonly parallel: number;
+  /** For everything that is read, opened and not sent yet. */
+  readonly memoryBytes: number;
   readonly expect: (offsets: number) => void;
   readonly done: (offsets: number, bytes: number) => void;
 }
@@ -79,7 +82,7 @@ export async function runRestore(
       }
     }
   };
-  const workers = Array.from({ length: Math.min(o.parallel, tasks.length) }, worker);
+  const workers = Array.from({ length: Math.min(MAX_PARALLEL, tasks.length) }, worker);
   await Promise.allSettled(workers);
   await maker.close();
   signal.throwIfAborted();
@@ -90,7 +93,8 @@ export async function runRestore(
 function makerOf(o: RestoreOptions): GroupMaker {
   const { sink, identities, lineage, codec, skipUndecodable } = o;
   const { maxBatchBytes } = o.topic;
-  return openGroupMaker(sink, { identities, lineage, codec, maxBatchBytes, skipUndecodable });
+  const options = { identities, lineage, codec, maxBatchBytes, skipUndecodable };
+  return openGroupMaker(sink, options, new Budget(o.memoryBytes));
 }
 
 /** Undefined when nothing of the range is archived in this partition. */
@@ -123,7 +127,11 @@ async function restoreOne(
   const how = { sink, maker: ports.maker, trust, outOfOrder, transactionBytes, done };
   const work = new ScopeRestore({ route, range, ...how }, ports);
   if (!o.dryRun) await work.run(signal);
-  else for await (const group of work.groups(signal)) done(group);
+  else
+    for await (const group of work.groups(signal)) {
+      done(group);
+      group.release();
+    }
   const already = range.to - range.from - offsets;
   const { partition, branch } = scope;
   return { partition, toPartition: to.partition, branch, ...range, ...taken, already, leftOut };
