@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { produce } from "../load/produce.ts";
 import { KafkaServer } from "../servers/kafka.ts";
 import { drain, MAIN, PARTITIONS } from "./drain.ts";
+import { benchIndex } from "./index.ts";
 import { measured } from "./measure.ts";
 import { benchRestore } from "./restore.ts";
 import { type Row, show, times } from "./rows.ts";
@@ -13,21 +14,25 @@ import { benchSinks } from "./sinks.ts";
 
 /**
  * Drains full topics and compares with pipes of kcat, zstd and age on the same topic in the same run. CPU
- * and memory as the operating system counts them, start-up included. Prints figures and ratios; judges
- * nothing: machines are noisy.
+ * and memory as the operating system counts them, start-up included. Prints figures and ratios and judges
+ * none of them but memory that grows: machines are noisy.
  */
-const HELP = `npm run bench -- [--only kept,plain,sinks,restore] [--records N] [--sink-records N]
+const HELP = `npm run bench -- [--only kept,plain,sinks,restore,commands]
+                [--records N] [--sink-records N] [--batches N]
 
   kept     compressed by the producer, kept as it is, against pipes of kcat, zstd and age
   plain    not compressed by the producer, zstd and age
   sinks    each sink alone, three blob sinks at once
   restore  back into Kafka, against archiving
+  commands list, verify, index, cat, reconcile, export, replay on an archive of 20,000 batches; fails when
+           memory grows with their number
 `;
 const { values: o } = parseArgs({
   options: {
     records: { type: "string", default: "2440000" },
     "sink-records": { type: "string", default: "400000" },
-    only: { type: "string", default: "kept,plain,sinks,restore" },
+    only: { type: "string", default: "kept,plain,sinks,restore,commands" },
+    batches: { type: "string", default: "20000" },
     help: { type: "boolean", default: false },
   },
 });
@@ -137,6 +142,7 @@ try {
   if (only.has("kept")) await compressedByProducer(bootstrap, recipient);
   if (only.has("plain")) await plainByProducer(bootstrap, recipient);
   if (only.has("sinks")) await benchSinks({ bootstrap, dir, records: fewer });
+  if (only.has("commands")) await benchIndex({ bootstrap, batches: Number(o.batches) });
   if (only.has("restore")) await benchRestore({ bootstrap, dir, records: fewer });
 } finally {
   await kafka.stop();

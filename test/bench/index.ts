@@ -1,62 +1,168 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { drop, newSink, SampleChain, SCOPE } from "../operate/sample-archive.ts";
+import { parseArgs } from "node:util";
+import { Kafka, logLevel } from "kafkajs";
+import { batchesOf, remove } from "../operate/archive-damage.ts";
+import {
+  drop,
+  IDENTITY,
+  newSink,
+  SampleChain,
+  sampleRecords,
+  type SampleSink,
+  SCOPE,
+  sealed,
+} from "../operate/sample-archive.ts";
 import { type Cost, measured } from "./measure.ts";
 
 /**
- * Look-ups in an archive of many batches, made by the sealing and the sink that the daemon uses: time and
- * memory of list, index, verify and a look-up by time, without and with roll-ups.
- * `node test/bench/index.ts [batches]` runs it alone; it needs no Kafka.
+ * Commands over an archive of many small batches, made by the sealing and the sink that the daemon uses: time
+ * and peak memory, for an archive and for one with a tenth of its batches. Fails when a command's memory
+ * grows with the number of batches. Without Kafka (`--bootstrap`) `replay` is left out.
  */
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const kind = { format: "segment", encrypted: false } as const;
+const kind = { format: "ndjson", encrypted: false } as const;
+const MISSING = 100;
+/** A tenfold archive may take this much more: what the collector lets lie around, no list of batches. */
+const MOST_GROWTH = 1.5;
+
+export interface IndexBench {
+  readonly batches: number;
+  /** Of a Kafka that any topic may be asked of. */
+  readonly bootstrap: string | undefined;
+}
 
 export interface IndexRow extends Cost {
   readonly name: string;
 }
 
-export async function benchIndex(batches: number): Promise<readonly IndexRow[]> {
-  const dir = mkdtempSync(join(tmpdir(), "archiver-bench-index-"));
-  const archive = await newSink("files");
+interface Archive {
+  readonly dir: string;
+  readonly files: SampleSink;
+  /** `files` and a copy of it that lacks some batches. */
+  readonly config: string;
+}
+
+/** @throws Error when memory grows with the batches */
+export async function benchIndex({ batches, bootstrap }: IndexBench): Promise<void> {
+  const few = await measuredAll(Math.ceil(batches / 10), bootstrap);
+  const many = await measuredAll(batches, bootstrap);
+  const growths = many.map((row, i) => row.peakMb / (few[i]?.peakMb ?? 0));
+  console.log(
+    `\n  ${"".padEnd(WIDTH)}       s    CPU s  peak MB  × of ${Math.ceil(batches / 10)} batches`,
+  );
+  for (const [i, r] of many.entries()) {
+    const [wall, cpu] = [r.wallSeconds.toFixed(1).padStart(8), r.cpuSeconds.toFixed(1).padStart(9)];
+    const peak = r.peakMb.toFixed(0).padStart(9);
+    console.log(`  ${r.name.padEnd(WIDTH)}${wall}${cpu}${peak}  ${(growths[i] ?? 0).toFixed(2)}`);
+  }
+  const grown = many.filter((_, i) => !((growths[i] ?? 0) < MOST_GROWTH));
+  if (grown.length > 0) {
+    const names = grown.map(({ name }) => name).join("; ");
+    throw new Error(`memory grows with the number of batches: ${names}`);
+  }
+}
+
+const WIDTH = 46;
+
+async function measuredAll(
+  batches: number,
+  bootstrap: string | undefined,
+): Promise<readonly IndexRow[]> {
+  console.log(`making an archive of ${batches} batches …`);
+  const archive = await archiveOf(batches, bootstrap);
   try {
-    const chain = new SampleChain([archive]);
-    for (let i = 0; i < batches; i += 1) await chain.add(kind, BigInt(i) * 10n);
-    const config = join(dir, "c.yaml");
-    writeFileSync(
-      config,
-      `kafka: { brokers: ["127.0.0.1:1"] }\ngroup: g\ntopics: [${SCOPE.topic}]\n` +
-        `sinks:\n  - { name: files, kind: fs, path: ${archive.dir} }\n`,
-    );
-    const late = new Date(1_700_000_000_000 + (batches - 5) * 10).toISOString();
     const rows: IndexRow[] = [];
-    const run = async (name: string, args: string): Promise<void> => {
-      const line = `${process.execPath} ${MAIN} ${args} --config ${config} > /dev/null`;
-      rows.push({ name, ...(await measured(line)) });
-    };
-    await run("list", "list --json");
-    await run("cat, by time near the end", `cat --from ${late}`);
-    await run("verify", "verify --json");
-    await run("index", "index");
-    await run("list, with roll-ups", "list --json");
-    await run("cat, by time, with roll-ups", `cat --from ${late}`);
-    await run("index --keys", "index --keys");
-    await run("cat --key", "cat --key key-17");
+    for (const [name, args] of commandsOn(archive, batches, bootstrap !== undefined)) {
+      const line = `${process.execPath} ${MAIN} ${args} --config ${archive.config}`;
+      // 3: it says that something is missing, which is what it was asked for.
+      const cost = await measured(`${line} > /dev/null || [ $? = 3 ]`);
+      rows.push({ name, ...cost });
+      console.log(`  ${name}: ${cost.wallSeconds.toFixed(1)} s, ${cost.peakMb.toFixed(0)} MB`);
+    }
     return rows;
   } finally {
-    await drop(archive);
-    rmSync(dir, { recursive: true, force: true });
+    await drop(archive.files);
+    rmSync(archive.dir, { recursive: true, force: true });
+  }
+}
+
+function commandsOn(
+  { dir }: Archive,
+  batches: number,
+  withKafka: boolean,
+): readonly (readonly [name: string, args: string])[] {
+  const late = new Date(1_700_000_000_000 + (batches - 5) * 10).toISOString();
+  const own = "--sink files";
+  const reconcile = "reconcile --source files --target copy --no-kafka";
+  const replay = `replay --topic ${SCOPE.topic} --topic-id ${SCOPE.topicId} --sink files --dry-run`;
+  return [
+    ["list", `list ${own} --json`],
+    ["cat --from, a time near the end", `cat ${own} --from ${late}`],
+    ["cat --key", `cat ${own} --key key-17`],
+    ["verify --quick", `verify ${own} --quick`],
+    ["verify --sample 5%", `verify ${own} --sample 5%`],
+    ["verify --deep", `verify ${own} --deep`],
+    ["index", `index ${own}`],
+    ["list, with roll-ups", `list ${own} --json`],
+    ["cat --from, with roll-ups", `cat ${own} --from ${late}`],
+    ["verify --quick, with roll-ups", `verify ${own} --quick`],
+    ["index --keys", `index ${own} --keys`],
+    ["cat --key, with filters", `cat ${own} --key key-17`],
+    [`reconcile --dry-run, ${MISSING} missing`, `${reconcile} --dry-run`],
+    [`reconcile, ${MISSING} missing`, reconcile],
+    ["verify --across-sinks", "verify --across-sinks"],
+    ["export", `export ${own} --topic ${SCOPE.topic} --out ${join(dir, "out")}`],
+    ...(withKafka ? ([["replay --dry-run", replay]] as const) : []),
+  ];
+}
+
+async function archiveOf(batches: number, bootstrap: string | undefined): Promise<Archive> {
+  const dir = mkdtempSync(join(tmpdir(), "archiver-bench-index-"));
+  const clusterId =
+    bootstrap === undefined ? IDENTITY.clusterId : await clusterWithTopic(bootstrap);
+  const identity = { ...IDENTITY, clusterId };
+  const files = await newSink("files", identity);
+  const chain = new SampleChain([files]);
+  for (let start = 0n; start < BigInt(batches) * 10n; start += 10n)
+    await chain.publish(sealed(kind, start, sampleRecords(start), identity));
+  const copy = join(dir, "copy");
+  cpSync(files.dir, copy, { recursive: true });
+  const step = Math.max(1, Math.floor(batches / MISSING));
+  const lost = batchesOf(copy).filter((_, i) => i % step === 0);
+  for (const { data, manifest } of lost.slice(0, MISSING)) remove(data, manifest);
+  const config = join(dir, "c.yaml");
+  writeFileSync(
+    config,
+    `kafka: { brokers: [${JSON.stringify(bootstrap ?? "127.0.0.1:1")}] }\ngroup: g\ntopics: [${SCOPE.topic}]\n` +
+      `sinks:\n  - { name: files, kind: fs, path: ${files.dir} }\n` +
+      `  - { name: copy, kind: fs, path: ${copy} }\n`,
+  );
+  return { dir, files, config };
+}
+
+/** `replay` asks Kafka what is there, and whether it is the archive's. */
+async function clusterWithTopic(bootstrap: string): Promise<string> {
+  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    await admin.createTopics({ topics: [{ topic: SCOPE.topic }] });
+    return (await admin.describeCluster()).clusterId;
+  } finally {
+    await admin.disconnect();
   }
 }
 
 async function alone(): Promise<void> {
-  const batches = Number(process.argv[2] ?? "20000");
-  console.log(`${batches} batches`);
-  for (const r of await benchIndex(batches)) {
-    const cost = `${r.wallSeconds.toFixed(1)} s, CPU ${r.cpuSeconds.toFixed(1)} s`;
-    console.log(`${r.name.padEnd(30)}${cost.padStart(24)}, peak ${r.peakMb.toFixed(0)} MB`);
-  }
+  const { values } = parseArgs({
+    options: {
+      batches: { type: "string", default: "20000" },
+      bootstrap: { type: "string" },
+    },
+  });
+  await benchIndex({ batches: Number(values.batches), bootstrap: values.bootstrap });
 }
 
 if (import.meta.main) await alone();

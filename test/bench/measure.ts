@@ -24,7 +24,9 @@ export function costOf(pid: number): { cpuSeconds: number; peakMb: number } {
 /** Runs a shell line to its end; CPU by the shell's own `times`, memory as the tree's greatest sum. */
 export async function measured(line: string): Promise<Cost> {
   const began = performance.now();
-  const child = spawn("bash", ["-c", `${line}\ntimes`], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn("bash", ["-c", `set -e\n${line}\ntimes`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const memory = watchTree(child);
   let out = "";
   child.stdout.on("data", (b: Buffer) => {

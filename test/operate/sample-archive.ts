@@ -41,10 +41,10 @@ export interface SampleSink extends NamedSink {
   readonly dir: string;
 }
 
-export async function newSink(name: string): Promise<SampleSink> {
+export async function newSink(name: string, identity = IDENTITY): Promise<SampleSink> {
   const dir = path.join(tmpdir(), `archive-${randomBytes(6).toString("hex")}`);
   const sink = await openFolder(dir);
-  await sink.claim(IDENTITY, never);
+  await sink.claim(identity, never);
   return { name, sink, dir };
 }
 
@@ -119,6 +119,7 @@ export function sealed(
   kind: SampleKind,
   start: bigint,
   records: readonly SampleRecord[],
+  { archiveId, clusterId } = IDENTITY,
 ): SealedFile {
   const plain = content("segment", records);
   const blocks = new SharedArrayBuffer(plain.length);
@@ -158,8 +159,8 @@ export function sealed(
   const salt = Buffer.alloc(16, Number(start)).toString("hex");
   const encryption = { recipients: [IDENTITY_KEY.recipient], keyId: SEED.keyId, salt };
   const recipe: SealRecipe = {
-    archiveId: IDENTITY.archiveId,
-    clusterId: IDENTITY.clusterId,
+    archiveId,
+    clusterId,
     format: kind.format,
     ...{
       codec: "zstd",

@@ -125,8 +125,12 @@ export async function* linesOf(
     if (file === undefined || name === undefined) return;
     for (const bytes of rollUpLines(file)) {
       const line = { ...fieldsOf(bytes), bytes, path, first: seen === undefined };
-      if (seen !== undefined && line.start < seen.end)
-        throw new ArchiverError("format-invalid", "its lines are not in order");
+      // Beyond its range another roll-up has the word.
+      if (line.start < (seen?.end ?? name.start) || line.end > name.end)
+        throw new ArchiverError(
+          "format-invalid",
+          "its lines are not in order, or beyond its range",
+        );
       seen = widened(seen, line);
       yield line;
     }
