@@ -155,7 +155,10 @@ async function runCommand(
     const running = command.run(args, context);
     if (command.drains === true) return await running;
     const code = await Promise.race([running, interruptedFor(INTERRUPT_MS, signal)]);
-    return signal.aborted ? EXIT.interrupted : code;
+    if (!signal.aborted) return code;
+    // Also where what could not be interrupted is not waited for.
+    out.note("bulk-archiver: interrupted");
+    return EXIT.interrupted;
   } catch (error) {
     const code = exitCodeOf(error, signal.aborted && command.drains !== true);
     if (code === EXIT.interrupted) out.note("bulk-archiver: interrupted");

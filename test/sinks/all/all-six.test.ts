@@ -11,8 +11,8 @@ import { bulkRecords, oddRecords } from "../../integration/odd-records.ts";
 import { RawProducer } from "../../integration/raw-producer.ts";
 import { named, sharedKafka } from "../../kafka/live-kafka.ts";
 import { cli } from "../../operate/cli-process.ts";
-import { type SharedKind, type SharedServers, sharedServer } from "../../servers/shared-servers.ts";
 import { sameEverywhere } from "./same-records.ts";
+import { sharedSix } from "./shared-six.ts";
 import { NAMES, SixSinks } from "./six-sinks.ts";
 
 /** One run archives one topic to six stores at once; each is then read by somebody else. */
@@ -22,21 +22,8 @@ let six: SixSinks;
 let daemon: Daemon | undefined;
 let live: LiveTopic;
 
-async function server<K extends SharedKind>(kind: K): Promise<SharedServers[K]> {
-  const found = await sharedServer(kind);
-  if (found === undefined) throw new Error(`the global set-up keeps no ${kind}`);
-  return found;
-}
-
 beforeAll(async () => {
-  const [s3, hdfs, cassandra, elasticsearch] = await Promise.all([
-    server("s3"),
-    server("hdfs"),
-    server("cassandra"),
-    server("elasticsearch"),
-  ]);
-  const kafka = { bootstrap: sharedKafka(), classPath: "" };
-  six = await SixSinks.prepare(home, { s3, hdfs, cassandra, elasticsearch, kafka });
+  six = await SixSinks.prepare(home, await sharedSix());
   live = await LiveTopic.create(sharedKafka(), named("six"), PARTITIONS);
 }, 300_000);
 
