@@ -180,14 +180,14 @@ async function sinksOf(
   opened: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<OpenedSink[]> {
-  const { emit } = s.host;
+  const { emit, redact } = s.host;
   const sinks = await openSinks(
     p.sinks,
     {
       clock: nodeClock,
       random: nodeRandom,
       baseDir: s.config.baseDir,
-      partitionCount,
+      ...{ partitionCount, redact },
       onEvent: (event) => emit({ what: "sink-called", ...event }),
       onHealth: (sink, health) =>
         emit({

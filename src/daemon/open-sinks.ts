@@ -33,6 +33,7 @@ export interface OpenSinksPorts {
   readonly baseDir: string;
   /** Of a source topic, as the catalogue knows it. */
   readonly partitionCount: (topic: string) => number | undefined;
+  readonly redact?: (text: string) => string;
   readonly onEvent: (event: SinkEvent) => void;
   readonly onHealth: (name: string, health: HealthView) => void;
 }
@@ -45,13 +46,13 @@ export async function openSinks(
 ): Promise<OpenedSink[]> {
   const opened: OpenedSink[] = [];
   for (const s of settings) {
-    const { clock, random, onEvent, onHealth, baseDir, partitionCount } = ports;
+    const { clock, random, redact, onEvent, onHealth, baseDir, partitionCount } = ports;
     const host = { name: s.name, baseDir, partitionCount };
     const plain: Sink = await s.plugin.open(s.config, host, signal);
     const decorated = decorate(
       plain,
       { name: s.name, ...s.limits },
-      { clock, random, onEvent, onHealth },
+      { clock, random, ...(redact === undefined ? {} : { redact }), onEvent, onHealth },
     );
     const { detachMs } = s.whenAway;
     const away = { detachMs, mayBeAway: detachMs !== null, fillsBeside: s.backfill === "auto" };

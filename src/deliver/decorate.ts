@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../core/ports.ts";
 import type { Sink } from "../sdk/sink.ts";
 import { deadline } from "./deadline.ts";
+import { discreet } from "./discreet.ts";
 import { type HealthView, SinkHealth } from "./health.ts";
 import { instrument, type SinkEvent } from "./instrument.ts";
 import { limit, type LimitOptions } from "./limit.ts";
@@ -19,6 +20,8 @@ export interface DecorateOptions {
 export interface DecoratePorts {
   readonly clock: Clock;
   readonly random: Random;
+  /** Cuts secrets out of what a store says. */
+  readonly redact?: (text: string) => string;
   readonly onEvent?: (event: SinkEvent) => void;
   readonly onHealth?: (name: string, health: HealthView) => void;
 }
@@ -44,10 +47,11 @@ export function decorate(
   ports: DecoratePorts,
 ): DecoratedSink {
   const { name } = options;
-  const { clock, random, onEvent, onHealth } = ports;
+  const { clock, random, redact, onEvent, onHealth } = ports;
   const health = new SinkHealth(clock, (view) => onHealth?.(name, view));
   const bounded = (sink: Sink, o: Pick<DecorateOptions, "limit" | "tryTimeoutMs">): Sink => {
-    const told = onEvent === undefined ? sink : instrument(sink, name, onEvent, clock);
+    const quiet = redact === undefined ? sink : discreet(sink, redact);
+    const told = onEvent === undefined ? quiet : instrument(quiet, name, onEvent, clock);
     return limit(deadline(told, o.tryTimeoutMs ?? TRY_TIMEOUT_MS, clock), o.limit ?? {}, clock);
   };
   const inner = replaceable(bounded(plain, options), clock);

@@ -36,6 +36,8 @@ export interface DaemonHost {
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
   readonly emit: Emit;
+  /** Cuts every secret of the configuration out of a text. */
+  readonly redact: (text: string) => string;
   /** Once, as soon as it can answer. */
   publish(view: DaemonView): void;
   /** For a job that ends: where each partition's log is taken to end. @default where it ends */

@@ -1,7 +1,7 @@
 import type { Config, PipelineConfig } from "../config/config.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { describeGroup } from "../kafka/requests/describe-groups.ts";
-import { openLog } from "../observe/log.ts";
+import { openLog, redactorOf } from "../observe/log.ts";
 import { RANGE_OPTIONS } from "./arguments.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
@@ -97,7 +97,8 @@ async function importAll(
     progress.done(Number(records), bytes);
   };
   const topics = view.topics.map((t) => t.topic);
-  const host = { tool, version, env, log };
+  const redact = redactorOf(config.secrets);
+  const host = { tool, version, env, log, redact };
   const run = { config, pipeline, topics, ranges, view, clock, host, confirmed };
   try {
     await runImport(run, signal);

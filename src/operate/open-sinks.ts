@@ -2,6 +2,7 @@ import type { Config, SinkConfig } from "../config/config.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { decorate, type DecoratedSink } from "../deliver/decorate.ts";
+import { redactor } from "../observe/log.ts";
 import type { Sink } from "../sdk/sink.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -34,7 +35,8 @@ async function openSink(
 ): Promise<CommandSink> {
   const plain = await s.plugin.open(s.config, { name: s.name, baseDir: config.baseDir }, signal);
   const options = { name: s.name, retry: COMMAND_RETRY, ...s.limits };
-  return { ...decorate(plain, options, { clock, random }), config: s };
+  const redact = redactor(config.secrets);
+  return { ...decorate(plain, options, { clock, random, redact }), config: s };
 }
 
 /** Opens sinks for a command, hands them to `work` and closes them whatever happens. */

@@ -4,7 +4,7 @@ import { loadConfig } from "../config/load.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { RunHost } from "../daemon.ts";
 import type { DaemonHost } from "../observe/daemon-host.ts";
-import { type Log, LOG_LEVELS, openLog } from "../observe/log.ts";
+import { type Log, LOG_LEVELS, openLog, redactorOf } from "../observe/log.ts";
 import { Observer } from "../observe/observer.ts";
 import type { StatusReport } from "../observe/status-report.ts";
 import { parseFailpoint } from "../pipeline/failpoint.ts";
@@ -78,7 +78,8 @@ async function runWith(
       notify.ready();
     };
     const reloads: RunHost["reloads"] = (take) => reload.takenBy(take);
-    const host: RunHost = { tool, version, env, log, emit, publish, reloads };
+    const redact = redactorOf(secrets);
+    const host: RunHost = { tool, version, env, log, emit, redact, publish, reloads };
     await orUnstarted(runDaemon(config, host, signal), () => observer.view === null, signal);
     log.info({}, "stopped");
   } finally {

@@ -26,7 +26,7 @@ export interface ImportRun {
   readonly ranges: readonly ImportedRange[];
   readonly view: PipelineView;
   readonly clock: Clock;
-  readonly host: Pick<RunHost, "tool" | "version" | "env" | "log">;
+  readonly host: Pick<RunHost, "tool" | "version" | "env" | "log" | "redact">;
   readonly confirmed: (records: bigint, bytes: number) => void;
 }
 
