@@ -13,6 +13,8 @@ const WANTED = "src/pipeline/wanted.ts";
 const APPLY = "src/pipeline/apply.ts";
 const WALK = "src/pipeline/walk.ts";
 const BLOB = "sinks/blob/blob-sink.ts";
+/** Cases of the simulation by their names. */
+const CASES = { test: "test/sim/cases.test.ts" };
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -192,5 +194,68 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/batch/feed.ts",
     find: 'if (verdict === "keep") batch.keep(header, bytes, now);',
     put: 'if (verdict !== "control") batch.keep(header, bytes, now);',
+  },
+  {
+    name: "a batch is made though it is there under another name",
+    file: BLOB,
+    find: "    if (found !== undefined) {\n      const answer",
+    put: "    if (found === null) {\n      const answer",
+    by: CASES,
+  },
+  {
+    name: "a renewal goes on without reading",
+    file: APPLY,
+    find: "  return restart(kept);\n}",
+    put: "  return kept;\n}",
+    by: { test: "test/model/table-running.test.ts" },
+  },
+  {
+    name: "the wall clock says how long a sink is away",
+    file: "src/deliver/health.ts",
+    find: "this.#clock.now() - this.#failingSinceMs",
+    put: "this.#clock.wall() - this.#sinceMs",
+    by: CASES,
+  },
+  {
+    name: "the mark of a sink that was filled stays",
+    file: APPLY,
+    find: "return { ...t, behind, outdated: true };",
+    put: "return { ...t, behind };",
+    by: CASES,
+  },
+  {
+    name: "an offset that was set back stays so",
+    file: "src/pipeline/recheck.ts",
+    find: 'return (await isSetBack(ports, state, signal)) ? "set-back" : null;',
+    put: "return null;",
+    by: CASES,
+  },
+  {
+    name: "a sink counts in a branch without the one before",
+    file: "src/pipeline/ask-head.ts",
+    find: "} else if (sink > 0) await fillLowerBranches(",
+    put: "} else if (sink < 0) await fillLowerBranches(",
+    by: CASES,
+  },
+  {
+    name: "a sink that was gone on without is filled in the newest branch only",
+    file: "src/pipeline/catch-up.ts",
+    find: "if (!lowerFilled) await",
+    put: "if (lowerFilled) await",
+    by: CASES,
+  },
+  {
+    name: "a stopped partition sends its commit again",
+    file: "src/pipeline/task.ts",
+    find: 'signal.aborted || this.#task.phase === "stopped";',
+    put: "signal.aborted;",
+    by: CASES,
+  },
+  {
+    name: "markers behind the archive's end hold up the sinks",
+    file: WALK,
+    find: "if (t.position >= t.limit || t.position === t.archivedTo)",
+    put: "if (t.position >= t.limit)",
+    by: CASES,
   },
 ];

@@ -167,6 +167,29 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
     AGAIN,
   ],
   [
+    "a batch comes late under the name that its configuration gave it, and its plan was wiped",
+    small(
+      [
+        produce(100),
+        { at: 23_000, do: "weather", daemon: 0, target: "files", ms: 6_000, what: "late" },
+        {
+          ...{ at: 29_500, do: "upgrade" },
+          to: { format: "segment", codec: "zstd", level: 3, encrypted: false },
+        },
+        { at: 29_600, do: "commits", p: 0, what: "wipe" },
+        produce(100_000, 2),
+      ],
+      {
+        ...{ seed: 17, quietAt: 101_000, ageMs: 25_000 },
+        sinks: ["files", "ceph"].map((name) => ({
+          ...plainSink(name),
+          ...{ about: "metadata", startingWith: true },
+        })),
+      },
+    ),
+    "late files create data",
+  ],
+  [
     "a sink is filled while its partition has nothing but markers to wait for",
     small(
       [
