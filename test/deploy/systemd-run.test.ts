@@ -189,6 +189,22 @@ test("stopping drains: nothing is left half done, and what was not begun is ther
   await expect.poll(records, { timeout: 30_000 }).toBe(203 + many.length);
 });
 
+test("the commands of docs/systemd.md, as they stand there", () => {
+  systemd.control("stop", UNIT);
+  systemd.run("rm", "-r", DROP_INS);
+  put(
+    `kafka: { brokers: ["${sharedKafka()}"], sessionTimeout: 6s, heartbeat: 500ms }\n` +
+      `group: ${named("page")}\ntopics: [${topic}]\nbatch: { bytes: 256KiB, age: 1s }\n` +
+      "sinks: [{ name: files, kind: fs, path: /var/cache/bulk-archiver/as-on-the-page }]\n",
+  );
+  const page = readFileSync(join(DEPLOY, "../../docs/systemd.md"), "utf8");
+  const [, block = ""] = /^```sh\n([\s\S]*?)^```/m.exec(page) ?? [];
+  expect(block).toContain("systemctl enable --now bulk-archiver");
+  const { status: exit, stdout, stderr } = systemd.run("sh", "-euc", block);
+  expect(exit, stdout + stderr).toBe(0);
+  expect(stdout).toMatch(/Active: active \(running\)/);
+});
+
 test("a wrong configuration fails the start and is not tried again", async () => {
   systemd.control("stop", UNIT);
   put(config([topic], "nonsense: 1\n"));
