@@ -18,7 +18,10 @@ export async function headOf(path: string): Promise<BlobHead | undefined> {
   return { size: Number(found.size), tag: `${found.ino}-${found.size}-${found.mtimeNs}` };
 }
 
-/** Every file below `base/folder`, ascending by its whole path; a missing folder has none. */
+/**
+ * Every file below `base/folder`, ascending by its whole path; a missing folder has none. A link to a folder
+ * inside of it is passed over: two that lead back up would make the walk endless.
+ */
 export async function* walk(
   base: string,
   folder: string,
@@ -27,8 +30,9 @@ export async function* walk(
 ): AsyncIterable<BlobHead & { path: string }> {
   const entries = await sortedEntries(join(base, folder));
   let run: string[] = [];
-  for (const { name, isFolder } of entries) {
+  for (const { name, isFolder, isLink } of entries) {
     signal.throwIfAborted();
+    if (isFolder && isLink) continue;
     const path = `${folder}/${name}`;
     if (!isFolder) {
       if (after === undefined || path > after) run.push(path);
@@ -46,7 +50,7 @@ const passed = (folder: string, after: string | undefined): boolean =>
   after !== undefined && `${folder}/` < after && !after.startsWith(`${folder}/`);
 
 /** A folder sorts as its name with a slash, which is where the paths below it belong. */
-async function sortedEntries(folder: string): Promise<{ name: string; isFolder: boolean }[]> {
+async function sortedEntries(folder: string): Promise<FolderEntry[]> {
   const entries = await stepOrAbsent("list", folder, () =>
     readdir(folder, { withFileTypes: true }),
   );
@@ -56,13 +60,20 @@ async function sortedEntries(folder: string): Promise<{ name: string; isFolder: 
   return found.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
-async function kindOf(folder: string, entry: Dirent): Promise<{ name: string; isFolder: boolean }> {
+interface FolderEntry {
+  readonly name: string;
+  readonly isFolder: boolean;
+  readonly isLink: boolean;
+}
+
+async function kindOf(folder: string, entry: Dirent): Promise<FolderEntry> {
   const { name } = entry;
-  if (entry.isFile() || entry.isDirectory()) return { name, isFolder: entry.isDirectory() };
+  const isLink = entry.isSymbolicLink();
+  if (entry.isFile() || entry.isDirectory()) return { name, isFolder: entry.isDirectory(), isLink };
   // A symbolic link, or a file system that does not say: ask.
   const path = join(folder, name);
   const found = await stepOrAbsent("stat", path, () => stat(path));
-  return { name, isFolder: found?.isDirectory() ?? false };
+  return { name, isFolder: found?.isDirectory() ?? false, isLink };
 }
 
 async function* heads(

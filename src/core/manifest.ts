@@ -5,6 +5,7 @@ import { nextLink } from "./chain.ts";
 import { checked } from "./checked.ts";
 import type { ContentMark, Description, Manifest, SealInfo } from "./description.ts";
 import { ArchiverError } from "./errors.ts";
+import { beyondBounds, MANIFEST_BOUNDS } from "./json-shape.ts";
 import { parse, stringify } from "./json.ts";
 import { inconsistency } from "./manifest-check.ts";
 import { descriptionSchema, manifestSchema, MAX_MANIFEST_BYTES } from "./manifest-schema.ts";
@@ -137,6 +138,8 @@ function read<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
   if (bytes.length > MAX_MANIFEST_BYTES) {
     throw invalid(what, "", `${bytes.length} bytes, at most ${MAX_MANIFEST_BYTES} are allowed`);
   }
+  const beyond = beyondBounds(bytes, MANIFEST_BOUNDS);
+  if (beyond !== undefined) throw invalid(what, "", beyond);
   let value: unknown;
   try {
     value = parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));

@@ -1,3 +1,5 @@
+import { beyondBounds, MANIFEST_BOUNDS } from "../../core/json-shape.ts";
+
 /**
  * The form of a manifest (docs/format-manifest.md), written a second time on purpose: `verify`
  * would not notice an error of the writer if it asked the writer. Nothing here imports src/core's
@@ -148,6 +150,8 @@ export function readOwn(
   bytes: Uint8Array,
 ): { value: { readonly [k: string]: Json } } | { wrong: string } {
   if (bytes.length > MAX_BYTES) return { wrong: `has ${bytes.length} bytes, at most ${MAX_BYTES}` };
+  const beyond = beyondBounds(bytes, MANIFEST_BOUNDS);
+  if (beyond !== undefined) return { wrong: beyond };
   let parsed: Json;
   let source: string;
   try {

@@ -129,7 +129,8 @@ async function begin(
   try {
     identity = await sink.identity(signal);
   } catch (error) {
-    if (!(error instanceof ArchiverError) || error.code !== "manifest-invalid") throw error;
+    const itself = ["manifest-invalid", "sink-permanent"];
+    if (!(error instanceof ArchiverError) || !itself.includes(error.code)) throw error;
     problems.push({ code: "identity-invalid", text: error.message });
   }
   for await (const scope of sink.scopes(signal)) {

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { blake3 } from "@napi-rs/blake-hash";
 import type { Manifest } from "../../core/description.ts";
+import { ArchiverError } from "../../core/errors.ts";
 import { manifestPath } from "../../core/layout.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Sink } from "../../sdk/sink.ts";
@@ -52,19 +53,18 @@ export async function* walkScope(
       const { seen } = both;
       const due = seen.manifest !== undefined && !isNewer(seen);
       const stands = due && index.standsFor(both);
-      const stored =
-        due && !stands ? await sink.manifest({ ...scope, start: seen.start }, signal) : undefined;
-      return { both, stored, bytes: stands ? both.line?.bytes : stored };
+      const read = due && !stands ? await manifestOf(options, seen.start, signal) : undefined;
+      return { both, read: stands ? both.line?.bytes : read, stands };
     });
-    for await (const { both, stored, bytes } of ahead) {
+    for await (const { both, read, stands } of ahead) {
       const { seen } = both;
       const newer = isNewer(seen);
       const entry = newer ? seen : await lookAgain(sink, scope, seen, signal);
       if (entry.manifest === undefined && tip.length < MAX_TIP) tip.push(entry);
       if (newer || entry.manifest === undefined) continue;
       for (const orphan of tip.splice(0)) yield orphaned(orphan, chain, tally);
-      if (bytes !== undefined) index.met(both, stored);
-      yield await walkOne(options, { entry, bytes }, chain, tally, signal);
+      if (read instanceof Uint8Array) index.met(both, stands ? undefined : read);
+      yield await walkOne(options, { entry, read }, chain, tally, signal);
       options.progress(1, bytesOf(entry));
       from = entry.start + 1n;
     }
@@ -118,9 +118,23 @@ async function pending(
   }
 }
 
+/** As stored; a text says why the sink refuses to read it (it is too large), which is that batch's fault alone. */
+async function manifestOf(
+  { sink, scope }: WalkOptions,
+  start: bigint,
+  signal: AbortSignal,
+): Promise<Uint8Array | string | undefined> {
+  try {
+    return await sink.manifest({ ...scope, start }, signal);
+  } catch (error) {
+    if (!(error instanceof ArchiverError) || error.code !== "sink-permanent") throw error;
+    return `cannot be read: ${error.message}`;
+  }
+}
+
 async function walkOne(
   options: WalkOptions,
-  { entry, bytes: read }: { readonly entry: Entry; readonly bytes: Uint8Array | undefined },
+  { entry, read }: { readonly entry: Entry; readonly read: Uint8Array | string | undefined },
   chain: ChainCheck,
   tally: Tally,
   signal: AbortSignal,
@@ -136,7 +150,12 @@ async function walkOne(
     manifestDigest: undefined,
   };
   const listed = entry.manifest !== undefined;
-  const bytes = read ?? (listed ? await options.sink.manifest(key, signal) : undefined);
+  const bytes = read ?? (listed ? await manifestOf(options, entry.start, signal) : undefined);
+  if (typeof bytes === "string") {
+    say("manifest-form", bytes);
+    chain.lose(entry.start);
+    return nothing;
+  }
   if (bytes === undefined) {
     say("manifest-misplaced", `is listed, but nothing is at ${manifestPath(key)}`);
     chain.lose(entry.start);
