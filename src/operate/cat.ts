@@ -95,14 +95,19 @@ function base64(text: string): Buffer {
   throw new ArchiverError("usage", `${JSON.stringify(text)} is no base64`);
 }
 
-/** How a command reads one batch's records. */
-export const readBatch =
-  (sink: Sink, identities: readonly Uint8Array[]): ReadBatch =>
-  (manifest, signal) => {
-    if (sink.readRecords !== undefined && holdsOf(sink.capabilities) === "records")
+/** How a command reads one batch's records. @throws ArchiverError usage for a sink that has none */
+export function readBatch(sink: Sink, identities: readonly Uint8Array[]): ReadBatch {
+  const holds = holdsOf(sink.capabilities);
+  if (holds === "manifests") {
+    const text = "this sink keeps manifests only, and no records: name another with --sink";
+    throw new ArchiverError("usage", text);
+  }
+  return (manifest, signal) => {
+    if (sink.readRecords !== undefined && holds === "records")
       return sink.readRecords(manifest, signal);
     return storedRecords(sink, manifest, identities, signal);
   };
+}
 
 /** As `readBatch`, but reads no more of a large file of lines than is wanted of it. */
 const seekingReader =

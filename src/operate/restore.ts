@@ -4,7 +4,7 @@ import { ArchiverError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
 import { failpointHitter, type HitFailpoint, parseFailpoint } from "../pipeline/failpoint.ts";
 import type { RecordCodec } from "../record-batch/header.ts";
-import type { ArchiveIdentity } from "../sdk/sink.ts";
+import type { ArchiveIdentity, Sink } from "../sdk/sink.ts";
 import { loadIdentities } from "../seal/keys.ts";
 import type { Arguments } from "./arguments.ts";
 import { readBatch } from "./cat.ts";
@@ -91,12 +91,13 @@ async function restore(
     to: { topic: toTopic, partition: map(scope.partition) },
   }));
   const partitionsOf = sourcePartitions(context, config, scopes);
+  const source = await sourceOf(args, sink);
   const topic = await openTarget(args, target, tasks, partitionsOf, signal);
   for (const warning of topic.warnings) out.note(`bulk-archiver: ${warning}`);
   const now = (): number => clock.now();
   const progress = new Progress({ title: "restore", unit: "offsets", stderr: out.stderr, now });
   const hit = failpointOf(context);
-  const options = await optionsOf(args, config, named, { identity, topic, progress });
+  const options = await optionsOf(args, config, { ...source, identity, topic, progress });
   try {
     const partitions = await runRestore(options, tasks, { target, clock, hit }, signal);
     if (partitions.length === 0) {
@@ -148,25 +149,30 @@ async function archiveOf(
   throw new ArchiverError("nothing-in-scope", `sink ${name} holds no archive`);
 }
 
+/** How the source is read, before anything is made in the target. @throws ArchiverError usage */
+async function sourceOf(
+  args: Arguments,
+  sink: Sink,
+): Promise<Pick<RestoreOptions, "sink" | "identities" | "read">> {
+  const file = args.text("identity");
+  const identities = file === undefined ? [] : await loadIdentities(file);
+  return { sink, identities, read: readBatch(sink, identities) };
+}
+
 async function optionsOf(
   args: Arguments,
   config: Config,
-  { sink }: CommandSink,
-  found: { identity: ArchiveIdentity; topic: TargetTopic; progress: Progress },
+  found: Pick<RestoreOptions, "sink" | "identities" | "read" | "identity" | "topic"> & {
+    readonly progress: Progress;
+  },
 ): Promise<RestoreOptions> {
-  const { identity, topic, progress } = found;
-  const file = args.text("identity");
-  const identities = file === undefined ? [] : await loadIdentities(file);
+  const { progress, ...source } = found;
   return {
+    ...source,
     run: args.text("run") ?? "default",
-    sink,
-    identity,
-    identities,
     seeds: await allSeeds(config),
-    read: readBatch(sink, identities),
     from: args.bound("from"),
     to: args.bound("to"),
-    topic,
     ledgerTopic: LEDGER_TOPIC,
     replicationFactor: replicationFactorOf(args),
     lineage: args.flag("lineage"),

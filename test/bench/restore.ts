@@ -1,7 +1,7 @@
 import { produce } from "../load/produce.ts";
 import { configOf, drain, MAIN, PARTITIONS } from "./drain.ts";
 import { measured } from "./measure.ts";
-import { type Row, show } from "./rows.ts";
+import { type Row, show, times } from "./rows.ts";
 
 export interface RestoreBench {
   readonly bootstrap: string;
@@ -17,7 +17,8 @@ export async function benchRestore(o: RestoreBench): Promise<void> {
     const logicalBytes = await produce({ ...o, topic, ...load });
     const sinks = `  - { name: files, kind: fs, path: ./${topic} }`;
     const name = `archive, ${codec}`;
-    const rows: Row[] = [await drain({ ...o, topic, home: o.dir, sinks, name })];
+    const archived = await drain({ ...o, topic, home: o.dir, sinks, name });
+    const rows: Row[] = [archived];
     for (const [to, flags] of [
       ["with lineage", ""],
       ["as it was", "--no-lineage"],
@@ -29,5 +30,10 @@ export async function benchRestore(o: RestoreBench): Promise<void> {
       rows.push({ name: `restore, ${to}, ${codec}`, ...(await measured(line)) });
     }
     show(rows, { records: o.records, logicalBytes });
+    for (const row of rows.slice(1)) {
+      const cpu = times(archived, row, "cpuSeconds");
+      const rate = times(row, archived, "wallSeconds");
+      console.log(`  ${row.name}: ${rate} × the records/s of archiving, ${cpu} × its CPU`);
+    }
   }
 }

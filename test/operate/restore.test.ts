@@ -7,6 +7,7 @@ import { configDir } from "../config/load.ts";
 import { writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { rawRecords } from "../sinks/kafka/raw-records.ts";
+import { batchesOf, flipBit } from "./archive-damage.ts";
 import { cli, type Ended, start, type Started } from "./cli-process.ts";
 import { mismatches, type Schema } from "./json-schema.ts";
 import { expectRestored } from "./restored-topic.ts";
@@ -59,7 +60,7 @@ beforeAll(async () => {
   topic = await LiveTopic.create(bootstrap, name, 3);
   for (let i = 0; i < 20; i += 1) await topic.produce(RECORDS / 20);
   const { recipient } = await keygen(join(dir, "keys"));
-  const shared = { bootstrap, topics: [name], batchBytes: "16KiB", age: "200ms" };
+  const shared = { bootstrap, topics: [name], batchBytes: "4KiB", age: "200ms" };
   config = writeConfig(dir, "segment.yaml", { ...shared, group: name });
   lines = writeConfig(dir, "lines.yaml", {
     ...shared,
@@ -184,6 +185,28 @@ describe("killed at every step, and repeated", () => {
     expect(await compare(to)).toBe(RECORDS);
   });
 
+  test("within a transaction of several groups: of it nothing is there, and the next run goes on", async () => {
+    const to = `${name}-groups`;
+    const several = ["--partition", "0", "--transaction", "16KiB", "--compression", "none"];
+    // The third record batch is sent with the first two groups under way, and none is committed.
+    for (const step of ["mid-data:3", "after-data", "before-commit"]) {
+      const env = { BULK_ARCHIVER_FAILPOINT: step };
+      expect((await start(argumentsOf(to, several), { env }).ended).signal).toBe("SIGKILL");
+      expect((await rawRecords(bootstrap, to)).size).toBe(0);
+    }
+    await restore(to, several);
+    const all = { bootstrap, topic: name, lineage: true };
+    const wanted = (_: unknown, p: number): boolean => p === 0;
+    await expectRestored({ ...all, copy: to, wanted });
+    const clean = `${name}-groups-clean`;
+    const { batches } = await restore(clean, several);
+    const records = (await rawRecords(bootstrap, clean)).get(0) ?? [];
+    // Between the records of two transactions lies the marker of the first.
+    const transactions = (records.at(-1)?.offset ?? 0) + 1 - records.length + 1;
+    expect(batches).toBeGreaterThan(3);
+    expect(transactions).toBeLessThan(batches / 2);
+  });
+
   test("one that was frozen in a transaction and wakes up afterwards adds nothing", async () => {
     const to = `${name}-zombie`;
     const env = { BULK_ARCHIVER_FAILPOINT: "before-commit:2:stop" };
@@ -194,6 +217,27 @@ describe("killed at every step, and repeated", () => {
     expect((await zombie.ended).code).toBe(0);
     expect(await compare(to)).toBe(RECORDS);
   });
+});
+
+test("a damaged file behind good ones of its transaction: those are there once, it and what follows are not", async () => {
+  const to = `${name}-damaged`;
+  const how = ["--partition", "1", "--transaction", "16KiB"];
+  const batches = batchesOf(join(dir, "files")).filter((b) => b.partition === 1);
+  const bad = batches.at(-1);
+  expect(batches.length).toBeGreaterThan(3);
+  if (bad === undefined) throw new Error("nothing is archived");
+  flipBit(bad.data);
+  const { code, stderr } = await restoreRefused(to, ...how);
+  flipBit(bad.data);
+  expect([code, stderr]).toEqual([3, expect.stringContaining("digest")]);
+  const there = (await rawRecords(bootstrap, to)).get(1)?.length ?? 0;
+  expect(there).toBeGreaterThan(0);
+  const all = { bootstrap, topic: name, copy: to, lineage: true };
+  const wanted = (r: { offset: number }, p: number): boolean => p === 1 && r.offset < there;
+  await expectRestored({ ...all, wanted });
+  expect(there).toBeLessThanOrEqual(Number(bad.start));
+  await restore(to, how);
+  await expectRestored({ ...all, wanted: (_, p) => p === 1 });
 });
 
 test("two at once: both end well, every record is there once", async () => {

@@ -18,6 +18,8 @@ export interface Compared {
   readonly topic: string;
   readonly copy: string;
   readonly lineage: boolean;
+  /** Where the copy is. @default where the source is */
+  readonly other?: string;
   /** Which records of the source are wanted. @default all */
   readonly wanted?: (record: RawRecord, partition: number) => boolean;
 }
@@ -26,7 +28,7 @@ export interface Compared {
 export async function expectRestored(o: Compared): Promise<number> {
   const [source, copy] = [
     await rawRecords(o.bootstrap, o.topic),
-    await rawRecords(o.bootstrap, o.copy),
+    await rawRecords(o.other ?? o.bootstrap, o.copy),
   ];
   let count = 0;
   for (const [partition, records] of source) {
