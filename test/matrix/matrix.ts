@@ -16,13 +16,15 @@ import { type Outcome, show, table } from "./verdicts.ts";
  */
 /** Ways to Kafka that each lane has for itself. */
 const DOORS = 2;
-const HELP = `npm run faults -- [--only TEXT]... [--shard I/N] [--at-once N] [--seed N] [--list] [--report FILE]
+const HELP = `npm run faults -- [--only TEXT]... [--shard I/N] [--at-once N] [--seed N] [--list] [--keep]
+                  [--report FILE]
 
   --only TEXT     those whose name has this text; may be given several times
   --shard I/N     the I-th of N parts, I from 1; all parts together are all cases
   --at-once N     so many cases at the same time, each with a topic of its own (default 2)
   --seed N        of what is thrown by dice: when something is cut or killed (default 2026)
   --list          the names, and which promises each case shows
+  --keep          leaves what failed where it is, logs included
   --report FILE   all that was done and said, in JSON`;
 const { values: o } = parseArgs({
   options: {
@@ -31,6 +33,7 @@ const { values: o } = parseArgs({
     "at-once": { type: "string", default: "2" },
     seed: { type: "string", default: "2026" },
     list: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
     report: { type: "string" },
     help: { type: "boolean", default: false },
   },
@@ -71,7 +74,7 @@ async function playAll(cases: readonly FaultCase[]): Promise<readonly Outcome[]>
   const outcomes = new Map<FaultCase, Outcome>();
   const stop = async (): Promise<void> => {
     await Promise.all([close(), kafka.stop(), starting?.then((server) => server.stop())]);
-    rmSync(dir, { recursive: true, force: true });
+    if (!o.keep) rmSync(dir, { recursive: true, force: true });
   };
   // Kafka outlives whoever started it, unless it is told.
   process.once("SIGTERM", () => void stop().finally(() => process.exit(143)));
@@ -82,10 +85,13 @@ async function playAll(cases: readonly FaultCase[]): Promise<readonly Outcome[]>
     const lane = async (i: number): Promise<void> => {
       const own = doors.slice(DOORS * i, DOORS * (i + 1));
       for (let c = waiting.shift(); c !== undefined; c = waiting.shift()) {
-        const outcome = await play(c, join(dir, String(CASES.indexOf(c))), kafka, {
+        const at = join(dir, String(CASES.indexOf(c)));
+        const outcome = await play(c, at, kafka, {
           ...{ doors: own, seed: Number(o.seed), ceph },
         });
         console.log(show(outcome));
+        if (outcome.wrong.length === 0 || !o.keep) rmSync(at, { recursive: true, force: true });
+        else console.log(`         kept:     ${at}`);
         outcomes.set(c, outcome);
       }
     };

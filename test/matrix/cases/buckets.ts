@@ -53,10 +53,11 @@ export const BUCKETS: readonly FaultCase[] = [
     run: async (s) => {
       const bucket = await s.bucket("versioned");
       const sinksOf = (more: object) => ({ ceph: bucket.sink({ ...more }), files: FOLDER });
-      s.start(s.config("wrong.yaml", { sinks: sinksOf({}) }));
       await s.put(300);
-      await s.says(/oldest-version/);
-      await s.drained();
+      const wrong = s.start(s.config("wrong.yaml", { sinks: sinksOf({}) }));
+      const { code } = await wrong.exited(60_000);
+      s.expect(code === 1, `it ends with 1, not ${code}`);
+      s.said(/oldest-version/);
       const client = foreignClient(bucket.direct);
       const keys = (await keysIn(client, bucket.name)).filter((key) => !/\/tmp\//.test(key));
       client.destroy();

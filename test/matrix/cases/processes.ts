@@ -33,6 +33,7 @@ export const PROCESSES: readonly FaultCase[] = [
     run: async (s) => {
       const config = s.config("c.yaml", { batch: "{ bytes: 8MiB, age: 60s }" });
       const first = s.start(config);
+      await s.says(/partitions assigned/);
       await s.put(3_000);
       await sleep(3_000);
       s.injected.push("SIGTERM while 3,000 records wait for a batch that is not full");
@@ -75,7 +76,7 @@ export const PROCESSES: readonly FaultCase[] = [
       const config = s.config("c.yaml");
       s.live.begin(30, 40);
       const zombie = s.start(config);
-      await sleep(3_000);
+      await s.archivesSome();
       zombie.signal("SIGSTOP");
       s.start(config);
       await sleep(FROZEN_MS);
@@ -93,6 +94,8 @@ export const PROCESSES: readonly FaultCase[] = [
   {
     name: "frozen beyond the session at each step of the protocol, while another goes on",
     shows: AUDITED,
+    // More than members, those that woke included: each newcomer gets one, and meets its step.
+    partitions: 12,
     run: async (s) => {
       const config = s.config("c.yaml");
       s.live.begin(30, 40);

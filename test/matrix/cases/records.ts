@@ -3,8 +3,12 @@ import { RawProducer } from "../../integration/raw-producer.ts";
 import { rot } from "../../integration/rotten-log.ts";
 import { groupsAreReady, until } from "../../kafka/live-kafka.ts";
 import type { RecordCodec } from "../../../src/record-batch/header.ts";
+import { parse } from "../../../src/core/json.ts";
+import type { StatusReport } from "../../../src/observe/status-report.ts";
+import { freePorts } from "../../servers/server-process.ts";
 import { apart } from "../apart.ts";
 import { AUDITED } from "../promises.ts";
+import type { Settings } from "../settings.ts";
 import type { FaultCase, Stage } from "../stage.ts";
 
 const CODECS: readonly RecordCodec[] = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -18,10 +22,13 @@ const FORMATS = {
 
 const groupOf = (s: Stage, format: keyof typeof FORMATS): string => `${s.topic}-${format}`;
 
-function inBothFormats(s: Stage): readonly string[] {
-  return (["segment", "ndjson"] as const).map((format) =>
-    s.config(`${format}.yaml`, { ...FORMATS[format], format, group: groupOf(s, format) }),
-  );
+/** The first one can be asked how it is. */
+async function inBothFormats(s: Stage): Promise<readonly [string, string]> {
+  const [port = 0] = await freePorts(1);
+  const more = `http: { listen: "127.0.0.1:${port}" }`;
+  const config = (format: keyof typeof FORMATS, of: Settings): string =>
+    s.config(`${format}.yaml`, { ...FORMATS[format], format, group: groupOf(s, format), ...of });
+  return [config("segment", { more }), config("ndjson", {})];
 }
 
 async function bothAudited(s: Stage, configs: readonly string[]): Promise<void> {
@@ -83,7 +90,7 @@ export const RECORDS: readonly FaultCase[] = [
     run: async (s) => {
       const plain = await RawProducer.open(s.kafka.bootstrap, null);
       try {
-        const configs = inBothFormats(s);
+        const configs = await inBothFormats(s);
         for (const config of configs) s.start(config);
         const now = BigInt(Date.now());
         for (const [partition, codec] of CODECS.entries()) {
@@ -113,7 +120,7 @@ export const RECORDS: readonly FaultCase[] = [
         for (const at of [0, 1, 2]) await plain.send(s.topic, at, [line("before it hangs")]);
         const opened = await transaction(hanging, s, "hangs", "leave open");
         for (const at of [0, 1, 2]) await plain.send(s.topic, at, [line("behind it")]);
-        const configs = inBothFormats(s);
+        const configs = await inBothFormats(s);
         for (const config of configs) s.start(config);
         for (const format of ["segment", "ndjson"] as const) {
           await until(`${format} is archived up to the open transaction`, ARCHIVED_MS, async () => {
@@ -122,6 +129,7 @@ export const RECORDS: readonly FaultCase[] = [
           });
         }
         s.injected.push("committed, aborted, empty and nested ones; then one stays open");
+        await heldBack(s, configs[0]);
         endedByTool(s, opened);
         s.injected.push("the open one is ended by Kafka's own kafka-transactions");
         for (const at of [0, 1, 2]) await plain.send(s.topic, at, [line("after it")]);
@@ -156,6 +164,19 @@ export const RECORDS: readonly FaultCase[] = [
       }),
   },
 ];
+
+/** `status` says that a transaction is open: nothing else would tell it from a topic without records. */
+async function heldBack(s: Stage, config: string): Promise<void> {
+  const { code, stdout, stderr } = await s.cli("status", "--config", config, "--json");
+  if (code !== 0) throw new Error(`status ends with ${code}: ${stderr}`);
+  const { partitions } = parse(stdout) as StatusReport;
+  for (const { partition, waiting } of partitions) {
+    const said = /an open transaction holds \d+ offsets back/.test(waiting ?? "");
+    s.expect(said, `status says of partition ${partition} that it is held back, not ${waiting}`);
+    s.reported.push(`status of partition ${partition}: ${waiting}`);
+  }
+  s.expect(partitions.length === 3, "status names each partition");
+}
 
 /** As an operator does who found the transaction by `find-hanging`. */
 function endedByTool(s: Stage, starts: readonly bigint[]): void {

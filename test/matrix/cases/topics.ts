@@ -39,7 +39,7 @@ export const TOPICS: readonly FaultCase[] = [
       const config = s.config("c.yaml");
       s.start(config);
       s.live.begin(30, 40);
-      await sleep(2_000);
+      await s.archivesSome();
       await s.admin.createPartitions({ topicPartitions: [{ topic: s.topic, count: 6 }] });
       s.injected.push("three partitions more under production");
       await sleep(10_000);
