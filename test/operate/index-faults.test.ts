@@ -9,7 +9,6 @@ import {
   rollUpLines,
   rollUpPath,
 } from "../../src/operate/index/roll-up.ts";
-import { writeRollUps } from "../../src/operate/index/write-roll-ups.ts";
 import { listedBatches } from "../../src/operate/listed-batches.ts";
 import { NEVER } from "../../src/operate/verify/expiry.ts";
 import { foreignOpener } from "../../src/operate/verify/foreign-opener.ts";
@@ -17,6 +16,7 @@ import { EVERY_FILE } from "../../src/operate/verify/sampling.ts";
 import type { VerifyReport } from "../../src/operate/verify/report.ts";
 import { runVerify } from "../../src/operate/verify/run-verify.ts";
 import { compressed } from "../../src/seal/zstd.ts";
+import { rollUpEvery } from "./graded-verify.ts";
 import { never, SampleChain, SCOPE } from "./sample-archive.ts";
 import { Vault } from "./vault.ts";
 
@@ -40,13 +40,8 @@ beforeAll(async () => {
 
 afterAll(() => vault.drop());
 
-async function roll(rebuild = false): Promise<number> {
-  const { sink } = vault;
-  if (sink.documents === undefined) throw new Error("a blob sink keeps documents");
-  const place = { sink, documents: sink.documents, scope: SCOPE };
-  const how = { every: 3, rebuild, dryRun: false, done: () => undefined };
-  return (await writeRollUps({ ...place, ...how }, never)).written;
-}
+const roll = async (rebuild = false): Promise<number> =>
+  (await rollUpEvery(vault.sink, 3, rebuild)).written;
 
 let said: string[] = [];
 

@@ -1,22 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dataPath, manifestPath } from "../../src/core/layout.ts";
 import { encodeManifest, makeManifest, parseManifest } from "../../src/core/manifest.ts";
-import { writeRollUps } from "../../src/operate/index/write-roll-ups.ts";
-import { deepCheck } from "../../src/operate/verify/deep-check.ts";
-import { NEVER } from "../../src/operate/verify/expiry.ts";
-import { seedKeys } from "../../src/operate/verify/foreign-keys.ts";
-import { foreignOpener } from "../../src/operate/verify/foreign-opener.ts";
-import { EVERY_FILE, NO_FILE } from "../../src/operate/verify/sampling.ts";
-import {
-  type ArchiveOptions,
-  type ArchiveVerdict,
-  verifyArchive,
-} from "../../src/operate/verify/verify-archive.ts";
+import type { ArchiveOptions, ArchiveVerdict } from "../../src/operate/verify/verify-archive.ts";
 import { manifestMacKey } from "../../src/seal/keys.ts";
+import { foundIn, type Grade, gradedVerify, GRADES, headOf, rollUpEvery } from "./graded-verify.ts";
 import {
   drop,
-  IDENTITY,
-  never,
   newSink,
   SampleChain,
   type SampleKind,
@@ -33,21 +22,11 @@ import { Vault } from "./vault.ts";
  * with roll-ups and without. Five batches of ten offsets, the first four in two roll-ups.
  */
 const MAC_KEY = manifestMacKey(SEED.secret);
-const SEEDS = seedKeys(`${SEED.keyId}:${SEED.secret.toString("hex")}`);
 const STARTS = [0n, 10n, 20n, 30n, 40n];
-const GRADES = ["quick", "files", "deep"] as const;
-type Grade = (typeof GRADES)[number];
-
 const STORES = ["fs", "s3"] as const;
 const CASES = STORES.flatMap((store) =>
   (["segment", "ndjson"] as const).map((format) => ({ store, format })),
 );
-
-const gradeOf = {
-  quick: { sampling: NO_FILE, deep: undefined },
-  files: { sampling: EVERY_FILE, deep: undefined },
-  deep: { sampling: EVERY_FILE, deep: deepCheck(foreignOpener([]), SEEDS) },
-};
 
 describe.each(CASES)("$store, $format", ({ store, format }) => {
   const kind: SampleKind = { format, encrypted: false };
@@ -81,11 +60,7 @@ describe.each(CASES)("$store, $format", ({ store, format }) => {
   });
 
   const roll = async (): Promise<void> => {
-    const { sink } = vault;
-    const { documents } = sink;
-    if (documents === undefined) throw new Error("a blob sink keeps documents");
-    const how = { every: 2, rebuild: false, dryRun: false, done: () => undefined };
-    const made = await writeRollUps({ sink, documents, scope: SCOPE, ...how }, never);
+    const made = await rollUpEvery(vault.sink, 2);
     expect(made).toMatchObject({ rollUps: 2, written: 2, tail: 1 });
   };
 
@@ -93,26 +68,8 @@ describe.each(CASES)("$store, $format", ({ store, format }) => {
     grade: Grade,
     indexed: boolean,
     over: Partial<ArchiveOptions> = {},
-  ): Promise<ArchiveVerdict> => {
-    const instead = grade === "quick" && over.across !== true;
-    const published = { scope: SCOPE, archiveId: IDENTITY.archiveId, end: 50n, link: head };
-    const options: ArchiveOptions = {
-      ...{ sinks: [{ name: "files", sink: vault.sink }], filter: {}, seeds: SEEDS },
-      ...{ publicKeys: new Map(), expiry: NEVER, across: false, tailWaitMs: 0 },
-      heads: { heads: [published], from: "a place of its own", signed: false },
-      // With this seed no manifest of the sample is drawn but the first of each roll-up.
-      index: { use: !indexed ? "none" : instead ? "instead" : "beside", seed: "none" },
-      progress: { total: () => undefined, done: () => undefined },
-      ...gradeOf[grade],
-      ...over,
-    };
-    return verifyArchive(options, never);
-  };
-
-  const found = (verdict: ArchiveVerdict): readonly string[] => {
-    const all = verdict.sinks[0]?.partitions.flatMap((p) => p.problems) ?? [];
-    return [...new Set(all.map(({ code, start }) => `${code}@${start ?? ""}`))].toSorted();
-  };
+  ): Promise<ArchiveVerdict> =>
+    gradedVerify(vault.sink, grade, indexed, { heads: headOf(50n, head), ...over });
 
   /** What each grade finds, each code and batch once, without roll-ups and with them. */
   const expectFound = async (
@@ -127,7 +84,7 @@ describe.each(CASES)("$store, $format", ({ store, format }) => {
         for (const grade of GRADES) {
           const verdict = await verify(grade, indexed, over);
           const which = `${grade}, ${indexed ? "with" : "without"} roll-ups`;
-          expect([which, ...found(verdict)]).toEqual([
+          expect([which, ...foundIn(verdict)]).toEqual([
             which,
             ...expected(grade, indexed).toSorted(),
           ]);
