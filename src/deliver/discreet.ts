@@ -6,11 +6,11 @@ const MAX_CAUSES = 16;
 
 /**
  * What a store says can hold what it was asked with: a gateway that shows the headers of a request in its
- * refusal shows credentials. The text of an error goes to the log, the status, the page and the metrics, so
- * secrets are cut out of it where it comes in.
+ * refusal shows credentials. The text of an error or finding goes to the log, the status, the page and reports,
+ * so secrets are cut out of it where it comes in.
  */
 export function discreet(sink: Sink, redact: (text: string) => string): Sink {
-  return around(sink, {
+  const quiet = around(sink, {
     call: async (_op, _bytes, run, signal) => {
       try {
         return await run(signal);
@@ -26,6 +26,11 @@ export function discreet(sink: Sink, redact: (text: string) => string): Sink {
       }
     },
   });
+  return {
+    ...quiet,
+    check: async (signal) =>
+      (await quiet.check(signal)).map((f) => ({ ...f, text: redact(f.text) })),
+  };
 }
 
 /** The same error: what it is, and its identity, are looked at further on. */

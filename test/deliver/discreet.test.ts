@@ -22,6 +22,12 @@ test("what a store says of its credentials is cut out of the error, of its cause
   expect(error.code).toBe("sink-unauthorized");
 });
 
+test("what a check found as well", async () => {
+  const finding = { level: "error", code: "store", text: `it said ${SECRET}` } as const;
+  const sink = discreet(scriptedSink({ check: () => Promise.resolve([finding]) }), redact);
+  expect(await sink.check(never)).toEqual([{ ...finding, text: "it said [redacted]" }]);
+});
+
 test("a stream that fails in its middle as well", async () => {
   async function* scopes(): AsyncGenerator<never> {
     await Promise.resolve();

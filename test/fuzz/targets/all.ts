@@ -1,6 +1,7 @@
 import type { Target } from "../target.ts";
 import { configTarget } from "./config.ts";
 import { documentTargets } from "./documents.ts";
+import { httpTarget } from "./http.ts";
 import { kafkaTargets } from "./kafka.ts";
 import { recordTargets } from "./records.ts";
 import { storedTargets } from "./stored.ts";
@@ -12,4 +13,5 @@ export const openTargets = async (): Promise<readonly Target[]> => [
   ...documentTargets,
   ...kafkaTargets,
   configTarget(),
+  httpTarget(),
 ];
