@@ -69,6 +69,8 @@ export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<
   const ports = { primary: primary.sink, fetcher: p.fetcher, offsets: p.offsets };
   const committed = p.partitions.committed(scope) ?? 0n;
   await persist(p, lease, `${scopeText(scope)}: the next branch could not be begun`, async () => {
+    // Offsets of another topic of this name say nothing about this one: it stays stopped.
+    if (!(await p.catalogue.isStill(scope, p.signal))) return;
     const next = await beginBranch(ports, { scope, committed }, lease, p.signal);
     if (p.lease() !== lease) return;
     if (next === null) {

@@ -59,6 +59,15 @@ export class TopicCatalogue {
     }
   }
 
+  /** Whether the topic of that name still is the one of this id: it may have been deleted and made again. */
+  async isStill(
+    { topic, topicId }: { topic: string; topicId: string },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { topics } = await this.#client.metadata([topic], signal);
+    return topics.some((t) => t.topic === topic && t.topicId === topicId);
+  }
+
   /**
    * Asks Kafka again; true when topics or partition counts changed. Internal topics (`__…`) are never
    * matched by an expression.

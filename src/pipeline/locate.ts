@@ -39,6 +39,10 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
   const ours = decoded.plans.every(
     (p) => p.clusterId === clusterId && p.topicId === scope.topicId && p.branch === scope.branch,
   );
+  if (decoded.plans.some((p) => p.clusterId === clusterId && p.topicId !== scope.topicId)) {
+    ports.emit({ what: "metadata-ignored", reason: "committed for another topic of this name" });
+    return { ...none, committed: { offset: null, plans: [] } };
+  }
   if (!ours) {
     ports.emit({
       what: "metadata-ignored",
@@ -52,6 +56,27 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
     chain: decoded.chain,
     behind: decoded.behind,
   };
+}
+
+/**
+ * Whether what was committed is of another topic of this name, which was deleted: by its chain, which ends in
+ * the primary under that topic's id. A task that had not noticed yet may commit once more for the new one.
+ */
+export async function isOfAnotherTopic(
+  { scope, sinks }: TaskPorts,
+  chain: ChainHead | null,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const primary = sinks[0]?.sink;
+  if (chain === null || chain.offset === 0n || primary === undefined) return false;
+  for await (const other of primary.scopes(signal)) {
+    const { topic, topicId, partition } = other;
+    if (topic !== scope.topic || partition !== scope.partition || topicId === scope.topicId)
+      continue;
+    const last = await primary.floor(other, chain.offset - 1n, signal);
+    if (last?.end === chain.offset && last.link === chain.link) return true;
+  }
+  return false;
 }
 
 /** Nothing is archived, and the group says otherwise: never taken for a new archive. */

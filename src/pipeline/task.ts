@@ -13,7 +13,7 @@ import { describe, publish, sinkAt, VanishedError } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
 import { KnownPlans } from "./known-plans.ts";
 import { Links } from "./links.ts";
-import { chainAt, lookAt, readCommitted, refuseEmptied } from "./locate.ts";
+import { chainAt, isOfAnotherTopic, lookAt, readCommitted, refuseEmptied } from "./locate.ts";
 import type { TaskPorts } from "./ports.ts";
 import { recheck } from "./recheck.ts";
 import { begin, isConfirmed, type PlanMark, type Task } from "./state.ts";
@@ -227,6 +227,11 @@ export class PartitionTask {
 
   async #resolveStart(committed: bigint | null, signal: AbortSignal): Promise<Result> {
     const { log, scope } = this.#ports;
+    if (await isOfAnotherTopic(this.#ports, this.#chain, signal)) {
+      this.#chain = null;
+      const none = { offset: null, plans: [] };
+      return { of: "read-committed", round: this.#task.round, committed: none };
+    }
     refuseEmptied(scope, this.#chain);
     const offset = committed ?? (await log.startOffset(signal));
     return { of: "resolve-start", offset: await log.align(offset, signal) };

@@ -258,4 +258,11 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (t.position >= t.limit)",
     by: CASES,
   },
+  {
+    name: "what was committed for a topic that is no more counts for the next",
+    file: "src/pipeline/task.ts",
+    find: "if (await isOfAnotherTopic(this.#ports, this.#chain, signal)) {",
+    put: "if (this.#links === null) {",
+    by: CASES,
+  },
 ];

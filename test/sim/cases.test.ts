@@ -134,6 +134,17 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
     "branch 1 goes on from offset 0",
   ],
   [
+    "a topic is made again while a batch of the one before is on its way",
+    small(
+      [
+        ...[100, 3_000, 5_000, 60_000].map((at) => produce(at)),
+        { at: 3_500, do: "recreate-topic" },
+      ],
+      { quietAt: 70_000 },
+    ),
+    "stopped: topic-recreated",
+  ],
+  [
     "a rebalance comes while a branch begins",
     small(
       [

@@ -39,7 +39,10 @@ export function checkArchive(stores: readonly SimStore[], logs: Logs): void {
 /** Data of a batch that its branch ended in the middle of: it has no manifest, and no other sink has to have it. */
 const leftBehind = (path: string, primary: SimStore, logs: Logs): boolean => {
   const place = placeOf(path);
-  if (place === null || logs.get(place.topicId)?.[place.partition]?.cutShort !== true) return false;
+  const log = place === null ? undefined : logs.get(place.topicId)?.[place.partition];
+  if (place === null || (log?.cutShort !== true && log?.isDeleted !== true)) return false;
+  // What a sink lacks of a topic that is no more, `reconcile` brings.
+  if (log.isDeleted) return true;
   return place.kind === "data" && !batchesOf(primary).some((b) => b.dataPath === path);
 };
 

@@ -39,6 +39,8 @@ export class Watch implements Listener {
   readonly #marked = new Set<string>();
   objects = 0;
   commits = 0;
+  /** The topic was made again, and not every daemon knows. */
+  unsure = false;
 
   constructor(ports: WatchPorts) {
     this.#p = ports;
@@ -67,6 +69,8 @@ export class Watch implements Listener {
     for (const sink of marks.keys()) this.#marked.add(`${partition} ${sink}`);
     this.#plans(this.#p.topicId(topic), partition, offset, metadata);
     const key = `${group} ${this.#p.topicId(topic)} ${partition}`;
+    // Who has not noticed yet that the topic is another one commits under its name.
+    if (this.unsure) return;
     // In a log that was cut short an offset means something else than before.
     if (this.#p.cutShort(topic, partition)) return;
     const before = this.#committed.get(key) ?? 0;

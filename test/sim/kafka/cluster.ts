@@ -92,6 +92,7 @@ export class Cluster {
   recreate(name: string): void {
     const before = this.topic(name);
     this.deleted.push(before);
+    for (const { log } of before.partitions) log.delete();
     for (const group of this.groups.values()) {
       for (const key of group.offsets.keys())
         if (key.startsWith(`${name}/`)) group.offsets.delete(key);

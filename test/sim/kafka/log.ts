@@ -10,7 +10,7 @@ export interface Truth {
   /** Of its transaction; records without one are committed at once. */
   state: "open" | "committed" | "aborted";
   /** Why Kafka no longer has it. */
-  lost: "compaction" | "retention" | "truncation" | null;
+  lost: "compaction" | "retention" | "truncation" | "deletion" | null;
 }
 
 export interface Batch {
@@ -45,6 +45,7 @@ export class Log {
   start = 0;
   /** It lost its end once: what was committed before may be aborted now, or anything else. */
   cutShort = false;
+  isDeleted = false;
   #batches: Batch[] = [];
   #transactions: Transaction[] = [];
   /** First offset of each epoch. */
@@ -135,6 +136,12 @@ export class Log {
   elect(): void {
     this.epoch += 1;
     this.#epochs.push({ epoch: this.epoch, start: this.end });
+  }
+
+  /** The topic was deleted. */
+  delete(): void {
+    this.isDeleted = true;
+    for (const r of this.truth) r.lost ??= "deletion";
   }
 
   /** An unclean election: everything from the batch that holds `offset` on is gone. */

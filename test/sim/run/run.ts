@@ -40,7 +40,7 @@ const GONE = "offset-out-of-range";
 /** Which stops a happening may ask an operator for. */
 const MAY_STOP: Readonly<Record<string, readonly string[]>> = {
   truncate: ["log-changed", "primary-invalid"],
-  "recreate-topic": ["topic-recreated", "archive-emptied", "log-changed", "offset-out-of-range"],
+  "recreate-topic": [],
 };
 
 /** One run, from its scenario to its verdict. */
@@ -144,7 +144,8 @@ function looksDone(world: World): boolean {
       return offset > last.offset && marksIn(metadata).size === 0;
     };
     if (!groups.every(knows)) return false;
-    const [primary, ...others] = stores.map((s) => s.paths("manifests").length);
+    const { id } = cluster.topic(TOPIC);
+    const [primary, ...others] = stores.map((s) => s.paths(`manifests/${TOPIC}/${id}`).length);
     if (others.some((n) => n !== primary)) return false;
     return stores.every((s) => world.watch.lacking(s, TOPIC, p, last.offset + 1) === null);
   });

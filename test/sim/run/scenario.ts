@@ -1,4 +1,5 @@
 import { Dice } from "../core/random.ts";
+import { RECREATED_MS } from "../world/perform.ts";
 import type { DaemonSettings, Happening, Scenario, SinkSettings } from "../world/settings.ts";
 
 /** Ports that a crash waits for; the empty one is any. */
@@ -27,7 +28,7 @@ export function scenarioOf(seed: number): Scenario {
   return {
     ...shape,
     secondGroup,
-    quietAt: idles ? 640_000 : busyMs,
+    quietAt: idles ? 640_000 : busyMs + afterwards(wrong),
     staticIds: dice.chance(0.4),
     settings,
     batchBytes: dice.int(200, 1_500),
@@ -152,8 +153,13 @@ function fault(dice: Dice, s: Troubled, used: { once: number }): Happening {
   if (which < 94 && !s.secondGroup)
     return { at, do: "commits", p, what: dice.pick(["wipe", "foreign", "rewind", "lose"]) };
   if (which < 97) return { at, do: "truncate", p, back: dice.int(0, 12) };
+  if (which < 98) return { at, do: "recreate-topic" };
   return s.sinks.length > 1 ? restored(dice, s, at) : { at, do: "elect", p };
 }
+
+/** An operator acts some time after a topic was made again. */
+const afterwards = (wrong: readonly Happening[]): number =>
+  wrong.some((h) => h.do === "recreate-topic") ? 2 * RECREATED_MS : 0;
 
 /** Not the primary where another sink may be away: who is away is not asked for what the primary lost. */
 function restored(dice: Dice, { sinks }: Shape, at: number): Happening {

@@ -19,6 +19,9 @@ const WEATHER: Record<string, Partial<Weather>> = {
 /** Longer than a session, so that whoever was stopped for an administrator's work is out of the group. */
 const ADMIN_MS = 9_000;
 
+/** Longer than it takes until another topic id is noticed. */
+export const RECREATED_MS = 40_000;
+
 /** Lets one thing happen. */
 export function perform(w: World, h: Happening): void {
   w.trace(`! ${JSON.stringify(h)}`);
@@ -73,8 +76,7 @@ export function perform(w: World, h: Happening): void {
       retain(w, h.p);
       break;
     case "recreate-topic":
-      cluster.recreate(TOPIC);
-      w.watch.forgetCommitted();
+      recreate(w);
       break;
     case "more-partitions":
       cluster.grow(TOPIC, cluster.topic(TOPIC).partitions.length + 1);
@@ -133,6 +135,19 @@ function truncate(w: World, p: number, back: number): void {
   found.leader = found.leader === 1 ? 2 : 1;
   found.log.truncate(Math.max(found.log.start, found.log.end - back));
   w.watch.forgetCommitted();
+}
+
+/** The daemons stop at it and say so; an operator starts them anew, which is all that the manual asks for. */
+function recreate(w: World): void {
+  w.cluster.recreate(TOPIC);
+  w.watch.forgetCommitted();
+  w.watch.unsure = true;
+  w.scheduler.after(RECREATED_MS, () => {
+    w.closeFor(ADMIN_MS);
+    w.watch.forgetCommitted();
+    w.watch.unsure = false;
+    w.alarms.length = 0;
+  });
 }
 
 function compact(w: World, p: number, share: number): void {
