@@ -116,6 +116,36 @@ test("with a token: the browser asks for it, and then page, files and stream hav
   await expect(openPage(browser, url)).rejects.toThrow("AUTH");
 });
 
+test("a partition's details say how far it is: in every sink, planned, only in Kafka", async () => {
+  const sample = new SampleView({ ...SMALL, topics: [["logs", 2]] });
+  const pendingPlans = [{ start: 1_000n, end: 1_400n }];
+  sample.set(0, { committed: 1_000n, end: 2_000n, lag: 1_000n, pendingPlans });
+  sample.set(1, { committed: 2_000n, end: 2_000n, lag: 0n, pendingPlans: [] });
+  const { page } = await show(sample);
+  const parts = page.locator("#detail .progress i");
+  const shown = async (): Promise<(string | null)[]> => {
+    const names = await parts.all();
+    return Promise.all(names.map((part) => part.getAttribute("data-part")));
+  };
+  await page.locator("#map .cell").first().click();
+  expect(await page.locator("#detail .parts dd").allInnerTexts()).toEqual([
+    "1,000",
+    "400 offsets",
+    "600 offsets",
+  ]);
+  expect(await shown()).toEqual(["done", "planned", "kafka"]);
+  const widths = await Promise.all(
+    [1, 2].map(async (i) => (await parts.nth(i).boundingBox())?.width),
+  );
+  expect((widths[1] ?? 0) / (widths[0] ?? 1)).toBeCloseTo(1.5, 0);
+  for (const theme of ["light", "dark"] as const) {
+    await useTheme(page, theme);
+    expect(await violations(page)).toEqual([]);
+  }
+  await page.locator("#next").click();
+  await expect.poll(shown).toEqual(["done"]);
+});
+
 test("two pipelines that read one topic are told apart by their groups", async () => {
   const sample = new SampleView({ ...SMALL, alone: true, topics: [["logs", 4]] });
   for (const i of [2, 3]) sample.set(i, { group: "audit", partition: i - 2 });

@@ -11,6 +11,7 @@ import {
   write,
 } from "./format.js";
 import { ageOf, matches, nameOf, ordered, keyOf, partitionAt } from "./partitions.js";
+import { progress } from "./progress.js";
 
 const REFRESH_MS = 5_000;
 let key = null;
@@ -129,8 +130,9 @@ const list = (pairs) =>
   );
 
 function facts(p) {
+  const known = progress(p);
   const pairs = [
-    ["Committed, in every sink up to", count(p.committed)],
+    ...(known.length > 0 ? [] : [["Committed, in every sink up to", count(p.committed)]]),
     ["End in Kafka", count(p.end)],
     ["Lag", `${count(p.lag)} offsets`],
     [
@@ -142,7 +144,7 @@ function facts(p) {
     ["Owner", p.owner === null ? "nobody" : `${p.owner}${p.self ? " (this one)" : ""}`],
     ["Group", p.group],
   ];
-  return section("Where it is", "", list(pairs));
+  return section("Where it is", "", ...known, list(pairs));
 }
 
 function more(p) {
