@@ -8,6 +8,7 @@ import { verifyCrc } from "../record-batch/crc.ts";
 import { segmentBatches } from "../record-batch/header.ts";
 import { decodeRecords } from "../record-batch/records.ts";
 import { openAge } from "./age-read.ts";
+import { namingRecipients } from "./recipients.ts";
 import { type DeadLetter, parseDeadLetter } from "./dead-letter.ts";
 import { contentTag } from "./keys.ts";
 import { parseLine } from "./ndjson.ts";
@@ -32,11 +33,12 @@ export async function* openContent(
   stream: AsyncIterable<Uint8Array>,
   options: OpenOptions,
 ): AsyncGenerator<Uint8Array> {
+  const { identities } = options;
   const limit = Math.min(d.seal.contentSize, options.maxContentBytes ?? 2 ** 31);
   const sealed = checkSealed(d, stream);
   const opened =
     d.seal.encryption === "age"
-      ? await openAge(sealed, identitiesFor(d, options))
+      ? await namingRecipients(d, identities, () => openAge(sealed, identities))
       : { plain: sealed };
   const hasher = new Blake3Hasher();
   let size = 0;
@@ -172,14 +174,6 @@ async function* checkSealed(
   if (size !== d.seal.size) throw invalid(d, `${size} bytes, the description says ${d.seal.size}`);
   if (hasher.digest("hex") !== d.seal.digest)
     throw invalid(d, "its digest is not the description's");
-}
-
-function identitiesFor(d: Description, { identities }: OpenOptions): readonly Uint8Array[] {
-  if (identities.length > 0) return identities;
-  throw new ArchiverError(
-    "identity-needed",
-    `${d.seal.path} is encrypted to ${d.seal.recipients.join(", ")}`,
-  );
 }
 
 function* decompressed(d: Description, plain: Buffer, limit: number): Generator<Uint8Array> {

@@ -7,6 +7,7 @@ import { manifestPath } from "../../src/core/layout.ts";
 import { runCli } from "../../src/operate/cli.ts";
 import { commands } from "../../src/operate/commands.ts";
 import { manifestMacKey } from "../../src/seal/keys.ts";
+import { encodeIdentity } from "../../src/seal/x25519.ts";
 import { mismatches, type Schema } from "./json-schema.ts";
 import {
   content,
@@ -77,6 +78,24 @@ describe.each(["segment", "ndjson"] as const)("verify and cat of %s files", (for
     const cat = await run("cat");
     expect(cat).toMatchObject({ code: 2, stdout: "" });
     expect(cat.stderr).toContain(IDENTITY_KEY.recipient);
+  });
+
+  it("cat names who can open a file, also beside an identity that cannot, and to --seek", async () => {
+    const another = path.join(a.dir, "tmp", "another");
+    await writeFile(another, `${encodeIdentity(Buffer.alloc(32, 3))}\n`);
+    for (const seek of [[], ["--seek", "--from", "3", "--to", "5"]]) {
+      const without = await run("cat", ...seek);
+      expect(without).toMatchObject({ code: 2, stdout: "" });
+      expect(without.stderr).toContain(`is encrypted to ${IDENTITY_KEY.recipient}`);
+      const wrong = await run("cat", ...seek, "--identity", another);
+      expect(wrong).toMatchObject({ code: 2, stdout: "" });
+      expect(wrong.stderr).toContain(`is encrypted to ${IDENTITY_KEY.recipient}`);
+      const right = await run("cat", ...seek, "--identity", identity);
+      expect(right.code).toBe(0);
+      const lines = right.stdout.trimEnd().split("\n");
+      const offsets = lines.map((line) => (JSON.parse(line) as { offset: number }).offset);
+      expect(offsets.slice(0, 4)).toEqual(seek.length === 0 ? [0, 1, 2, 4] : [4]);
+    }
   });
 
   it("prints one document that follows its schema, and exits 3 for a difference", async () => {

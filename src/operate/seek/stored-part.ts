@@ -4,6 +4,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import type { Sink } from "../../sdk/sink.ts";
 import { openAgePayload, SEALED_CHUNK_BYTES } from "../../seal/age-read.ts";
 import { CHUNK_BYTES } from "../../seal/age-write.ts";
+import { namingRecipients } from "../../seal/recipients.ts";
 
 /** A stored file without its encryption, of which parts are read. */
 export interface StoredPart {
@@ -25,12 +26,10 @@ export async function openStoredPart(
   const stored = (from: number, to: number): Promise<Uint8Array> =>
     exactly(sink.read(d, { from, to }, signal), to - from, d);
   if (d.seal.encryption === "none") return { sizeBytes: d.seal.size, read: stored };
-  if (identities.length === 0) {
-    const text = `${d.seal.path} is encrypted to ${d.seal.recipients.join(", ")}`;
-    throw new ArchiverError("identity-needed", text);
-  }
-  const head = await stored(0, Math.min(d.seal.size, HEADER_BYTES));
-  const opened = await openAgePayload(Readable.from([head]), identities);
+  const opened = await namingRecipients(d, identities, async () => {
+    const head = await stored(0, Math.min(d.seal.size, HEADER_BYTES));
+    return openAgePayload(Readable.from([head]), identities);
+  });
   const sizeBytes = opened.plainBytes(d.seal.size);
   const lastChunk = Math.max(0, Math.ceil(sizeBytes / CHUNK_BYTES) - 1);
   const read = async (from: number, to: number): Promise<Uint8Array> => {
