@@ -4,6 +4,8 @@ import type { AuditRecord } from "./audit-record.ts";
 import { fingerprint, show } from "./audit-record.ts";
 import { readTopic } from "./topic-side.ts";
 
+const AT_ONCE = 4;
+
 export interface AuditOptions {
   readonly bootstrap: string;
   readonly topic: string;
@@ -57,8 +59,8 @@ export async function auditRecords(
   const archive = new Map<string, { print: string; where: string; met: boolean }>();
   let duplicated = 0;
   await checkRanges(options, files, note);
-  for (const file of files) {
-    for (const record of await readFileChecked(options, file, note)) {
+  for await (const [file, found] of ahead(files, (f) => readFileChecked(options, f, note))) {
+    for (const record of found) {
       const id = `${record.partition}/${record.offset}`;
       const there = archive.get(id);
       if (there !== undefined) {
@@ -137,6 +139,20 @@ async function checkRanges(
       );
     }
     before = { file, end: BigInt(manifest.end) };
+  }
+}
+
+/** In order, a few at once: each file is opened by programs of its own, which take a while to start. */
+async function* ahead<T, U>(items: readonly T[], read: (item: T) => Promise<U>) {
+  const begun: Promise<U>[] = [];
+  for (const [i, item] of items.entries()) {
+    for (const next of items.slice(i + begun.length, i + AT_ONCE)) {
+      const reading = read(next);
+      // It is awaited in its turn, not before.
+      reading.catch(() => undefined);
+      begun.push(reading);
+    }
+    yield [item, await (begun.shift() as Promise<U>)] as const;
   }
 }
 
