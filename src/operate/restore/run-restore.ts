@@ -59,14 +59,28 @@ export async function runRestore(
   ports: Pick<ScopePorts, "target" | "clock" | "hit">,
   signal: AbortSignal,
 ): Promise<readonly RestoredPartition[]> {
+  // First of all: its threads start while Kafka is asked.
+  const maker = makerOf(o);
+  try {
+    return await restoreAll(o, tasks, { ...ports, maker }, signal);
+  } finally {
+    await maker.close();
+  }
+}
+
+async function restoreAll(
+  o: RestoreOptions,
+  tasks: readonly RestoreTask[],
+  ports: Pick<ScopePorts, "target" | "clock" | "hit"> & { readonly maker: GroupMaker },
+  signal: AbortSignal,
+): Promise<readonly RestoredPartition[]> {
   const { target } = ports;
   const ledger = new RestoreLedger(target, o.ledgerTopic);
   if (!o.dryRun) await ledger.create(o.replicationFactor, signal);
   const transactionTimeoutMs = TRANSACTION_TIMEOUT_MS;
   const transactions = new Transactions(target, { transactionTimeoutMs, codec: "none" });
   await ledger.catchUp(signal);
-  const maker = makerOf(o);
-  const all = { ...ports, ledger, transactions, maker };
+  const all = { ...ports, ledger, transactions };
   const found: RestoredPartition[] = [];
   const todo = [...tasks];
   const failed = new AbortController();
@@ -84,7 +98,6 @@ export async function runRestore(
   };
   const workers = Array.from({ length: Math.min(MAX_PARALLEL, tasks.length) }, worker);
   await Promise.allSettled(workers);
-  await maker.close();
   signal.throwIfAborted();
   if (failed.signal.aborted) throw failed.signal.reason as Error;
   return found.sort((a, b) => a.partition - b.partition || a.branch - b.branch);
