@@ -17,17 +17,18 @@ async function* given(records: readonly AuditRecord[]): AsyncGenerator<AuditReco
 
 /**
  * The auditor's own reading of a folder has all of these, once and equal.
- * @param o `branch`: only that one; `others`: the folder may have more than these
+ * @param o `topicId`, `branch`: only that one; `others`: the folder may have more than these
  */
 export async function stillArchived(
   s: Stage,
   folder: string,
   records: readonly AuditRecord[],
-  o: { readonly branch?: number; readonly others?: boolean } = {},
+  o: { readonly topicId?: string; readonly branch?: number; readonly others?: boolean } = {},
 ): Promise<void> {
   const found = await auditRecords(
     {
       ...{ archiveDir: s.path(folder), topic: s.topic, identity: s.identity },
+      ...(o.topicId === undefined ? {} : { topicId: o.topicId }),
       ...(o.branch === undefined ? {} : { branch: o.branch }),
       ...(o.others === true ? { vanishedAllowed: true } : {}),
     },
