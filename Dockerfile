@@ -18,7 +18,8 @@ COPY sinks sinks
 RUN node deploy/package/build.ts
 # What the image holds, and nothing that only building needs.
 RUN npm prune --omit=dev \
-  && npm sbom --package-lock-only --omit=dev --sbom-format=spdx > sbom.spdx.json
+  && npm sbom --package-lock-only --omit=dev --sbom-format=spdx > npm.spdx.json \
+  && node deploy/package/sbom.ts npm.spdx.json sbom.spdx.json
 RUN mkdir -p app/docs \
   && cp -r dist node_modules package.json sbom.spdx.json app/ \
   && cp -r docs/schema app/docs/schema \

@@ -1,15 +1,17 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stagesOf, stepsOf, wordsOf } from "./dockerfile.ts";
@@ -35,8 +37,9 @@ function shellOf(command: string): string {
     .replace("rm -rf app/node_modules/.cache", "true");
 }
 
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), "archiver-image-"));
+/** Carries out the build stage in a new folder. */
+function built(): string {
+  const dir = mkdtempSync(join(tmpdir(), "archiver-image-"));
   const node = dirname(process.execPath);
   const env = { ...process.env, PATH: `${node}:${process.env["PATH"]}`, SOURCE_DATE_EPOCH: "0" };
   for (const { word, rest } of build) {
@@ -51,9 +54,29 @@ beforeAll(() => {
       cpSync(join(ROOT, from), target, { recursive: true });
     }
   }
+  return dir;
+}
+
+beforeAll(() => {
+  dir = built();
 }, 180_000);
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** SHA-256 of each file of the product; its packages are linked here. */
+function digests(app: string): Record<string, string> {
+  const own = readdirSync(app).filter((name) => name !== "node_modules");
+  const paths = own.flatMap((name) => {
+    if (!statSync(join(app, name)).isDirectory()) return [name];
+    const below = readdirSync(join(app, name), { recursive: true, withFileTypes: true });
+    return below.filter((e) => e.isFile()).map((e) => relative(app, join(e.parentPath, e.name)));
+  });
+  const of = (path: string): string =>
+    createHash("sha256")
+      .update(readFileSync(join(app, path)))
+      .digest("hex");
+  return Object.fromEntries(paths.map((path) => [path, of(path)]));
+}
 
 test("hadolint finds nothing", () => {
   const { status, stdout } = spawnSync(pythonTool("hadolint"), [DOCKERFILE], { encoding: "utf8" });
@@ -91,7 +114,15 @@ test("the same sources make the same files, whenever it is built", () => {
   const main = join(dir, "app/dist/src/main.js");
   expect(statSync(main).mtimeMs).toBe(0);
   expect(existsSync(join(dir, "app/docs/schema/config.schema.json"))).toBe(true);
-});
+  const again = built();
+  try {
+    const files = digests(join(dir, "app"));
+    expect(Object.keys(files)).toContain("sbom.spdx.json");
+    expect(digests(join(again, "app"))).toEqual(files);
+  } finally {
+    rmSync(again, { recursive: true, force: true });
+  }
+}, 180_000);
 
 test("it runs as nobody, and says how it is: a health check that fails where nothing listens", () => {
   expect(of("USER")).toMatch(/^[1-9]\d+:/);
