@@ -29,8 +29,8 @@ export async function* catLines(options: CatOptions, signal: AbortSignal): Async
   let chunk = "";
   try {
     for (const scope of options.scopes) {
-      const { sink, key } = options;
-      const mayHold = key === undefined ? undefined : batchesWith(sink, scope, key);
+      const { sink, key, say = () => undefined } = options;
+      const mayHold = key === undefined ? undefined : batchesWith({ sink, scope, say }, key);
       const range = { ...options, scope, ...(mayHold === undefined ? {} : { mayHold }) };
       for await (const records of archivedRange(range, signal)) {
         for (const record of records) {

@@ -137,6 +137,11 @@ describe("filters of keys", () => {
     const missed = await cli(["cat", "--config", config, "--key", "key-631", ...range]);
     expect(missed.code).toBe(4);
     renameSync(join(dir, "aside"), join(data, gone ?? ""));
+    // A filter that is none is said, and the batch opened.
+    writeFileSync(join(folder(), `${"610".padStart(20, "0")}.keys`), "damaged");
+    const opened = await cli(["cat", "--config", config, ...want]);
+    expect([opened.code, opened.stdout]).toEqual([0, `${before.join("\n")}\n`]);
+    expect(opened.stderr).toMatch(/000610\.keys cannot be read: it is no filter of keys/);
   });
 
   test("a filter never says no to a key that is there, and seldom yes to one that is not", () => {

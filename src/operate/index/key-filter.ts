@@ -41,7 +41,10 @@ export class KeyFilter {
     if (bytes.length > MAGIC.length && MAGIC.equals(bytes.subarray(0, MAGIC.length))) {
       return new KeyFilter(bytes.subarray(MAGIC.length));
     }
-    throw new ArchiverError("format-invalid", "a filter of keys that is none; run index --rebuild");
+    throw new ArchiverError(
+      "format-invalid",
+      "it is no filter of keys; delete it and run index --keys",
+    );
   }
 
   mayHold(key: Uint8Array): boolean {

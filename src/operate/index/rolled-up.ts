@@ -135,7 +135,7 @@ export async function* linesOf(
       yield line;
     }
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isIndexDamage(error)) throw error;
     say({ path, text: `cannot be read: ${error.message}; index --rebuild makes it anew` });
     return;
   }
@@ -154,7 +154,8 @@ const widened = (seen: RollUpTimes | undefined, line: RollUpTimes): RollUpTimes 
 });
 
 const DAMAGE = ["sealed-invalid", "format-invalid", "sink-permanent"];
-const isDamage = (error: unknown): error is ArchiverError =>
+/** The file itself is at fault, and can be done without. */
+export const isIndexDamage = (error: unknown): error is ArchiverError =>
   error instanceof ArchiverError && DAMAGE.includes(error.code);
 
 const OFFSETS = /"start":(\d{1,19}),"end":(\d{1,19}),/;
