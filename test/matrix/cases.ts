@@ -1,3 +1,4 @@
+import { BROKERS } from "./cases/brokers.ts";
 import { BUCKETS } from "./cases/buckets.ts";
 import { CLOCKS } from "./cases/clocks.ts";
 import { DEPLOYMENTS } from "./cases/deployments.ts";
@@ -7,6 +8,7 @@ import { OFFSETS } from "./cases/offsets.ts";
 import { PROCESSES } from "./cases/processes.ts";
 import { RECORDS } from "./cases/records.ts";
 import { SINKS } from "./cases/sinks.ts";
+import { STORES } from "./cases/stores.ts";
 import { TOPICS } from "./cases/topics.ts";
 import type { FaultCase } from "./stage.ts";
 
@@ -20,5 +22,7 @@ export const CASES: readonly FaultCase[] = [
   ...DEPLOYMENTS,
   ...TOPICS,
   ...RECORDS,
+  ...BROKERS,
+  ...STORES,
   ...LIFE,
 ];

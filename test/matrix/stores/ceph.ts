@@ -1,0 +1,77 @@
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
+import { CephServer } from "../../servers/ceph.ts";
+import { download } from "../../sinks/s3/download.ts";
+import { keysIn, s3Target } from "../../sinks/s3/s3-place.ts";
+import { foreignClient, newBucket } from "../../sinks/s3/server.ts";
+import { filesAudited, type Store } from "./store.ts";
+
+const PREFIX = "site-a";
+
+export async function ceph(): Promise<Store> {
+  const server = await CephServer.start();
+  const s3 = { endpoint: server.endpoint, ...server.user };
+  const client = foreignClient(s3);
+  const place = await s3Target(() => s3, "plain", { prefix: PREFIX }).place();
+  const settings = JSON.parse(place.address) as { readonly bucket: string };
+  const { bucket: Bucket } = settings;
+  const emptied = async (): Promise<void> => {
+    for (const Key of await keysIn(client, Bucket)) {
+      await client.send(new DeleteObjectCommand({ Bucket, Key }));
+    }
+  };
+  const copied = async (from: string, to: string): Promise<void> => {
+    for (const Key of await keysIn(client, from)) {
+      await client.send(new CopyObjectCommand({ Bucket: to, Key, CopySource: `${from}/${Key}` }));
+    }
+  };
+  const keyOf = (path: string) => ({ Bucket, Key: `${PREFIX}/${path}` });
+  return {
+    settings: { kind: "s3", ...settings, timeout: "2s", connectTimeout: "2s" },
+    place: "the bucket",
+    damages: [
+      { what: "a byte of it is changed", do: (batch) => place.damage(batch) },
+      {
+        what: "its object is replaced",
+        do: ({ description: { seal } }) =>
+          client.send(new PutObjectCommand({ ...keyOf(seal.path), Body: "of somebody else" })),
+      },
+      {
+        what: "its object is deleted",
+        do: ({ description: { seal } }) => client.send(new DeleteObjectCommand(keyOf(seal.path))),
+      },
+    ],
+    kill: () => server.kill("gateway"),
+    restart: () => server.restart(),
+    signal: (name) => server.signal("gateway", name),
+    remove: async () => {
+      // Somebody still writes there.
+      for (let tries = 0; ; tries += 1) {
+        await emptied();
+        const [gone] = await Promise.allSettled([client.send(new DeleteBucketCommand({ Bucket }))]);
+        if (gone.status === "fulfilled") return;
+        if (tries === 20) throw gone.reason;
+      }
+    },
+    renew: () => client.send(new CreateBucketCommand({ Bucket })),
+    snapshot: async () => {
+      const old = await newBucket(s3);
+      await copied(Bucket, old);
+      return async () => {
+        await emptied();
+        await copied(old, Bucket);
+      };
+    },
+    audited: filesAudited((into) => download(s3, { bucket: Bucket, prefix: PREFIX }, into)),
+    stop: async () => {
+      client.destroy();
+      await place.dispose();
+      await server.stop();
+    },
+  };
+}
