@@ -1,10 +1,12 @@
 import type { Manifest } from "../../core/description.ts";
 import { parseManifest } from "../../core/manifest.ts";
 import type { Scope } from "../../core/scope.ts";
-import type { Sink } from "../../sdk/sink.ts";
+import type { Listed, Sink } from "../../sdk/sink.ts";
+import { inOrder } from "../repair/in-order.ts";
 
 /** Batches in a row that are too young: those behind them are not looked at. */
 const ENOUGH_YOUNG = 100;
+const READ_AT_ONCE = 8;
 
 /** What of one scope of one sink is old enough to go. */
 export interface OldBatches {
@@ -15,6 +17,13 @@ export interface OldBatches {
   /** Batches that have data, and its bytes. */
   readonly keptBatches: number;
   readonly keptBytes: number;
+}
+
+interface Read {
+  /** Undefined: it is gone, or has no manifest. */
+  readonly data: Listed["data"] | undefined;
+  /** Undefined: it is not looked at, or gone. */
+  readonly bytes: Uint8Array | undefined;
 }
 
 export interface FindOldOptions {
@@ -43,15 +52,18 @@ export async function findOld(o: FindOldOptions, signal: AbortSignal): Promise<O
   let newest = -(1n << 63n);
   let prefix: OldBatches["prefix"] = null;
   let unbroken = true;
-  for await (const { start, data, manifest } of sink.list(scope, 0n, signal)) {
-    if (manifest === undefined) continue;
+  const read = async ({ start, data, manifest }: Listed): Promise<Read> => {
+    const judged = manifest !== undefined && (data !== undefined || start >= said);
+    const looked = judged && young < ENOUGH_YOUNG && last !== undefined && start < last.start;
+    const bytes = looked ? await sink.manifest({ ...scope, start }, signal) : undefined;
+    return { data: manifest === undefined ? undefined : data, bytes };
+  };
+  for await (const { data, bytes } of inOrder(sink.list(scope, 0n, signal), READ_AT_ONCE, read)) {
     if (data !== undefined) {
       keptBatches++;
       keptBytes += data.size;
-    } else if (start < said) continue;
-    if (young >= ENOUGH_YOUNG || last === undefined || start >= last.start) continue;
-    const bytes = await sink.manifest({ ...scope, start }, signal);
-    if (bytes === undefined) continue;
+    }
+    if (bytes === undefined || young >= ENOUGH_YOUNG) continue;
     const m = parseManifest(bytes);
     const own = m.maxTimestamp;
     if (own !== null && own > newest && own <= now) newest = own;

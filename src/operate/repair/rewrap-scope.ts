@@ -48,16 +48,18 @@ export async function rewrapScope(
     bytes: 0,
     problems: [],
   };
-  const run = new ScopeRewrap(repair, o, scope, tally);
+  const run = (signal: AbortSignal): ScopeRewrap =>
+    new ScopeRewrap(repair, o, scope, tally, signal);
   if (o.dryRun) {
-    await run.some(0n, null, repair.signal);
+    await run(repair.signal).some(0n, null);
     return tally;
   }
   for (let from: bigint | null = 0n; from !== null;) {
     const start: bigint = from;
-    from = (await run.needed(start))
-      ? await repair.paused(scope, (held, signal) => run.some(start, held, signal))
-      : await run.some(start, null, repair.signal);
+    const free = run(repair.signal);
+    from = (await free.needed(start))
+      ? await repair.paused(scope, (held, signal) => run(signal).some(start, held))
+      : await free.some(start, null);
   }
   return tally;
 }
@@ -67,15 +69,21 @@ class ScopeRewrap {
   readonly #o: RewrapOptions;
   readonly #scope: Scope;
   readonly #tally: Tally;
-  /** While the partition is paused: of the pause. */
-  #signal: AbortSignal;
+  /** While the partition is paused: of this pause. */
+  readonly #signal: AbortSignal;
 
-  constructor(repair: RepairContext, o: RewrapOptions, scope: Scope, tally: Tally) {
+  constructor(
+    repair: RepairContext,
+    o: RewrapOptions,
+    scope: Scope,
+    tally: Tally,
+    signal: AbortSignal,
+  ) {
     this.#repair = repair;
     this.#o = o;
     this.#scope = scope;
     this.#tally = tally;
-    this.#signal = repair.signal;
+    this.#signal = signal;
   }
 
   /** Whether there is anything encrypted from there on: else nobody need be paused. */
@@ -87,12 +95,11 @@ class ScopeRewrap {
   }
 
   /** For as long as a pause may last; answers where to go on, null at the end. `held` null: look only. */
-  async some(from: bigint, held: Held | null, signal: AbortSignal): Promise<bigint | null> {
-    this.#signal = signal;
+  async some(from: bigint, held: Held | null): Promise<bigint | null> {
     const { clock } = this.#repair;
     const until = clock.now() + PAUSE_MS;
     for await (const m of this.#manifests(from)) {
-      signal.throwIfAborted();
+      this.#signal.throwIfAborted();
       if (held !== null && clock.now() >= until) return m.start;
       this.#tally.batches += 1;
       if (m.seal.encryption === "none") this.#tally.clear += 1;
