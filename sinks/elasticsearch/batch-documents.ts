@@ -2,6 +2,16 @@ import type { Description, Manifest } from "../../src/core/description.ts";
 import { descriptionOf, encodeDescription, encodeManifest } from "../../src/core/manifest.ts";
 import { batchId, type BatchKey, type Scope } from "../../src/core/scope.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
+import {
+  answerOf,
+  type FoundDocument,
+  listedAnswer,
+  Progress,
+  scopesAnswer,
+  storedAnswer,
+  storedAnswers,
+  textsAnswer,
+} from "./elasticsearch-answers.ts";
 import { type Indices, path } from "./indices.ts";
 import type { SearchClient } from "./search-client.ts";
 
@@ -21,15 +31,10 @@ export interface StoredBatch {
   readonly manifest: Stored | undefined;
 }
 
-interface Found {
-  readonly found?: boolean;
-  readonly _seq_no?: unknown;
-  readonly _primary_term?: unknown;
-  readonly _source?: { readonly text?: unknown; readonly rejected?: unknown };
-}
-
 const ARCHIVE = "archive";
 const PAGE = 1_000;
+/** For error texts. */
+const BATCHES = "batches";
 
 const idOf = (kind: Kind, key: BatchKey): string => `${kind}/${batchId(key)}`;
 
@@ -61,7 +66,7 @@ export class BatchDocuments {
       signal,
     );
     if (status === 404) return { data: undefined, manifest: undefined };
-    const [data, manifest] = (body as { docs?: readonly Found[] }).docs ?? [];
+    const [data, manifest] = answerOf(storedAnswers, body, what).docs;
     return { data: storedIn(data), manifest: storedIn(manifest) };
   }
 
@@ -78,15 +83,14 @@ export class BatchDocuments {
 
   /** The manifest with the greatest start ≤ `offset`. */
   async floor(scope: Scope, offset: bigint, signal: AbortSignal): Promise<string | undefined> {
-    const hits = await this.#search(
-      {
-        size: 1,
-        query: within(scope, ["manifest"], { lte: offset }),
-        sort: [{ start: "desc" }],
-      },
-      signal,
-    );
-    return hits[0]?._source.text;
+    const body = {
+      size: 1,
+      query: within(scope, ["manifest"], { lte: offset }),
+      sort: [{ start: "desc" }],
+    };
+    const answer = await this.#ask({ ...body, track_total_hits: false }, signal);
+    if (answer === undefined) return undefined;
+    return answerOf(textsAnswer, answer, BATCHES).hits.hits[0]?._source.text;
   }
 
   /** Data and manifest documents, ascending by start. */
@@ -96,6 +100,7 @@ export class BatchDocuments {
     signal: AbortSignal,
   ): AsyncGenerator<{ kind: Kind; start: bigint; path: string; size: number }> {
     let after: readonly unknown[] | undefined;
+    const progress = new Progress(BATCHES);
     for (;;) {
       const body = {
         size: PAGE,
@@ -104,12 +109,12 @@ export class BatchDocuments {
         sort: [{ start: "asc" }, { kind: "asc" }],
         ...(after === undefined ? {} : { search_after: after }),
       };
-      const hits = await this.#search(body, signal);
-      for (const { _source: s } of hits) {
-        yield { kind: s.kind, start: BigInt(s.start), path: s.path, size: s.size };
-      }
+      const answer = await this.#ask({ ...body, track_total_hits: false }, signal);
+      if (answer === undefined) return;
+      const { hits } = answerOf(listedAnswer, answer, BATCHES).hits;
+      for (const { _source } of hits) yield _source;
       if (hits.length < PAGE) return;
-      after = hits.at(-1)?.sort;
+      after = progress.after(hits.at(-1)?.sort);
     }
   }
 
@@ -120,23 +125,25 @@ export class BatchDocuments {
     }));
     const query = { terms: { kind: ["data", "manifest"] } };
     let after: unknown;
+    const progress = new Progress(BATCHES);
     for (;;) {
       const composite = { size: PAGE, sources, ...(after === undefined ? {} : { after }) };
       const asked = { size: 0, query, aggs: { scopes: { composite } } };
       const answer = await this.#ask(asked, signal);
       if (answer === undefined) return;
-      const { scopes } = (answer as { aggregations: { scopes: Composite } }).aggregations;
+      const { scopes } = answerOf(scopesAnswer, answer, BATCHES).aggregations;
       for (const { key } of scopes.buckets) yield key;
       if (scopes.buckets.length < PAGE) return;
-      after = scopes.after_key;
+      after = progress.after(scopes.after_key);
     }
   }
 
   async #get(id: string, signal: AbortSignal): Promise<Stored | undefined> {
     const at = `/${path(this.#indices.batches)}/_doc/${path(id)}`;
-    const asked = { method: "GET", path: at, may: [404], what: `document ${id}` } as const;
+    const what = `document ${id}`;
+    const asked = { method: "GET", path: at, may: [404], what } as const;
     const { status, body } = await this.#client.ask(asked, signal);
-    return status === 404 ? undefined : storedIn(body as Found);
+    return status === 404 ? undefined : storedIn(answerOf(storedAnswer, body, what));
   }
 
   async #create(id: string, body: object, signal: AbortSignal): Promise<boolean> {
@@ -147,36 +154,15 @@ export class BatchDocuments {
     return status !== 409;
   }
 
-  async #search(body: object, signal: AbortSignal): Promise<readonly BatchHit[]> {
-    const answer = await this.#ask({ ...body, track_total_hits: false }, signal);
-    return answer === undefined ? [] : (answer as { hits: { hits: BatchHit[] } }).hits.hits;
-  }
-
   /** Undefined when there is no such index. A search sees what was written before the refresh. */
   async #ask(body: object, signal: AbortSignal): Promise<unknown> {
     const { batches } = this.#indices;
     if (!(await this.#indices.refresh([batches], signal))) return undefined;
     const at = `/${path(batches)}/_search`;
-    const asked = { method: "POST", path: at, body, may: [404], what: "batches" } as const;
+    const asked = { method: "POST", path: at, body, may: [404], what: BATCHES } as const;
     const { status, body: answer } = await this.#client.ask(asked, signal);
     return status === 404 ? undefined : answer;
   }
-}
-
-interface Composite {
-  readonly buckets: readonly { readonly key: Scope }[];
-  readonly after_key?: unknown;
-}
-
-interface BatchHit {
-  readonly _source: {
-    readonly kind: Kind;
-    readonly start: number | bigint;
-    readonly path: string;
-    readonly size: number;
-    readonly text: string;
-  };
-  readonly sort: readonly unknown[];
 }
 
 const within = (scope: Scope, kinds: readonly Kind[], start: object): object => ({
@@ -191,14 +177,14 @@ const within = (scope: Scope, kinds: readonly Kind[], start: object): object => 
   },
 });
 
-function storedIn(found: Found | undefined): Stored | undefined {
+function storedIn(found: FoundDocument | undefined): Stored | undefined {
   if (found?.found !== true) return undefined;
   const { text, rejected } = found._source ?? {};
-  if (typeof text !== "string") {
+  if (text === undefined) {
     throw new SinkError("sink-permanent", "a document of the batches index has no text");
   }
   const tag = `${String(found._primary_term)}.${String(found._seq_no)}`;
-  return { text, tag, rejected: typeof rejected === "number" ? rejected : 0 };
+  return { text, tag, rejected: rejected ?? 0 };
 }
 
 /** The text as every sink has it, and beside it what is worth searching for. */

@@ -1,19 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Finding } from "../../src/sdk/sink.ts";
+import { answerOf, type IndexSettings, settingsAnswer } from "./elasticsearch-answers.ts";
 import type { ElasticsearchConfig } from "./elasticsearch-schema.ts";
 import { path } from "./indices.ts";
 import type { SearchClient } from "./search-client.ts";
-
-interface IndexSettings {
-  readonly settings?: { readonly index?: Settings };
-  readonly defaults?: { readonly index?: Settings };
-}
-
-interface Settings {
-  readonly number_of_replicas?: string;
-  readonly translog?: { readonly durability?: string };
-  readonly blocks?: { readonly read_only?: string; readonly read_only_allow_delete?: string };
-}
 
 /**
  * Makes an index as those of records are made, creates a document twice, reads it, looks at the settings
@@ -70,18 +60,18 @@ async function settings(
   client: SearchClient,
   indices: string,
   signal: AbortSignal,
-): Promise<readonly (readonly [string, Settings])[]> {
+): Promise<readonly (readonly [string, IndexSettings])[]> {
   const asked = `/${path(indices)}/_settings`;
   const query = { include_defaults: "true" };
   const what = "settings of the archive's indices";
   const { body } = await client.ask({ method: "GET", path: asked, query, what }, signal);
-  return Object.entries(body as Record<string, IndexSettings>).map(([name, of]) => [
+  return Object.entries(answerOf(settingsAnswer, body, what)).map(([name, of]) => [
     name,
     { ...of.defaults?.index, ...of.settings?.index },
   ]);
 }
 
-function settingsFindings(name: string, own: Settings): readonly Finding[] {
+function settingsFindings(name: string, own: IndexSettings): readonly Finding[] {
   const out: Finding[] = [];
   if (own.translog?.durability?.toLowerCase() === "async") {
     const text = `${name} has index.translog.durability=async: a crash loses acknowledged documents`;

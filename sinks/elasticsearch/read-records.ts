@@ -1,6 +1,7 @@
 import type { Description } from "../../src/core/description.ts";
 import type { ArchivedRecord } from "../../src/core/record.ts";
 import { recordsDigestOf } from "../../src/record-batch/records-digest.ts";
+import { answerOf, Progress, recordsAnswer } from "./elasticsearch-answers.ts";
 import { type Indices, path } from "./indices.ts";
 import { recordOfDeadLetter, recordOfDocument } from "./record-documents.ts";
 import type { SearchClient } from "./search-client.ts";
@@ -89,6 +90,8 @@ export class RecordReader {
     ];
     const where = indices.map(path).join(",");
     let after: readonly unknown[] | undefined;
+    const what = `records of ${d.batchId}`;
+    const progress = new Progress(what);
     for (;;) {
       const body = {
         size,
@@ -99,11 +102,11 @@ export class RecordReader {
       };
       const query = { ignore_unavailable: "true" };
       const asked = { method: "POST", path: `/${where}/_search`, query, body } as const;
-      const answer = await this.#client.ask({ ...asked, what: `records of ${d.batchId}` }, signal);
-      const { hits } = (answer.body as { hits: { hits: readonly Hit[] } }).hits;
+      const answer = await this.#client.ask({ ...asked, what }, signal);
+      const { hits } = answerOf(recordsAnswer, answer.body, what).hits;
       if (hits.length > 0) yield hits;
       if (hits.length < size) return;
-      after = hits.at(-1)?.sort;
+      after = progress.after(hits.at(-1)?.sort);
     }
   }
 }

@@ -102,12 +102,23 @@ const integer = (value: unknown): bigint => {
   throw new SinkError("sink-permanent", "a document whose offset or timestamp is no integer");
 };
 
+const decimal = (text: unknown): unknown =>
+  typeof text === "string" && /^-?\d{1,19}$/.test(text) ? BigInt(text) : text;
+
+function fieldsIn(list: unknown): readonly StoredField[] {
+  const items: readonly unknown[] = Array.isArray(list) ? list : [undefined];
+  return items.map((item) => {
+    if (typeof item === "object" && item !== null) return item as StoredField;
+    throw new SinkError("sink-permanent", "a document that is no record as it is written");
+  });
+}
+
 const typeIn = (value: unknown): ArchivedRecord["timestampType"] =>
   value === "LogAppendTime" ? "LogAppendTime" : "CreateTime";
 
 /** The inverse of `documentOf`. */
 export function recordOfDocument(source: StoredField): ArchivedRecord {
-  const headers = (source["headers"] ?? []) as readonly StoredField[];
+  const headers = fieldsIn(source["headers"] ?? []);
   return {
     offset: integer(source["offset"]),
     timestamp: integer(source["timestamp"]),
@@ -123,16 +134,16 @@ export function recordOfDocument(source: StoredField): ArchivedRecord {
 
 /** The inverse of `deadLetterOf`. */
 export function recordOfDeadLetter(source: StoredField): ArchivedRecord {
-  const raw = source["raw"] as StoredField & { readonly headers: readonly StoredField[] };
+  const [raw = {}] = fieldsIn([source["raw"]]);
   const bytes = (value: unknown): Buffer | null =>
     typeof value === "string" ? Buffer.from(value, "base64") : null;
   return {
     offset: integer(source["offset"]),
-    timestamp: BigInt(String(raw["timestamp"])),
+    timestamp: integer(decimal(raw["timestamp"])),
     timestampType: typeIn(raw["timestampType"]),
     key: bytes(raw["key"]),
     value: bytes(raw["value"]),
-    headers: raw.headers.map((h) => ({
+    headers: fieldsIn(raw["headers"]).map((h) => ({
       key: bytes(h["key"]) ?? Buffer.alloc(0),
       value: bytes(h["value"]),
     })),

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Client, errors } from "@elastic/elasticsearch";
 import { parse, stringify } from "../../src/core/json.ts";
+import { messageOf } from "../../src/core/message.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { errorOf, type Refusal, retryAfterMs } from "./elasticsearch-error.ts";
 import type { ElasticsearchConfig } from "./elasticsearch-schema.ts";
@@ -92,7 +93,11 @@ export class SearchClient {
           return stringify(value);
         }
         override deserialize<T>(json: string): T {
-          return parse(json) as T;
+          try {
+            return parse(json) as T;
+          } catch (error) {
+            throw new driver.errors.DeserializationError(messageOf(error), json);
+          }
         }
       },
     });

@@ -6,6 +6,7 @@ import { RecordsDigest } from "../../src/record-batch/records-digest.ts";
 import type { SealedBatch } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { ElasticsearchConfig } from "./elasticsearch-schema.ts";
+import { answerOf, bulkAnswer, recordsById } from "./elasticsearch-answers.ts";
 import { errorOf, isPassing, type Refusal } from "./elasticsearch-error.ts";
 import type { Indices } from "./indices.ts";
 import { deadLetterOf, documentId, documentOf } from "./record-documents.ts";
@@ -106,7 +107,7 @@ export class RecordWriter {
       { method: "POST", path: "/_bulk", query, lines, what },
       signal,
     );
-    const items = (body as { items?: readonly { create?: { status?: number } }[] }).items ?? [];
+    const { items } = answerOf(bulkAnswer, body, what);
     if (items.length !== pending.length) {
       const text = `${what}: Elasticsearch answered ${items.length} items`;
       throw new SinkError("sink-transient", text);
@@ -139,7 +140,7 @@ export class RecordWriter {
       { method: "POST", path: "/_mget", body: { docs }, what },
       signal,
     );
-    const found = (body as { docs?: readonly { found?: boolean; _source?: unknown }[] }).docs ?? [];
+    const found = answerOf(recordsById, body, what).docs;
     for (const [i, p] of there.entries()) {
       const stored = found[i];
       if (stored?.found !== true) {

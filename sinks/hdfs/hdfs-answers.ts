@@ -7,7 +7,10 @@ const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 
 const status = z.object({
   /** Name below the folder listed; empty for the path itself. */
-  pathSuffix: z.string().max(8192),
+  pathSuffix: z
+    .string()
+    .max(8192)
+    .refine((name) => !/[/\0]/.test(name) && name !== "." && name !== "..", "expected a name"),
   type: z.enum(["FILE", "DIRECTORY", "SYMLINK"]),
   length: count,
   modificationTime: count,

@@ -3,6 +3,9 @@ import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { FileStatus } from "./hdfs-answers.ts";
 import type { WebHdfs } from "./webhdfs.ts";
 
+/** Of the layout a few, and of what somebody else laid there not many more. */
+const MAX_DEPTH = 64;
+
 type Entry = BlobHead & { readonly path: string };
 
 /** Where relative paths lie in HDFS. */
@@ -55,6 +58,9 @@ export async function* walk(
   after: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Entry, boolean> {
+  if (folder.split("/").length > MAX_DEPTH) {
+    throw new SinkError("sink-permanent", `${folder}: folders in folders without end`);
+  }
   const first = after?.startsWith(`${folder}/`) === true ? after.slice(folder.length + 1) : "";
   const pages = pagesOf(web, absolute(folder), justBefore(first.split("/")[0] ?? ""), signal);
   let waiting: string[] = [];

@@ -52,14 +52,16 @@ export async function* pages(
     });
     const found = await bucket.send(`list ${begin}`, (c, o) => c.send(command, o), signal);
     const objects = (found.Contents ?? []).map((o): ListedObject => ({
-      path: bucket.path(o.Key),
+      path: asked(bucket, o.Key, begin),
       size: o.Size ?? 0,
       etag: unquoted(o.ETag),
       versionId: undefined,
       modifiedMs: o.LastModified?.getTime() ?? 0,
     }));
-    const folders = (found.CommonPrefixes ?? []).map((p) => bucket.path(p.Prefix));
-    token = found.IsTruncated === true ? found.NextContinuationToken : undefined;
+    const folders = (found.CommonPrefixes ?? []).map((p) => asked(bucket, p.Prefix, begin));
+    const next = found.IsTruncated === true ? found.NextContinuationToken : undefined;
+    if (next !== undefined && next === token) throw goesRound(`list ${begin}`);
+    token = next;
     yield { objects, folders, more: token !== undefined };
     empty = progress(objects.length + folders.length, empty, begin);
   } while (token !== undefined);
@@ -91,21 +93,31 @@ export async function* versionPages(
     const doing = `list versions of ${begin}`;
     const found = await bucket.send(doing, (c, o) => c.send(command, o), signal);
     const objects = (found.Versions ?? []).map((v): ListedObject => ({
-      path: bucket.path(v.Key),
+      path: asked(bucket, v.Key, begin),
       size: v.Size ?? 0,
       etag: unquoted(v.ETag),
       versionId: v.VersionId,
       modifiedMs: v.LastModified?.getTime() ?? 0,
     }));
-    const folders = (found.CommonPrefixes ?? []).map((p) => bucket.path(p.Prefix));
+    const folders = (found.CommonPrefixes ?? []).map((p) => asked(bucket, p.Prefix, begin));
     more = found.IsTruncated === true;
     yield { objects, folders, more };
     empty = progress(objects.length + folders.length, empty, begin);
     if (more && found.NextKeyMarker === marker && found.NextVersionIdMarker === version) {
-      throw new SinkError("sink-transient", `list versions of ${begin}: the pages do not get on`);
+      throw goesRound(doing);
     }
     [marker, version] = [found.NextKeyMarker, found.NextVersionIdMarker];
   }
+}
+
+const goesRound = (doing: string): SinkError =>
+  new SinkError("sink-transient", `${doing}: the pages do not get on`);
+
+/** The path of a key that was asked for; a store that lists others is not believed at all. */
+function asked(bucket: S3Bucket, key: string | undefined, begin: string): string {
+  if (key?.startsWith(bucket.key(begin)) === true) return bucket.path(key);
+  const text = `list ${begin}: the store answered with ${String(key).slice(0, 200)}, which is elsewhere`;
+  throw new SinkError("sink-transient", text);
 }
 
 function progress(items: number, empty: number, begin: string): number {

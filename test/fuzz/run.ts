@@ -37,7 +37,7 @@ export async function fuzz(options: FuzzOptions): Promise<Outcome> {
 
 class Watch {
   readonly #options: FuzzOptions;
-  readonly #now = new SharedArrayBuffer(16);
+  readonly #now = new SharedArrayBuffer(24);
   readonly #untilMs: number;
   readonly #faults: Fault[] = [];
   readonly #first = process.memoryUsage.rss();
@@ -122,8 +122,7 @@ class Watch {
     const rss = process.memoryUsage.rss();
     this.#most = Math.max(this.#most, rss);
     if (rss > this.#first + GROWTH_BYTES) return `memory grew to ${Math.round(rss / 2 ** 20)} MiB`;
-    const [which = 0, number = 0] = new Float64Array(this.#now);
-    const place = `${which} ${number}`;
+    const place = new Float64Array(this.#now).join(" ");
     if (place !== this.#since.place) this.#since = { place, atMs: Date.now() };
     const ms = Date.now() - this.#since.atMs;
     return ms > HANGS_MS ? `no end after ${ms} ms` : undefined;

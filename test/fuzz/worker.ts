@@ -15,7 +15,7 @@ export interface Work {
   /** Of all targets together; each gets the same time. */
   readonly inputs: number;
   readonly untilMs: number;
-  /** One count each for: the target, the input, by number; written before an input is read. */
+  /** One count each for: the target, the input, by number, and tries of it; written before each is read. */
   readonly now: SharedArrayBuffer;
   /** Where each target goes on, when another thread was ended. */
   readonly from: Readonly<Record<string, number>>;
@@ -145,8 +145,13 @@ class Fuzzing {
 
   async #report(target: Target, number: number, input: Buffer, what: string): Promise<void> {
     const kind = what.split("\n", 1)[0]?.replaceAll(/\d+/g, "#").slice(0, 60);
-    const still = async (b: Buffer): Promise<boolean> =>
-      (await faultOf(target, b))?.split("\n", 1)[0]?.replaceAll(/\d+/g, "#").slice(0, 60) === kind;
+    const still = async (b: Buffer): Promise<boolean> => {
+      // Another try is another input to whoever watches.
+      this.#now[2] = (this.#now[2] ?? 0) + 1;
+      return (
+        (await faultOf(target, b))?.split("\n", 1)[0]?.replaceAll(/\d+/g, "#").slice(0, 60) === kind
+      );
+    };
     const least = await shrunk(input, still);
     const fault = { target: target.name, number, what, input: least.toString("base64") };
     parentPort?.postMessage({ is: "fault", fault } satisfies Said);

@@ -5,6 +5,7 @@ import { httpTarget } from "./http.ts";
 import { kafkaTargets } from "./kafka.ts";
 import { recordTargets } from "./records.ts";
 import { storedTargets } from "./stored.ts";
+import { storeTarget } from "./stores.ts";
 
 /** Everything that reads what others wrote. */
 export const openTargets = async (): Promise<readonly Target[]> => [
@@ -14,4 +15,6 @@ export const openTargets = async (): Promise<readonly Target[]> => [
   ...kafkaTargets,
   configTarget(),
   httpTarget(),
+  storeTarget("elasticsearch"),
+  storeTarget("hdfs"),
 ];
