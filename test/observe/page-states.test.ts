@@ -88,6 +88,7 @@ test.each(Object.entries(STATES))(
     await update();
     const said = await page.locator("#sentence").innerText();
     expect(timeless(said)).toBe(timeless(http.live.report().verdict.sentence));
+    expect(await page.locator(".bound:visible").allInnerTexts()).toEqual(["limit 3\u00a0min"]);
     for (const theme of ["light", "dark"] as const) {
       await useTheme(page, theme);
       expect(await violations(page)).toEqual([]);

@@ -46,6 +46,7 @@ function open({ title, series }) {
   state.axis = make("div", { class: "axis", "aria-hidden": "true" });
   state.cross = make("i", { class: "cross", hidden: true });
   state.note = make("span", { class: "band" });
+  state.bound = make("span", { class: "bound", hidden: true });
   state.input = make("input", {
     type: "range",
     id: `${id}-scrub`,
@@ -63,7 +64,15 @@ function open({ title, series }) {
     draw(state);
   };
   state.input.addEventListener("blur", forget);
-  const plot = make("div", { class: "plot" }, state.svg, state.note, state.cross, state.input);
+  const plot = make(
+    "div",
+    { class: "plot" },
+    state.svg,
+    state.note,
+    state.bound,
+    state.cross,
+    state.input,
+  );
   plot.addEventListener("pointermove", (e) => {
     const box = plot.getBoundingClientRect();
     state.scrub = Math.round(((e.clientX - box.left) / box.width) * Number(state.input.max));
@@ -117,6 +126,11 @@ function draw(state) {
     ...(limit === null ? [] : [line(0, y(limit), W, y(limit), "limit")]),
     ...runs(values).flatMap((run) => [area(run, values, x, y), path(run, values, x, y)]),
   );
+  state.bound.hidden = limit === null;
+  if (limit !== null) {
+    write(state.bound, `limit ${words(limit)}`);
+    state.bound.style.bottom = `${(100 * limit) / top}%`;
+  }
   state.axis.replaceChildren(...[top, top / 2, 0].map((v) => make("span", {}, axisWords(v))));
   const from = history.untilMs - steps * history.stepMs;
   const marks = [0, 1, 2, 3].map((i) => minute(from + (i * steps * history.stepMs) / 4));
