@@ -81,8 +81,9 @@ describe.each(CASES)("$store, $format", ({ store, format }) => {
       await vault.tampered(async () => {
         if (indexed) await roll();
         await plant();
-        for (const grade of GRADES) {
-          const verdict = await verify(grade, indexed, over);
+        const verdicts = GRADES.map((grade) => verify(grade, indexed, over));
+        for (const [i, verdict] of (await Promise.all(verdicts)).entries()) {
+          const grade = GRADES[i] ?? "quick";
           const which = `${grade}, ${indexed ? "with" : "without"} roll-ups`;
           expect([which, ...foundIn(verdict)]).toEqual([
             which,
@@ -126,6 +127,61 @@ describe.each(CASES)("$store, $format", ({ store, format }) => {
     await expectFound(plant, () => ["size@30"]);
   }, 120_000);
 
+  test("two files swapped", async () => {
+    const [a, b] = [await vault.read(data(10n)), await vault.read(data(20n))];
+    const both = (...codes: readonly string[]): string[] =>
+      codes.flatMap((code) => [`${code}@10`, `${code}@20`]);
+    const inside = ["record-missing", "offset-out-of-range"];
+    const content = format === "ndjson" ? ["content-digest"] : [];
+    await expectFound(
+      () => vault.swap(data(10n), data(20n)),
+      (grade) => {
+        if (a.length !== b.length) return both("size");
+        if (grade === "quick") return [];
+        if (grade === "files") return both("sealed-digest");
+        return [...both("sealed-digest", ...content, ...inside), "timestamp-range@10"];
+      },
+    );
+  }, 120_000);
+
+  test("one sink that differs, though each is whole by itself", async () => {
+    for (const indexed of [false, true]) {
+      await vault.tampered(async () => {
+        if (indexed) await roll();
+        for (const grade of GRADES) {
+          const sinks = [{ name: "files", sink: vault.sink }, other];
+          const verdict = await verify(grade, indexed, { sinks, across: true, heads: undefined });
+          expect(verdict.sinks.map((s) => s.ok)).toEqual([true, true]);
+          const across = verdict.across?.problems.map((p) => `${p.sink} ${p.code}@${p.start}`);
+          expect(across).toEqual([
+            "other across-manifest@30",
+            ...(grade === "quick" ? [] : ["other across-bytes@30"]),
+            "other across-manifest@40",
+          ]);
+        }
+      });
+    }
+  }, 120_000);
+
+  test("a record missing inside an otherwise valid file, by somebody who has the seed", async () => {
+    const plant = async (): Promise<void> => {
+      const kept = sampleRecords(40n).filter((r) => r.offset !== 47n);
+      const { description, bytes } = sealed(kind, 40n, kept);
+      const { records, compacted, holes } = sealed(kind, 40n, sampleRecords(40n)).description;
+      const { prevLink } = parseManifest(await vault.read(manifest(40n)));
+      const lie = { ...description, records, compacted, holes };
+      await vault.put(data(40n), Buffer.from(bytes));
+      await vault.put(manifest(40n), encodeManifest(makeManifest(lie, prevLink, MAC_KEY)));
+    };
+    const deep = ["record-missing@40", "record-count@40"];
+    await expectFound(plant, (grade) => (grade === "deep" ? deep : []), { heads: undefined });
+    // A head that was published before shows it without opening the file.
+    await expectFound(plant, (grade) => ["head-differs@40", ...(grade === "deep" ? deep : [])]);
+  }, 120_000);
+
+  // What follows is of manifests, which are the same in both formats: once is enough where each call is a request.
+  if (store === "s3" && format === "ndjson") return;
+
   test("a deleted batch, which the roll-ups still have", async () => {
     const plant = async (): Promise<void> => {
       await vault.put(data(10n), undefined);
@@ -147,23 +203,6 @@ describe.each(CASES)("$store, $format", ({ store, format }) => {
     const ahead = (indexed: boolean): string[] => (indexed ? ["index-differs@20"] : []);
     await expectFound(plant, (_, indexed) => ["head-missing@", ...ahead(indexed)]);
     await expectFound(plant, (_, indexed) => ahead(indexed), { heads: undefined });
-  }, 120_000);
-
-  test("two files swapped", async () => {
-    const [a, b] = [await vault.read(data(10n)), await vault.read(data(20n))];
-    const both = (...codes: readonly string[]): string[] =>
-      codes.flatMap((code) => [`${code}@10`, `${code}@20`]);
-    const inside = ["record-missing", "offset-out-of-range"];
-    const content = format === "ndjson" ? ["content-digest"] : [];
-    await expectFound(
-      () => vault.swap(data(10n), data(20n)),
-      (grade) => {
-        if (a.length !== b.length) return both("size");
-        if (grade === "quick") return [];
-        if (grade === "files") return both("sealed-digest");
-        return [...both("sealed-digest", ...content, ...inside), "timestamp-range@10"];
-      },
-    );
   }, 120_000);
 
   test("two manifests swapped", async () => {
@@ -239,40 +278,5 @@ describe.each(CASES)("$store, $format", ({ store, format }) => {
       if (grade === "quick" && store === "fs") return [...broken, "index-differs@20"];
       return ["chain-broken@10", ...broken, "index-differs@10", "index-differs@20"];
     });
-  }, 120_000);
-
-  test("one sink that differs, though each is whole by itself", async () => {
-    for (const indexed of [false, true]) {
-      await vault.tampered(async () => {
-        if (indexed) await roll();
-        for (const grade of GRADES) {
-          const sinks = [{ name: "files", sink: vault.sink }, other];
-          const verdict = await verify(grade, indexed, { sinks, across: true, heads: undefined });
-          expect(verdict.sinks.map((s) => s.ok)).toEqual([true, true]);
-          const across = verdict.across?.problems.map((p) => `${p.sink} ${p.code}@${p.start}`);
-          expect(across).toEqual([
-            "other across-manifest@30",
-            ...(grade === "quick" ? [] : ["other across-bytes@30"]),
-            "other across-manifest@40",
-          ]);
-        }
-      });
-    }
-  }, 120_000);
-
-  test("a record missing inside an otherwise valid file, by somebody who has the seed", async () => {
-    const plant = async (): Promise<void> => {
-      const kept = sampleRecords(40n).filter((r) => r.offset !== 47n);
-      const { description, bytes } = sealed(kind, 40n, kept);
-      const { records, compacted, holes } = sealed(kind, 40n, sampleRecords(40n)).description;
-      const { prevLink } = parseManifest(await vault.read(manifest(40n)));
-      const lie = { ...description, records, compacted, holes };
-      await vault.put(data(40n), Buffer.from(bytes));
-      await vault.put(manifest(40n), encodeManifest(makeManifest(lie, prevLink, MAC_KEY)));
-    };
-    const deep = ["record-missing@40", "record-count@40"];
-    await expectFound(plant, (grade) => (grade === "deep" ? deep : []), { heads: undefined });
-    // A head that was published before shows it without opening the file.
-    await expectFound(plant, (grade) => ["head-differs@40", ...(grade === "deep" ? deep : [])]);
   }, 120_000);
 });
