@@ -246,7 +246,7 @@ export class Archiver {
       sinks: o.sinks,
       offsets: this.#offsets,
       sealer: o.sealer,
-      log: logPort(this.fetcher, scope, o.start),
+      log: logPort(again, scope, o.start),
       judge: o.judge(this.fetcher, scope),
       budget: o.budget,
       clock: o.clock,

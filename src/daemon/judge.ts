@@ -4,6 +4,7 @@ import type { Clock } from "../core/ports.ts";
 import { type Scope, scopeText } from "../core/scope.ts";
 import type { Signer } from "../core/signature.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
+import { epochAtEnd } from "../pipeline/links.ts";
 import { markOf } from "../pipeline/marks.ts";
 import type { Judge } from "../pipeline/ports.ts";
 import { contentCheck, manifestMacKey, type Seed } from "../seal/keys.ts";
@@ -64,6 +65,7 @@ async function comparedWithKafka(
   d: Description,
   signal: AbortSignal,
 ): Promise<string | null> {
+  await refuseCutShort(o, d, signal);
   const digest = await kafkaDigest(o, d, signal);
   // Gone from Kafka: what the sink holds is all there is; its digest was right.
   if (digest === null) return null;
@@ -75,6 +77,23 @@ async function comparedWithKafka(
     return `it was sealed with key ${d.seal.keyId}, which the seed file has not`;
   const expected = contentCheck(seed.secret, d.batchId, digest);
   return d.contentCheck === expected ? null : "its content differs from what Kafka has";
+}
+
+/**
+ * Where the log was cut short before the batch's end it has other records there, or none yet, and says nothing
+ * about the batch: the next branch is to be begun (docs/decisions/0006).
+ * @throws ArchiverError log-changed
+ */
+async function refuseCutShort(o: JudgeOptions, d: Description, signal: AbortSignal): Promise<void> {
+  const epoch = epochAtEnd(d);
+  if (epoch < 0) return;
+  const at = await o.fetcher.epochEnd(o.scope, epoch, signal);
+  if (at.epoch > epoch || (at.epoch === epoch && at.endOffset >= d.end)) return;
+  throw new ArchiverError(
+    "log-changed",
+    `${scopeText(o.scope)}: batch ${d.start} to ${d.end} was read in leader epoch ${epoch}, and the log has ` +
+      `epoch ${at.epoch} up to offset ${at.endOffset}: it was cut short`,
+  );
 }
 
 /** Of the range as Kafka has it now; null when Kafka no longer has the whole of it. */

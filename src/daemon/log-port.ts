@@ -1,6 +1,7 @@
 import { ArchiverError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
+import type { TopicCatalogue } from "../kafka/topics.ts";
 import type { LogPort } from "../pipeline/ports.ts";
 import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
 
@@ -8,7 +9,11 @@ import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts
 const PEEK_BYTES = 1;
 
 /** Answers about one partition's log that need a request of their own. */
-export function logPort(fetcher: Fetcher, scope: Scope, start: "earliest" | "latest"): LogPort {
+export function logPort(
+  { fetcher, catalogue }: { readonly fetcher: Fetcher; readonly catalogue: TopicCatalogue },
+  scope: Scope,
+  start: "earliest" | "latest",
+): LogPort {
   const { topic, partition } = scope;
   return {
     align: async (offset, signal) => {
@@ -24,6 +29,7 @@ export function logPort(fetcher: Fetcher, scope: Scope, start: "earliest" | "lat
       const base = holding(got.records, offset)?.baseOffset ?? offset;
       return base < offset ? base : offset;
     },
+    isStill: (signal) => catalogue.isStill(scope, signal),
     startOffset: async (signal) => {
       const [found] = await fetcher.offsets([{ topic, partition }], start, signal);
       if (found !== undefined) return found.offset;

@@ -14,6 +14,7 @@ export class TopicCatalogue {
   /** Of the same topics: where each partition is, by number. */
   #places = new Map<string, Map<number, PartitionMetadata>>();
   #clusterId = "_";
+  #asked: ReturnType<KafkaClient["metadata"]> | null = null;
 
   constructor(client: KafkaClient, selectors: readonly TopicSelector[]) {
     this.#client = client;
@@ -64,8 +65,17 @@ export class TopicCatalogue {
     { topic, topicId }: { topic: string; topicId: string },
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { topics } = await this.#client.metadata([topic], signal);
+    // Many partitions ask at once when they begin, and none may end it for the others.
+    this.#asked ??= this.#ask().finally(() => {
+      this.#asked = null;
+    });
+    const { topics } = await this.#asked;
+    signal.throwIfAborted();
     return topics.some((t) => t.topic === topic && t.topicId === topicId);
+  }
+
+  #ask(): ReturnType<KafkaClient["metadata"]> {
+    return this.#client.metadata([...this.#topics.keys()], new AbortController().signal);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { genesisLink } from "../core/chain.ts";
-import type { Manifest } from "../core/description.ts";
+import type { Description, Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { scopeText } from "../core/scope.ts";
 import type { TaskPorts } from "./ports.ts";
@@ -59,7 +59,7 @@ export class Links {
 }
 
 /** A batch that ends with offsets which compaction took ends with no record batch. */
-function epochAtEnd({ end, holes, leaderEpoch }: Manifest): number {
+export function epochAtEnd({ end, holes, leaderEpoch }: Description): number {
   const last = holes.at(-1);
   return last?.to === end && last.reason === "compacted" ? -1 : leaderEpoch;
 }

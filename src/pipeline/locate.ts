@@ -30,6 +30,11 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
     chain: null,
     behind: [],
   };
+  // Kafka forgets what was committed for a topic that is deleted, and the next one has its name.
+  if (stored.offset === null && !(await ports.log.isStill(signal))) {
+    const text = `${scopeText(scope)}: the topic of this id is gone, another one has its name`;
+    throw new ArchiverError("topic-recreated", text);
+  }
   if (stored.offset === null || stored.metadata === "") return none;
   const decoded = decodePlans(stored.metadata);
   if ("invalid" in decoded) {

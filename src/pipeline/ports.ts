@@ -63,6 +63,8 @@ export interface LogPort {
   align(offset: bigint, signal: AbortSignal): Promise<bigint>;
   /** What `start: earliest | latest` means now. */
   startOffset(signal: AbortSignal): Promise<bigint>;
+  /** Whether the topic still has the id of the scope: it may have been deleted and made again. */
+  isStill(signal: AbortSignal): Promise<boolean>;
 }
 
 /** Judges what lies in a sink: digests and, where a seed is configured, MACs and keyed checks. */

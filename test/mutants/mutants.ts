@@ -265,4 +265,18 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (this.#links === null) {",
     by: CASES,
   },
+  {
+    name: "a log that was cut short is read to judge what was archived before",
+    file: "src/daemon/judge.ts",
+    find: "  await refuseCutShort(o, d, signal);\n",
+    put: "",
+    by: CASES,
+  },
+  {
+    name: "no offset means a new partition, whatever became of its topic",
+    file: "src/pipeline/locate.ts",
+    find: "if (stored.offset === null && !(await ports.log.isStill(signal))) {",
+    put: "if (stored.offset === undefined) {",
+    by: CASES,
+  },
 ];

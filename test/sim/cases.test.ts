@@ -145,6 +145,30 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
     "stopped: topic-recreated",
   ],
   [
+    "an owner comes along a branch that ended, and a sink lacks the end of it",
+    small([
+      { at: 1_000, do: "outage", sink: 1, ms: 14_000 },
+      produce(1_500, 4),
+      { at: 6_000, do: "truncate", p: 0, back: 12 },
+      produce(6_100, 2),
+      stop(6_700, 500),
+    ]),
+    "branch 1 goes on from offset 0",
+  ],
+  [
+    "a partition begins anew while its topic is another one, and nobody knows yet",
+    small(
+      [
+        ...[100, 2_500, 7_000, 60_000].map((at) => produce(at)),
+        { at: 2_000, do: "outage", sink: 1, ms: 15_000 },
+        { at: 5_000, do: "freeze", daemon: 0, ms: 12_000 },
+        { at: 6_000, do: "recreate-topic" },
+      ],
+      { quietAt: 70_000 },
+    ),
+    "stopped: topic-recreated",
+  ],
+  [
     "a rebalance comes while a branch begins",
     small(
       [
@@ -182,7 +206,7 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
     small(
       [
         produce(100),
-        { at: 23_000, do: "weather", daemon: 0, target: "files", ms: 6_000, what: "late" },
+        { at: 23_000, do: "delay", daemon: 0, port: "files create data", ms: 30_000 },
         {
           ...{ at: 29_500, do: "upgrade" },
           to: { format: "segment", codec: "zstd", level: 3, encrypted: false },
@@ -191,7 +215,7 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
         produce(100_000, 2),
       ],
       {
-        ...{ seed: 17, quietAt: 101_000, ageMs: 25_000 },
+        ...{ quietAt: 101_000, ageMs: 25_000 },
         sinks: ["files", "ceph"].map((name) => ({
           ...plainSink(name),
           ...{ about: "metadata", startingWith: true },
@@ -217,17 +241,11 @@ const CASES: readonly (readonly [name: string, scenario: Scenario, shows?: strin
   ],
   [
     "a commit arrives long after its sender gave it up, and nothing comes after it",
-    small(
-      [
-        produce(100),
-        {
-          ...{ at: 5_000, do: "weather", daemon: 0, target: "coordinator", ms: 6_000 },
-          what: "late",
-        },
-        ...[5_100, 7_000, 9_000, 11_000, 20_000].map((at) => produce(at)),
-      ],
-      { seed: 12 },
-    ),
+    small([
+      produce(100),
+      { at: 5_000, do: "delay", daemon: 0, port: "OffsetCommit", ms: 25_000 },
+      ...[5_100, 7_000, 9_000, 11_000, 20_000].map((at) => produce(at)),
+    ]),
     AGAIN,
   ],
 ];

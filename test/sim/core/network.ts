@@ -73,7 +73,7 @@ export class Network {
           from.die(`after ${c.name}`);
         } else if (!lost) from.after(this.#way(c.weather), () => finish(settle));
       };
-      this.#send(c, {
+      this.#send(c, from.lateBy(c.name), {
         refused: () => from.after(1, () => finish(() => reject(c.noAnswer(false)))),
         answered: (value, lost) => answer(() => resolve(value), lost),
         failed: (error, lost) => answer(() => reject(error), lost),
@@ -83,6 +83,7 @@ export class Network {
 
   #send<T>(
     c: Call<T>,
+    lateBy: number | null,
     to: {
       readonly refused: () => void;
       readonly answered: (value: T, lost: boolean) => void;
@@ -104,9 +105,11 @@ export class Network {
       this.#trace(`lost ${c.name}`);
       return;
     }
-    const ms = late ? this.#dice.int(...LATE_MS) : this.#way(w);
+    const ms = lateBy ?? (late ? this.#dice.int(...LATE_MS) : this.#way(w));
     this.#scheduler.after(ms, () => {
-      this.#trace(`${late ? "late " : ""}${c.name}${lostAnswer ? ", answer lost" : ""}`);
+      this.#trace(
+        `${late || lateBy !== null ? "late " : ""}${c.name}${lostAnswer ? ", answer lost" : ""}`,
+      );
       try {
         const result = c.effect();
         if (result instanceof Promise) {

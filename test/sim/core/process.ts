@@ -31,6 +31,7 @@ export class SimProcess {
   #frozenUntil = 0;
   #plan: CrashPlan | null = null;
   #seen = 0;
+  #delay: { readonly at: string; readonly ms: number } | null = null;
   #wallSkewMs = 0;
   /** Calls of ports so far. */
   calls = 0;
@@ -60,6 +61,19 @@ export class SimProcess {
   /** Nothing happens in it for so long, then everything that came meanwhile. */
   freeze(ms: number): void {
     this.#frozenUntil = Math.max(this.#frozenUntil, this.#scheduler.now + ms);
+  }
+
+  /** The next call whose name contains this arrives so much later than it was sent. */
+  delay(at: string, ms: number): void {
+    this.#delay = { at, ms };
+  }
+
+  /** Null: as any other. */
+  lateBy(name: string): number | null {
+    const found = this.#delay;
+    if (found === null || !name.includes(found.at)) return null;
+    this.#delay = null;
+    return found.ms;
   }
 
   stepWall(ms: number): void {

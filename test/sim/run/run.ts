@@ -39,7 +39,7 @@ const GARBLED = ["primary-invalid", "sink-conflict", "manifest-invalid"];
 const GONE = "offset-out-of-range";
 /** Which stops a happening may ask an operator for. */
 const MAY_STOP: Readonly<Record<string, readonly string[]>> = {
-  truncate: ["log-changed", "primary-invalid"],
+  truncate: ["log-changed"],
   "recreate-topic": [],
 };
 

@@ -48,6 +48,9 @@ export function perform(w: World, h: Happening): void {
     case "weather":
       w.spell({ daemon: h.daemon, target: h.target, change: WEATHER[h.what] ?? {} }, h.ms);
       break;
+    case "delay":
+      w.process(h.daemon)?.delay(h.port, h.ms);
+      break;
     case "outage":
       w.spell({ daemon: null, target: w.stores[h.sink]?.name ?? "", change: { cut: true } }, h.ms);
       break;

@@ -42,6 +42,13 @@ export type Happening = { readonly at: number } & (
       readonly ms: number;
       readonly what: "cut" | "lost-requests" | "lost-answers" | "late" | "slow";
     }
+  /** One call arrives late; for cases that have a name. */
+  | {
+      readonly do: "delay";
+      readonly daemon: number;
+      readonly port: string;
+      readonly ms: number;
+    }
   | { readonly do: "outage"; readonly sink: number; readonly ms: number }
   | {
       readonly do: "trouble";
