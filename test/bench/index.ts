@@ -80,7 +80,8 @@ async function measuredAll(
       // 3: it says that something is missing, which is what it was asked for.
       const cost = await measured(`${line} > /dev/null || [ $? = 3 ]`);
       rows.push({ name, ...cost });
-      console.log(`  ${name}: ${cost.wallSeconds.toFixed(1)} s, ${cost.peakMb.toFixed(0)} MB`);
+      const spent = `${cost.wallSeconds.toFixed(1)} s, CPU ${cost.cpuSeconds.toFixed(1)} s`;
+      console.log(`  ${name}: ${spent}, ${cost.peakMb.toFixed(0)} MB`);
     }
     return rows;
   } finally {
