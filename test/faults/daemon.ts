@@ -79,6 +79,11 @@ export class Daemon {
     throw new Error(`the daemon was not frozen within ${ms} ms; log ends:\n${this.logTail()}`);
   }
 
+  /** Whether its log has it by now. */
+  said(pattern: RegExp): boolean {
+    return pattern.test(readFileSync(this.logPath, "utf8"));
+  }
+
   logTail(): string {
     return readFileSync(this.logPath, "utf8").split("\n").slice(-25).join("\n");
   }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAILPOINTS } from "../../../src/pipeline/failpoint.ts";
 import type { Daemon } from "../../faults/daemon.ts";
+import { until } from "../../kafka/live-kafka.ts";
 import { AUDITED } from "../promises.ts";
 import type { FaultCase } from "../stage.ts";
 
 /** Longer than the session time-out of 6 s. */
 const FROZEN_MS = 8_000;
+const JOINED_MS = 60_000;
 
 export const PROCESSES: readonly FaultCase[] = [
   {
@@ -57,6 +59,10 @@ export const PROCESSES: readonly FaultCase[] = [
       for (let round = 0; round < 2; round += 1) {
         const others = [1, 2, 3].map(() => s.start(config));
         await sleep(5_000);
+        await until("all have joined", JOINED_MS, async () => {
+          await sleep(100);
+          return others.every((d) => d.said(/partitions assigned/));
+        });
         for (const d of others) await (round === 0 ? d.drain() : d.kill());
         await sleep(5_000);
       }

@@ -54,14 +54,14 @@ const full = (name: string, folder: "files" | "copy"): FaultCase => ({
   run: async (s) => {
     const dir = s.path(folder);
     mkdirSync(dir);
-    const made = mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", dir);
+    const made = mount("-t", "tmpfs", "-o", "size=512k", "tmpfs", dir);
     s.expect(made === 0, "a small file system can be mounted (needs root)");
     try {
       const config = s.config("c.yaml", { compression: "{ codec: none }" });
       s.start(config);
       s.live.begin(200, 20);
       await s.says(/cannot write .*\/tmp\/.*ENOSPC/);
-      s.injected.push("a file system of 2 MiB runs full, and is made larger");
+      s.injected.push("a file system of 512 KiB runs full, and is made larger");
       await s.live.stop();
       mount("-o", "remount,size=64m", dir);
       await s.settled();
