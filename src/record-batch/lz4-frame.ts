@@ -100,16 +100,19 @@ class FrameReader {
   }
 
   #unfold(packed: Buffer, window: Buffer): Buffer {
-    let room = this.#d.blockBytes;
-    // Room stays taken as long as the content: it is measured where it might be far too much.
-    if (room > packed.length * MAX_WASTE || room > this.#left) room = contentBytes(packed);
+    // Room stays taken as long as the content: what might be far too much is not taken without a look.
+    const most = Math.min(this.#d.blockBytes, packed.length * MAX_WASTE);
+    if (most <= this.#left) {
+      const content = unfolded(packed, most, window);
+      if (!(content instanceof Error)) return content;
+      if (most === this.#d.blockBytes) throw content;
+    }
+    const room = contentBytes(packed);
     if (room > this.#d.blockBytes) throw undecodable("lz4: a block is larger than the frame says");
     if (room > this.#left) throw this.#beyond();
-    // The library takes the size to make room for from the first four bytes, and stops there.
-    const sized = Buffer.allocUnsafe(4 + packed.length);
-    sized.writeUInt32LE(room, 0);
-    packed.copy(sized, 4);
-    return window.length === 0 ? uncompressSync(sized) : uncompressSync(sized, window);
+    const content = unfolded(packed, room, window);
+    if (content instanceof Error) throw content;
+    return content;
   }
 
   #beyond(): Error {
@@ -188,6 +191,20 @@ class Content {
 
   join(): Buffer {
     return this.#linked ? this.#whole.subarray(0, this.#length) : join(this.#parts);
+  }
+}
+
+/** A block's content, or what the library says of it: damaged, or larger than the room. */
+function unfolded(packed: Buffer, room: number, window: Buffer): Buffer | Error {
+  // The library takes the size to make room for from the first four bytes, and stops there.
+  const sized = Buffer.allocUnsafe(4 + packed.length);
+  sized.writeUInt32LE(room, 0);
+  packed.copy(sized, 4);
+  try {
+    return window.length === 0 ? uncompressSync(sized) : uncompressSync(sized, window);
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
   }
 }
 
