@@ -6,6 +6,7 @@ import { scopeText, type Scope } from "../core/scope.ts";
 import type { Sink } from "../sdk/sink.ts";
 import { type Say, startBy, type Times } from "./index/look-up.ts";
 import type { Bound } from "./offset-bound.ts";
+import { inOrder } from "./repair/in-order.ts";
 
 /** Opens one batch: its records in order, in groups; those outside of `wanted` may be left out. */
 export type ReadBatch = (
@@ -13,6 +14,9 @@ export type ReadBatch = (
   signal: AbortSignal,
   wanted?: { readonly from: bigint; readonly to: bigint },
 ) => AsyncIterable<readonly ArchivedRecord[]>;
+
+/** Manifests read before their turn: a few, because a range is often of one batch. */
+const AHEAD = 8;
 
 export interface ArchivedScope {
   readonly sink: Sink;
@@ -67,12 +71,14 @@ export async function* manifestsFrom(
 ): AsyncGenerator<Manifest> {
   const first = await sink.floor(scope, offset, signal);
   let end: bigint | undefined;
-  for await (const { start, manifest } of sink.list(scope, first?.start ?? 0n, signal)) {
-    if (manifest === undefined) continue;
+  const listing = sink.list(scope, first?.start ?? 0n, signal);
+  const manifests = inOrder(listing, AHEAD, async ({ start, manifest }) => {
+    if (manifest === undefined) return undefined;
     const bytes = await sink.manifest({ ...scope, start }, signal);
-    if (bytes === undefined) continue;
-    const parsed = parseManifest(bytes);
-    if (end !== undefined && parsed.end <= end) continue;
+    return bytes === undefined ? undefined : parseManifest(bytes);
+  });
+  for await (const parsed of manifests) {
+    if (parsed === undefined || (end !== undefined && parsed.end <= end)) continue;
     end = parsed.end;
     yield parsed;
   }

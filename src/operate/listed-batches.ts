@@ -9,6 +9,7 @@ import { parseLine } from "./index/roll-up.ts";
 import { rollUps } from "./index/roll-ups.ts";
 import { type RolledUp, RollUpReader, shownAs } from "./index/rolled-up.ts";
 import type { Bound } from "./offset-bound.ts";
+import { inOrder } from "./repair/in-order.ts";
 
 const offset = z.bigint().nonnegative();
 
@@ -38,6 +39,9 @@ export const listReport = z.array(listedBatch);
 
 export type ListedBatch = z.output<typeof listedBatch>;
 
+/** Manifests read before their turn: a store far away answers one as slowly as many. */
+const AHEAD = 16;
+
 export interface ListRange {
   readonly from: Bound | undefined;
   /** Exclusive. */
@@ -65,9 +69,14 @@ export async function* listedBatches(
   const first = await firstStart(named, scope, from, signal);
   const index = await readerFrom(named, scope, first, signal);
   let begun = false;
-  for await (const listed of sink.list(scope, first, signal)) {
-    const line = await index?.at(listed.start, signal);
-    const batch = fromLine(listed, line) ?? (await describe(sink, scope, listed, signal));
+  const listing = besideIndex(sink.list(scope, first, signal), index, signal);
+  const batches = inOrder(
+    listing,
+    AHEAD,
+    async ({ listed, line }) =>
+      fromLine(listed, line) ?? (await describe(sink, scope, listed, signal)),
+  );
+  for await (const batch of batches) {
     if (batch === undefined) continue;
     const { description: d, state } = batch;
     begun ||= isIn(d, from);
@@ -79,6 +88,14 @@ export async function* listedBatches(
     yield { sink: name, ...scope, start, end, records, path, size, ...times, state };
   }
   await index?.finish(signal);
+}
+
+async function* besideIndex(
+  listing: AsyncIterable<Listed>,
+  index: RollUpReader | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly listed: Listed; readonly line: RolledUp | undefined }> {
+  for await (const listed of listing) yield { listed, line: await index?.at(listed.start, signal) };
 }
 
 /** Before the listing begins, which then has what they have. */
