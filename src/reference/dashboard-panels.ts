@@ -60,7 +60,7 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
     {
       ...{ title: "Records confirmed", unit: "cps", width: 8 },
       what: "By topic, in every sink",
-      queries: [q(sum("topic", rate("records_total")), "{{topic}}")],
+      queries: [q(sum("pipeline, topic", rate("records_total")), "{{pipeline}} {{topic}}")],
     },
     {
       ...{ title: "Bytes", unit: "Bps", width: 8 },
@@ -85,14 +85,17 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
       ...{ title: "Oldest unconfirmed by topic", unit: "s", width: 8 },
       what: "Beyond the dotted limit it counts as behind",
       queries: [
-        q(`max by (topic) (${m("oldest_unconfirmed_seconds")})`, "{{topic}}"),
+        q(
+          `max by (pipeline, topic) (${m("oldest_unconfirmed_seconds")})`,
+          "{{pipeline}} {{topic}}",
+        ),
         q(`min(${m("unconfirmed_limit_seconds")})`, "limit"),
       ],
     },
     {
       ...{ title: "Lag by topic", unit: "short", width: 8 },
       what: "Offsets in Kafka that are not committed as archived",
-      queries: [q(sum("topic", m("lag_offsets")), "{{topic}}")],
+      queries: [q(sum("pipeline, topic", m("lag_offsets")), "{{pipeline}} {{topic}}")],
     },
     {
       ...{ title: "Age when confirmed", unit: "s", width: 8 },
@@ -100,7 +103,10 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
       queries: [
         q(`histogram_quantile(0.5, ${sum("le", rate("confirmed_age_seconds_bucket"))})`, "median"),
         q(`histogram_quantile(0.99, ${sum("le", rate("confirmed_age_seconds_bucket"))})`, "p99"),
-        q(`time() - max(${m("last_confirmed_timestamp_seconds")} > 0)`, "since the last one"),
+        q(
+          `time() - max by (pipeline) (${m("last_confirmed_timestamp_seconds")} > 0)`,
+          "{{pipeline}}: since the last one",
+        ),
       ],
     },
     {
