@@ -100,7 +100,8 @@ async function fetched(
   try {
     const answer = await target.sendToLeader(place, fetchUncommitted(place, WAIT_MS), signal);
     if (isKafkaError(answer.error, "OFFSET_OUT_OF_RANGE"))
-      throw new LostRecords(`${of}: the log begins at ${answer.logStartOffset}`);
+      // Where the log begins is not said with this error: brokers answer -1.
+      throw new LostRecords(`${of}: they are no longer in the log`);
     if (answer.error !== undefined) throw answer.error;
     return answer.records;
   } catch (error) {

@@ -47,6 +47,14 @@ async function archived(s: Stage, config: string): Promise<void> {
   }
 }
 
+/** Production goes on, and some of it is in every sink. */
+async function underway(s: Stage): Promise<void> {
+  await s.put(300);
+  await s.settled();
+  s.live.begin(20, 60);
+  await sleep(2_000);
+}
+
 const restarted = async (s: Stage, store: Store): Promise<void> => {
   await store.kill();
   await sleep(3_000);
@@ -66,8 +74,7 @@ const troubled = (kind: string): FaultCase => ({
     withStore(kind, async (store) => {
       const config = configured(s, store);
       const daemon = s.start(config);
-      s.live.begin(20, 60);
-      await sleep(3_000);
+      await underway(s);
       await restarted(s, store);
       s.expect(daemon.running, "the daemon runs on");
       s.said(/sink does not answer as it should/);
@@ -83,10 +90,9 @@ const removed = (kind: string): FaultCase => ({
     withStore(kind, async (store) => {
       const config = configured(s, store);
       const daemon = s.start(config);
-      s.live.begin(20, 60);
-      await sleep(4_000);
+      await underway(s);
       await store.remove();
-      s.injected.push(`${store.place} is removed under production`);
+      s.injected.push(`removed under production: ${store.place}`);
       await sleep(6_000);
       await store.renew();
       await sleep(3_000);
@@ -159,7 +165,8 @@ const damaged = (kind: string): FaultCase => ({
       const found = await s.cli(...verify, "--identity", s.identity);
       s.expect(found.code === 3, `verify ends with 3, not ${found.code}: ${found.stderr}`);
       for (const { description } of batches) {
-        const line = found.stdout.split("\n").find((l) => l.includes(String(description.start)));
+        const name = String(description.start).padStart(20, "0");
+        const line = found.stdout.split("\n").find((l) => l.includes(name));
         if (line === undefined) s.wrong.push(`verify does not name ${description.start}`);
         else s.reported.push(line.trim().slice(0, 200));
       }
