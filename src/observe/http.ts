@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { ArchiverError } from "../core/errors.ts";
 import { messageOf } from "../core/message.ts";
 import { type Access, refusalOf } from "./access.ts";
@@ -56,7 +57,10 @@ export class HttpServer {
         connectionsCheckingInterval: 1_000,
         requireHostHeader: true,
       },
-      (request, response) => void answer(request, response, options),
+      (request, response) => {
+        if (!inTurn(request, response)) return;
+        void answer(request, response, options);
+      },
     );
     server.maxConnections = MAX_CONNECTIONS;
     limitByAddress(server);
@@ -77,6 +81,24 @@ export class HttpServer {
       this.#server.closeAllConnections();
     });
   }
+}
+
+/** Connections on which an answer is under way. */
+const answering = new WeakSet<Socket>();
+
+/**
+ * False for a request that was sent before the answer to the one before it: thousands of them come in one piece,
+ * and each would be answered, read or not. No browser, probe or scraper sends so; who does is cut off.
+ */
+function inTurn({ socket }: IncomingMessage, response: ServerResponse): boolean {
+  if (socket.destroyed) return false;
+  if (answering.has(socket)) {
+    socket.destroy();
+    return false;
+  }
+  answering.add(socket);
+  response.once("close", () => answering.delete(socket));
+  return true;
 }
 
 /** One asker cannot take all connections, so that probes and scrapers get theirs. */
