@@ -2,6 +2,8 @@ import { type Recorder, waits } from "../core/waits.ts";
 import { SimProcess } from "../core/process.ts";
 import { run } from "../run/run.ts";
 import { scenarioOf } from "../run/scenario.ts";
+import { CASES } from "../cases.ts";
+import type { Scenario } from "../world/settings.ts";
 import { EXEMPT } from "./exempt.ts";
 import { type Site, sites } from "./protocol-path.ts";
 
@@ -14,7 +16,7 @@ export interface Coverage {
 
 /** A wait that came up: enough to come there again and die. */
 interface Example {
-  readonly seed: number;
+  readonly scenario: Scenario;
   readonly process: string;
   readonly call: number;
 }
@@ -29,7 +31,7 @@ class Waits implements Recorder {
   readonly #pending = new WeakMap<object, Map<string, number>>();
   /** Waits that began since time last went on. */
   readonly #fresh: { place: string; over: boolean; example: Example }[] = [];
-  seed = 0;
+  scenario: Scenario = scenarioOf(0);
   deaths = 0;
 
   began(owner: object, place: string, value: unknown): void {
@@ -42,7 +44,7 @@ class Waits implements Recorder {
     this.#pending.set(owner, pending);
     add(pending, place, 1);
     const { name: process, calls: call } = owner;
-    const wait = { place, over: false, example: { seed: this.seed, process, call } };
+    const wait = { place, over: false, example: { scenario: this.scenario, process, call } };
     const over = (): void => {
       wait.over = true;
       add(pending, place, -1);
@@ -80,24 +82,26 @@ export async function cover(firstSeed: number, runs: number): Promise<Coverage> 
   waits.recorder = recorder;
   const failures: string[] = [];
   let all = 0;
-  const once = async (seed: number, at: Example | null): Promise<void> => {
-    recorder.seed = seed;
+  const once = async (scenario: Scenario, at: Example | null): Promise<void> => {
+    recorder.scenario = scenario;
     all += 1;
-    const outcome = await run(scenarioOf(seed), {
+    const outcome = await run(scenario, {
       onStart: (process) => {
         if (process.name === at?.process)
           process.crashAt({ at: "", nth: Math.max(1, at.call), side: "after" });
       },
     });
-    if (outcome.failure !== null) failures.push(`seed ${seed}: ${outcome.failure.text}`);
+    if (outcome.failure !== null) failures.push(`seed ${scenario.seed}: ${outcome.failure.text}`);
   };
-  for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) await once(seed, null);
+  for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) await once(scenarioOf(seed), null);
+  // What takes several faults at once to come to is in the cases that have a name.
+  for (const [, scenario] of CASES) await once(scenario, null);
   for (const { place } of sites()) {
     // One may be lost on its way, and then nobody dies of it.
     for (const example of recorder.examples.get(place) ?? []) {
       // The call that it waits for may be one that comes a moment after the wait began.
       for (let later = 0; later < 3 && !recorder.crashes.has(place); later += 1)
-        await once(example.seed, { ...example, call: example.call + later });
+        await once(example.scenario, { ...example, call: example.call + later });
     }
   }
   waits.recorder = null;

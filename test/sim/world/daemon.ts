@@ -71,6 +71,7 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
     })),
     {
       ...{ clock, random, baseDir: "/", partitionCount: () => undefined },
+      redact: (text) => text,
       onEvent: () => undefined,
       onHealth: (name, health) => {
         patience.health(name, health.state);
