@@ -12,7 +12,18 @@ import { STORES } from "./cases/stores.ts";
 import { TOPICS } from "./cases/topics.ts";
 import type { FaultCase } from "./stage.ts";
 
-export const CASES: readonly FaultCase[] = [
+/** Written, and not yet seen to pass: played where `--only` names them, and evidence for nothing. */
+const NOT_YET_SEEN: readonly RegExp[] = [
+  /^three brokers are restarted/,
+  /^the group's coordinator moves/,
+  /^the topic of offsets has too few/,
+  /^an unclean election/,
+  /^batches in (?:Ceph|HDFS|Cassandra|Elasticsearch) /,
+  /^(?:HDFS|Cassandra|Elasticsearch) (?:is|loses) /,
+  /^a Kafka sink loses/,
+];
+
+const WRITTEN: readonly FaultCase[] = [
   ...PROCESSES,
   ...CLOCKS,
   ...OFFSETS,
@@ -26,3 +37,8 @@ export const CASES: readonly FaultCase[] = [
   ...STORES,
   ...LIFE,
 ];
+
+const seen = ({ name }: FaultCase): boolean => !NOT_YET_SEEN.some((text) => text.test(name));
+
+export const CASES: readonly FaultCase[] = WRITTEN.filter(seen);
+export const NEW_CASES: readonly FaultCase[] = WRITTEN.filter((c) => !seen(c));

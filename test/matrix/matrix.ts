@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { groupsAreReady } from "../kafka/live-kafka.ts";
 import { CephServer } from "../servers/ceph.ts";
 import type { KafkaServer } from "../servers/kafka.ts";
-import { CASES } from "./cases.ts";
+import { CASES, NEW_CASES } from "./cases.ts";
 import { kafkaBehindDoors } from "./doors.ts";
 import { type Around, type FaultCase, Stage } from "./stage.ts";
 import { type Outcome, show, table } from "./verdicts.ts";
@@ -44,9 +44,10 @@ function chosen(): readonly FaultCase[] {
   const [, i = 0, n = 0] = (/^(\d+)\/(\d+)$/.exec(o.shard) ?? []).map(Number);
   if (!(i >= 1 && i <= n)) throw new Error(`--shard ${o.shard}: expected I/N, I from 1 to N`);
   const { only } = o;
-  return CASES.filter((_, at) => at % n === i - 1).filter(
-    ({ name }) => only === undefined || only.some((text) => name.includes(text)),
-  );
+  const all = only === undefined ? CASES : [...CASES, ...NEW_CASES];
+  return all
+    .filter((_, at) => at % n === i - 1)
+    .filter(({ name }) => only === undefined || only.some((text) => name.includes(text)));
 }
 
 async function play(
@@ -85,7 +86,7 @@ async function playAll(cases: readonly FaultCase[]): Promise<readonly Outcome[]>
     const lane = async (i: number): Promise<void> => {
       const own = doors.slice(DOORS * i, DOORS * (i + 1));
       for (let c = waiting.shift(); c !== undefined; c = waiting.shift()) {
-        const at = join(dir, String(CASES.indexOf(c)));
+        const at = join(dir, String(cases.indexOf(c)));
         const outcome = await play(c, at, kafka, {
           ...{ doors: own, seed: Number(o.seed), ceph },
         });
