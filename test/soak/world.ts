@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Daemon } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { groupsAreReady } from "../kafka/live-kafka.ts";
+import { produce } from "../load/produce.ts";
 import { CephServer } from "../servers/ceph.ts";
 import { FaultProxy } from "../servers/fault-proxy.ts";
 import { KafkaServer } from "../servers/kafka.ts";
@@ -17,6 +18,9 @@ export const TOPIC = "soak";
 export const GROUP = "soak";
 const PARTITIONS = 6;
 const STEADY = "steady";
+const MEMORY_MIB = 64;
+/** Of some 900 bytes each. */
+const BACKLOG_RECORDS = Math.ceil((2 * MEMORY_MIB * (1 << 20)) / 900);
 
 /** Sinks in folders that can be taken away like mounts. `near` may be away, the others are waited for. */
 export const FOLDERS = ["files", "near"] as const;
@@ -101,6 +105,18 @@ export class World {
     return join(this.dir, folder, "archive");
   }
 
+  /**
+   * Twice what the budget holds, so that a daemon begins with all the memory that it may ever take for batches:
+   * what it keeps for re-use is then there from the beginning, and what grows later is a leak.
+   */
+  async fill(): Promise<void> {
+    const load = { topic: TOPIC, partitions: PARTITIONS, bytes: 820, seed: 1 };
+    await produce({
+      ...{ bootstrap: this.kafka.bootstrap, ...load },
+      ...{ records: BACKLOG_RECORDS, codec: "none" },
+    });
+  }
+
   start(slot: Slot): void {
     slot.daemon = Daemon.start(slot.config, join(this.dir, `${slot.name}.log`));
   }
@@ -146,7 +162,7 @@ export class World {
       `group: ${GROUP}`,
       `topics: [${TOPIC}]`,
       "batch: { bytes: 512KiB, age: 3s }",
-      "memory: 64MiB",
+      `memory: ${MEMORY_MIB}MiB`,
       "drainTimeout: 10s",
       `encryption: { recipients: [${recipient.trim()}], seedFile: ./seed }`,
       ...(name === STEADY ? [`http: { listen: "127.0.0.1:${this.#port}" }`] : []),
