@@ -95,6 +95,10 @@ export const SHOWN_BY: Readonly<Record<Promised, readonly Evidence[]>> = {
     },
     { path: "fuzz/main.ts", says: "mutated input to everything that reads (`npm run fuzz`)" },
     {
+      path: "security/bombs.test.ts",
+      says: "what unfolds without end is refused without being unfolded",
+    },
+    {
       path: "record-batch/fuzz.test.ts",
       says: "mutated segments: the records that were written, or an error",
     },
@@ -105,6 +109,11 @@ export const SHOWN_BY: Readonly<Record<Promised, readonly Evidence[]>> = {
   ],
   "cannot-read": [
     { path: "seal/seal.test.ts", says: "other content or another salt has other keys" },
+    {
+      path: "security/identity-memory.test.ts",
+      test: "and nothing that opens the archive",
+      says: "all of a live daemon's memory is looked through",
+    },
   ],
   "never-destroys": [
     {
