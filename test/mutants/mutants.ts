@@ -245,13 +245,6 @@ export const MUTANTS: readonly Mutant[] = [
     by: CASES,
   },
   {
-    name: "a stopped partition sends its commit again",
-    file: "src/pipeline/task.ts",
-    find: 'signal.aborted || this.#task.phase === "stopped";',
-    put: "signal.aborted;",
-    by: CASES,
-  },
-  {
     name: "markers behind the archive's end hold up the sinks",
     file: WALK,
     find: "if (t.position >= t.limit || t.position === t.archivedTo)",
