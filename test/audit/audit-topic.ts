@@ -144,15 +144,14 @@ async function checkRanges(
 
 /** In order, a few at once: each file is opened by programs of its own, which take a while to start. */
 async function* ahead<T, U>(items: readonly T[], read: (item: T) => Promise<U>) {
-  const begun: Promise<U>[] = [];
+  const begun: Promise<PromiseSettledResult<U>[]>[] = [];
   for (const [i, item] of items.entries()) {
     for (const next of items.slice(i + begun.length, i + AT_ONCE)) {
-      const reading = read(next);
-      // It is awaited in its turn, not before.
-      reading.catch(() => undefined);
-      begun.push(reading);
+      begun.push(Promise.allSettled([read(next)]));
     }
-    yield [item, await (begun.shift() as Promise<U>)] as const;
+    const [done] = (await begun.shift()) ?? [];
+    if (done?.status !== "fulfilled") throw done?.reason;
+    yield [item, done.value] as const;
   }
 }
 
