@@ -20,6 +20,8 @@ export interface Partition {
   readonly task: PartitionTask;
   /** As the last fetch or poll saw it. */
   endOffset: bigint | null;
+  /** Offsets behind the last stable one: they can be read when the transactions that are open have ended. */
+  unstable: bigint;
   logStart: bigint | null;
 }
 
@@ -97,6 +99,7 @@ export class Partitions implements Demand {
       feed,
       task,
       endOffset: null,
+      unstable: 0n,
       logStart: null,
     });
     task.start();
@@ -140,6 +143,7 @@ export class Partitions implements Demand {
     if (f.records.length > 0) this.#o.onFetched(f.topic, f.records.length);
     const taken = upTo(f, this.#o.endsAt(f.topic, f.partition));
     p.endOffset = taken.lastStableOffset;
+    p.unstable = f.highWatermark - f.lastStableOffset;
     p.logStart = f.logStartOffset;
     p.feed.offer(taken);
   }

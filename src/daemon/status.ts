@@ -80,7 +80,7 @@ function partitionOf(
     lag,
     pendingPlans: (t.committed?.plans ?? []).map(({ start, end: to }) => ({ start, end: to })),
     lastBatch: p.task.batches.last,
-    waiting: waiting(t, lag, trouble),
+    waiting: waiting(t, lag, trouble, p.unstable),
     oldestUnconfirmedMs: oldest(p.task.batches.waitingMs(), p.feed.waitingMs(clock.now())),
     inFlight: p.task.inFlight(),
   };
@@ -117,14 +117,24 @@ function waitsFor(t: Task, sinks: readonly OpenedSink[]): string[] {
   return first === undefined ? [] : names((i) => first.steps[i] !== "whole");
 }
 
-function waiting(t: Task, lag: bigint | null, trouble: string | null): string | null {
+function waiting(
+  t: Task,
+  lag: bigint | null,
+  trouble: string | null,
+  unstable: bigint,
+): string | null {
   if (t.stop !== null) return `stopped: ${t.stop.text}`;
   if (trouble !== null) return `Kafka: ${trouble}`;
   if (t.phase === "locating") return "reads the committed offset and the head of every sink";
   if (t.renewing !== "no") return "the group rebalances";
   if (t.draining) return "drains";
   if (t.slots.some((s) => s.ready)) return "delivers to the sinks";
-  return lag === 0n ? null : "waits for records, age or its turn";
+  const idle = [
+    ...(lag === 0n ? [] : ["waits for records, age or its turn"]),
+    // Without a word a transaction that hangs looks like a topic to which nothing comes.
+    ...(unstable > 0n ? [`an open transaction holds ${unstable} offsets back`] : []),
+  ];
+  return idle.length === 0 ? null : idle.join("; ");
 }
 
 /** Offsets that the task has settled, or has under way, and the sink has not confirmed. */

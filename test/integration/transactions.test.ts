@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "../../src/core/json.ts";
+import type { StatusReport } from "../../src/observe/status-report.ts";
 import { createTopic, named, sharedKafka } from "../kafka/live-kafka.ts";
 import { type ManifestText, manifestsOf } from "./manifests.ts";
 import { stableEnds } from "./offsets.ts";
@@ -128,6 +130,10 @@ describe("a topic with transactions", () => {
       const { aborted = 0, control = 0, tail = 0 } = seen ?? {};
       expect(aborted + control + tail).toBe(tally.aborted + tally.markers);
     }
+    const { stdout } = await lanes.cli("status", "--json");
+    const { partitions } = parse(stdout) as StatusReport;
+    const held = partitions.find((p) => p.partition === 0);
+    expect(held?.waiting).toMatch(/an open transaction holds 4 offsets back/);
   });
 
   it("goes on when the open one is committed, and when another is aborted", async () => {
