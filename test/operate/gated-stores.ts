@@ -26,10 +26,18 @@ export interface Met extends Ended {
   readonly asked: string | null;
 }
 
+interface Place {
+  readonly nth: number;
+  readonly turn: "before" | "after";
+}
+
 const MOST = 60;
 const never = new Promise<never>(() => undefined);
 
-/** An archive's places in real stores. Those that speak HTTP lie behind gates, which see each request. */
+/**
+ * An archive's places in real stores. Those that speak HTTP lie behind gates, which see each request: for
+ * commands. A daemon beside them reaches the stores by `six` itself, so that nothing it asks is counted.
+ */
 export class GatedStores {
   readonly six: SixSinks;
   readonly #gates: Readonly<Partial<Record<SinkName, HttpGate>>>;
@@ -50,6 +58,12 @@ export class GatedStores {
     return new GatedStores(six, { ceph, lake, search });
   }
 
+  /** For another bucket than that of `ceph`. */
+  get s3(): SixSinks["servers"]["s3"] {
+    const { s3 } = this.six.servers;
+    return { ...s3, endpoint: this.#gates.ceph?.url ?? s3.endpoint };
+  }
+
   /** Lines of a configuration. */
   entries(
     names: readonly SinkName[],
@@ -66,25 +80,23 @@ export class GatedStores {
 
   /**
    * Runs a command that is killed at the first request to a store that `which` means, runs it again and
-   * kills it at the second, and so on, until one comes through.
+   * kills it at the second, and so on, until one comes through. By turns the store has
+   * not yet heard of the request, and has done it with nobody there to hear the answer.
    */
   async killedAtEach(which: Which, argv: readonly string[]): Promise<KilledRuns> {
     const at: string[] = [];
     for (let nth = 1; nth <= MOST; nth += 1) {
-      const { asked, ...last } = await this.killedAt(which, nth, argv);
+      const turn = nth % 2 === 1 ? "before" : "after";
+      const { asked, ...last } = await this.killedAt(which, { nth, turn }, argv);
       if (asked === null) return { at, last };
       at.push(asked);
     }
-    throw new Error(`killed ${MOST} times and never done: ${at.join(", ")}`);
+    throw new Error(`killed ${at.length} times and never done: ${at.join(", ")}`);
   }
 
-  /**
-   * SIGKILL at the nth such request. An odd one the store has not yet heard of; an even one it has done,
-   * and nobody is there to hear the answer. `asked`: null when it ended before.
-   */
-  async killedAt(which: Which, nth: number, argv: readonly string[]): Promise<Met> {
-    const turn = nth % 2 === 0 ? "after" : "before";
-    return this.#met(which, { nth, turn, signal: "SIGKILL" }, argv);
+  /** SIGKILL at the nth such request, before the store has it or after it has done it. */
+  async killedAt(which: Which, at: Place, argv: readonly string[]): Promise<Met> {
+    return this.#met(which, { ...at, signal: "SIGKILL" }, argv);
   }
 
   /** SIGINT while the nth such request waits for its answer. */
@@ -100,11 +112,7 @@ export class GatedStores {
   /** The nth request and those behind it go no further. */
   async #met(
     which: Which,
-    how: {
-      readonly nth: number;
-      readonly turn: "before" | "after";
-      readonly signal: NodeJS.Signals;
-    },
+    how: Place & { readonly signal: NodeJS.Signals },
     argv: readonly string[],
   ): Promise<Met> {
     const running = start(argv);
