@@ -1,6 +1,7 @@
 import type { ArchivedRecord } from "../../core/record.ts";
 import { within } from "../client/within.ts";
 import { fetchUncommitted } from "../requests/fetch-uncommitted.ts";
+import { listOffsets } from "../requests/offsets.ts";
 import { SinkError } from "../../sdk/sink-error.ts";
 import { CommittedRecords } from "./committed-records.ts";
 import { isKafkaError } from "./kafka-answers.ts";
@@ -10,6 +11,11 @@ import { sleep } from "./topics-of-target.ts";
 const FETCH_BYTES = 4 << 20;
 const WAIT_MS = 100;
 const MOVED_MS = 50;
+const ELSEWHERE = [
+  "NOT_LEADER_OR_FOLLOWER",
+  "LEADER_NOT_AVAILABLE",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+] as const;
 /** Answers without a step forward, in a row. */
 const MAX_IDLE = 50;
 
@@ -65,11 +71,12 @@ export class CommittedLog {
       }
       const { error } = found;
       if (isKafkaError(error, "OFFSET_OUT_OF_RANGE")) {
-        // Made anew, or cut at its beginning: everything is read again.
-        this.#forget(found.logStartOffset > 0n ? found.logStartOffset : 0n);
+        // Made anew, or cut at its beginning: everything is read again. Where it begins is asked: the refusal
+        // itself often says -1.
+        this.#forget(await this.#beginning(signal));
         idle += 1;
-      } else if (isKafkaError(error, "NOT_LEADER_OR_FOLLOWER", "LEADER_NOT_AVAILABLE")) {
-        // Just made, or just moved: the leader does not know it yet.
+      } else if (isKafkaError(error, ...ELSEWHERE)) {
+        // Just made, just moved, or gone: its leader is looked up anew.
         this.#target.forget(this.topic);
         await sleep(MOVED_MS, signal);
         idle += 1;
@@ -85,6 +92,14 @@ export class CommittedLog {
         throw new SinkError("sink-transient", `${this.topic} cannot be read past ${this.#next}`);
       }
     }
+  }
+
+  async #beginning(signal: AbortSignal): Promise<bigint> {
+    const place = { topic: this.topic, partition: 0 };
+    const request = listOffsets([place], "earliest");
+    const [found] = await this.#target.sendToLeader(place, request, signal);
+    if (found?.error !== undefined) throw found.error;
+    return found?.offset ?? 0n;
   }
 
   #forget(next: bigint): void {
