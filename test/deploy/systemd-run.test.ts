@@ -149,7 +149,9 @@ test("reload is over when the new configuration is taken, or refused with the re
   await expect.poll(records, { timeout: 30_000 }).toBe(201);
   put(config([topic, later], "format: ndjson\n"));
   systemd.control("reload", UNIT);
-  expect(log().filter((l) => l.msg.includes("configuration not taken"))).toHaveLength(1);
+  const refusals = (): Said[] => log().filter((l) => l.msg.includes("configuration not taken"));
+  // The journal takes a line from the pipe a moment after it was written.
+  await expect.poll(refusals).toHaveLength(1);
   put(config([topic, later]));
   expect(systemd.property(UNIT, "NRestarts")).toBe("0");
 });
@@ -180,7 +182,7 @@ test("stopping drains: nothing is left half done, and what was not begun is ther
   systemd.control("stop", UNIT);
   expect(systemd.property(UNIT, "Result")).toBe("success");
   expect(systemd.property(UNIT, "ExecMainStatus")).toBe("0");
-  expect(log().at(-1)?.msg).toBe("stopped");
+  await expect.poll(() => log().at(-1)?.msg).toBe("stopped");
   const [found] = await withAdmin((a) => a.fetchOffsets({ groupId: group, topics: [topic] }));
   for (const { partition, metadata } of found?.partitions ?? []) {
     expect(decodePlans(metadata ?? ""), `partition ${partition}`).toMatchObject({ plans: [] });

@@ -272,4 +272,11 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (stored.offset === undefined) {",
     by: CASES,
   },
+  {
+    name: "a stopped partition sends its commit again",
+    file: "src/pipeline/task.ts",
+    find: 'const over = signal.aborted || this.#task.phase === "stopped";',
+    put: "const over = signal.aborted;",
+    by: CASES,
+  },
 ];
