@@ -194,7 +194,7 @@ export const CASES: readonly (readonly [name: string, scenario: Scenario, shows?
   ],
   [
     "a sink that was filled is marked as behind while nothing else is committed",
-    small([produce(100), { at: 3_000, do: "outage", sink: 1, ms: 9_000 }, produce(3_100)], {
+    small([produce(100), { at: 3_000, do: "outage", sink: 1, ms: 6_500 }, produce(3_100)], {
       sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }],
     }),
     AGAIN,
@@ -236,6 +236,21 @@ export const CASES: readonly (readonly [name: string, scenario: Scenario, shows?
       { sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }] },
     ),
     AGAIN,
+  ],
+  [
+    "a sink is filled while a commit is unanswered, and counts only after it",
+    small(
+      [
+        produce(100),
+        { at: 3_000, do: "outage", sink: 1, ms: 6_500 },
+        produce(3_100),
+        produce(9_000),
+        { at: 9_400, do: "move-coordinator", loadMs: 4_500 },
+        produce(25_000),
+      ],
+      { sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }] },
+    ),
+    '"attached"',
   ],
   [
     "a commit arrives long after its sender gave it up, and nothing comes after it",
