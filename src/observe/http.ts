@@ -29,6 +29,7 @@ export interface HttpOptions {
 const MAX_CONNECTIONS = 200;
 const MAX_BY_ADDRESS = 60;
 const MAX_HEADER_BYTES = 16 << 10;
+const PIECE_BYTES = 512;
 /** A client that takes nothing for so long is gone. */
 const IDLE_MS = 30_000;
 
@@ -64,6 +65,7 @@ export class HttpServer {
     );
     server.maxConnections = MAX_CONNECTIONS;
     limitByAddress(server);
+    parseInPieces(server);
     server.setTimeout(IDLE_MS, (socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) =>
@@ -114,6 +116,26 @@ function limitByAddress(server: Server): void {
       if (left === 0) open.delete(from);
       else open.set(from, left);
     });
+  });
+}
+
+/**
+ * What was read goes to the parser in pieces: a connection that is cut off in the midst of a read is not parsed to
+ * its end, where thousands of requests may wait, each an object of some kilobytes.
+ */
+function parseInPieces(server: Server): void {
+  server.on("connection", (socket) => {
+    // With a listener the bytes go by way of `push`; without one straight to the parser.
+    socket.on("data", () => undefined);
+    const push = socket.push.bind(socket);
+    socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+      if (!(chunk instanceof Uint8Array)) return push(chunk, encoding);
+      let wanted = true;
+      for (let at = 0; at < chunk.length && !socket.destroyed; at += PIECE_BYTES) {
+        wanted = push(chunk.subarray(at, at + PIECE_BYTES));
+      }
+      return wanted;
+    };
   });
 }
 

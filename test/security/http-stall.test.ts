@@ -14,6 +14,7 @@ const dir = configDir();
 const name = `stalled-${process.pid}`;
 const MiB = 1 << 20;
 /** Of what attackers could make it hold; a daemon's own buffers come and go. */
+const HEAP_MIB = 96;
 const MAX_GROWTH_BYTES = 96 * MiB;
 let topic: LiveTopic;
 let daemon: Daemon;
@@ -28,7 +29,9 @@ beforeAll(async () => {
     ...{ bootstrap: process.env["TEST_KAFKA"] ?? "", group: name, topics: [name] },
     extra: `http: { listen: "127.0.0.1:${port}" }`,
   });
-  daemon = Daemon.start(config, join(dir, "daemon.log"));
+  // So that garbage is collected before it counts, and what is held ends the daemon.
+  const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` };
+  daemon = Daemon.start(config, join(dir, "daemon.log"), env);
   await archives();
   hostile = new HostileClient(port);
 }, 90_000);
@@ -109,10 +112,15 @@ test("event streams that nobody reads are few, and take no memory", async () => 
 });
 
 test("requests in a row whose answers nobody reads are answered no further than there is room", async () => {
-  const before = rss();
   const row = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(5_000);
-  many(40, () => hostile.open(row, false));
-  await sleep(1_000);
+  const attack = async (): Promise<void> => {
+    many(40, () => hostile.open(row, false));
+    await sleep(1_000);
+  };
+  // What was read before a connection is cut is parsed all the same: garbage of some megabytes each, once.
+  await attack();
+  const before = rss();
+  for (let i = 0; i < 3; i += 1) await attack();
   await goesOn(before);
 });
 
