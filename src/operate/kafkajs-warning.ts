@@ -1,6 +1,6 @@
 /**
- * kafkajs 2.2.4 computes a pause from a time it never set or that has passed, and Node then warns of a
- * negative timer. The timer itself is harmless (it runs at once). Only this one warning is left out.
+ * kafkajs 2.2.4 computes a pause from a time it never set, and Node then warns of a negative timer at
+ * every start. The timer itself is harmless (it runs at once). Only this one warning is left out.
  */
 export function dropKafkajsTimerWarning(): void {
   const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
