@@ -9,10 +9,7 @@ const require = createRequire(import.meta.url);
 
 export const KAFKAJS_VERSION = "2.2.4";
 
-/**
- * kafkajs computes its next look at the request queue from a time that may have passed; newer Nodes
- * warn of that on stderr. The pause is then 1 ms, which is right; this one warning is left out.
- */
+/** kafkajs computes a pause from a time that may have passed; newer Nodes warn of that on stderr. It is harmless. */
 const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
 process.emitWarning = (...args: unknown[]): void => {
   if (args[1] !== "TimeoutNegativeWarning") emitWarning(...args);
@@ -36,7 +33,16 @@ export interface RawConnection {
   readonly port: number;
   readonly sasl: unknown;
   readonly connectionTimeout: number;
-  readonly socket?: { destroy(): unknown };
+  readonly clientId: string;
+  readonly socket?: {
+    destroy(): unknown;
+    cork(): void;
+    write(bytes: Uint8Array): boolean;
+    uncork(): void;
+  };
+  /** Gives each answer to the request with its number. */
+  readonly requestQueue: { push(request: QueuedRequest): void };
+  nextCorrelationId(): number;
   /** What was received and is no whole answer yet, and its bytes. */
   chunks: Buffer[];
   readonly bytesBuffered: number;
@@ -45,12 +51,29 @@ export interface RawConnection {
   connect(): Promise<unknown>;
   isConnected(): boolean;
   isAuthenticated(): boolean;
+  authenticate(): Promise<void>;
   setVersions(versions: unknown): void;
   setSupportAuthenticationProtocol(supported: boolean): void;
   send<T>(r: Exchange<T>): Promise<T>;
   rejectRequests(error: Error): void;
   /** Waits for requests under way: none are left after `rejectRequests`. Never rejects. */
   disconnect(): Promise<unknown>;
+}
+
+export interface QueuedRequest {
+  readonly entry: Omit<RawRequest, "encode"> & {
+    readonly correlationId: number;
+    readonly resolve: (answer: RawAnswer) => void;
+    readonly reject: (error: Error) => void;
+  };
+  readonly expectResponse: boolean;
+  readonly requestTimeout: null;
+  readonly sendRequest: () => void;
+}
+
+/** Without its size and correlation id. */
+export interface RawAnswer {
+  readonly payload: Buffer;
 }
 
 export interface Exchange<T> {
