@@ -109,7 +109,9 @@ test("verify takes the configured key, or the one it is told, and the heads", as
   expect(own.stdout).toMatch(/evidence head: 1 heads of .*heads, signed, were found/);
   configured("");
   const auditor = ["verify", "--quick", "--config", config];
-  expect((await run(...auditor)).stdout).toContain("not used: index, mac, signature, head, sinks, kafka");
+  expect((await run(...auditor)).stdout).toContain(
+    "not used: index, mac, signature, head, sinks, kafka",
+  );
   expect((await run(...auditor, "--public-key", shared)).code).toBe(0);
   await run("keygen", "--signing", "--out", join(dir, "other"));
   const other = await run(...auditor, "--public-key", join(dir, "other", "signing.pub"));

@@ -110,7 +110,8 @@ async function openFolderVault(make: Make): Promise<Vault> {
 const PREFIX = "site-a";
 
 async function openBucketVault(make: Make): Promise<Vault> {
-  const { server, stop } = await s3Server();
+  const own = await s3Server();
+  const { server } = own;
   const bucket = await newBucket(server);
   const client = foreignClient(server);
   const sink = await openWith(settingsOf(server, bucket, { prefix: PREFIX }));
@@ -128,7 +129,7 @@ async function openBucketVault(make: Make): Promise<Vault> {
     paths: async () => (await keysIn(client, bucket)).map((key) => key.slice(PREFIX.length + 1)),
     end: async () => {
       client.destroy();
-      await stop();
+      await own.stop();
     },
   });
 }

@@ -36,7 +36,7 @@ export async function* readAhead<T>(o: ReadAhead<T>, signal: AbortSignal): Async
       const next = await ahead[0];
       if (next === undefined || next.done === true) return;
       const made = await next.value.made;
-      ahead.shift();
+      void ahead.shift();
       begin();
       yield made;
     }

@@ -156,10 +156,10 @@ const damaged = (kind: string): FaultCase => ({
       await archived(s, config);
       await s.drained();
       const batches = chosen(s, store.damages.length);
-      for (const [i, { what, do: done }] of store.damages.entries()) {
+      for (const [i, damage] of store.damages.entries()) {
         const batch = batches[i] as SealedBatch;
-        await done(batch);
-        s.injected.push(`the batch at ${batch.description.start}: ${what}`);
+        await damage.do(batch);
+        s.injected.push(`the batch at ${batch.description.start}: ${damage.what}`);
       }
       const verify = ["verify", "--config", config, "--deep", "--across-sinks", ...SINKS];
       const found = await s.cli(...verify, "--identity", s.identity);
