@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   cpSync,
   mkdirSync,
@@ -28,8 +29,8 @@ import { filesBelow } from "../sinks/fs-place.ts";
 import { KafkaServer } from "../servers/kafka.ts";
 
 /**
- * A Kafka goes on with the logs that a released version left behind; then the topic is in another cluster
- * too. The promises are those of docs/upgrade.md.
+ * What every released version left behind, archives and Kafka's own logs, is taken over by a daemon of
+ * the present code; then the topic moves to another cluster. The promises are those of docs/upgrade.md.
  */
 const HOME = fileURLToPath(new URL("../fixtures/released/", import.meta.url));
 const versions = readdirSync(HOME, { withFileTypes: true })
@@ -41,12 +42,27 @@ const KEPT = { "offsets.retention.minutes": "2147483647", "offsets.topic.num.par
 
 interface Expected {
   readonly topic: string;
+  readonly commits: Readonly<Record<string, readonly [{ readonly metadata: string }]>>;
+  readonly cat: Readonly<Record<string, { readonly lines: number; readonly sha256: string }>>;
 }
+
+interface Manifest {
+  readonly end: number;
+  readonly content: object;
+}
+
+/** Produced when the present code takes over. */
+const NEWER = Array.from({ length: 40 }, (_, i) => `newer ${i}`);
+
+const digest = (lines: readonly string[]): string =>
+  createHash("sha256")
+    .update(lines.map((l) => `${l}\n`).join(""))
+    .digest("hex");
 
 describe.each(versions)("version %s", (version) => {
   const dir = mkdtempSync(join(tmpdir(), "archiver-taken-over-"));
   const file = join(dir, "config.yaml");
-  const { topic } = JSON.parse(
+  const { topic, commits, cat } = JSON.parse(
     readFileSync(join(HOME, version, "expected.json"), "utf8"),
   ) as Expected;
   let old: KafkaServer;
@@ -98,6 +114,14 @@ describe.each(versions)("version %s", (version) => {
     return stdout.split("\n").slice(0, -1);
   }
 
+  /** Of the batch that begins here; fails where none does. */
+  async function manifestAt(lane: string, start: bigint | undefined): Promise<Manifest> {
+    const folder = join(dir, lane, "manifests");
+    const name = `${String(start).padStart(20, "0")}.json`;
+    const [path = ""] = (await filesBelow(folder)).filter((found) => found.endsWith(name));
+    return JSON.parse(readFileSync(join(folder, path), "utf8")) as Manifest;
+  }
+
   beforeAll(async () => {
     cpSync(join(HOME, version), dir, { recursive: true });
     const logs = join(dir, "logs");
@@ -113,6 +137,35 @@ describe.each(versions)("version %s", (version) => {
     await old.stop();
     await withAdmin((admin) => admin.deleteTopics({ topics: [topic] }));
     rmSync(dir, { recursive: true, force: true });
+  });
+
+  test("its pending plans are taken over as they are, and every archive goes on", async () => {
+    const before = await committed(old.bootstrap);
+    expect(before.map((c) => c.metadata)).toEqual(LANES.map((l) => commits[l]?.[0].metadata));
+    const plans = LANES.map((lane) => {
+      const found = decodePlans(commits[lane]?.[0].metadata ?? "");
+      if (!("plans" in found) || found.plans[0] === undefined)
+        throw new Error("no plan is pending");
+      return found.plans[0];
+    });
+    // More than was planned: without the plan, the next batch would go on to here.
+    await send({ topic, bootstrap: old.bootstrap }, NEWER);
+    await archived(file, old.bootstrap, String(Number(plans[0]?.end) + NEWER.length));
+    expect(readFileSync(join(dir, "daemon.log"), "utf8")).not.toContain("metadata");
+    await Promise.all(
+      LANES.map(async (lane, i) => {
+        const [plan, lines] = [plans[i], await linesOf(file, lane)];
+        expect(digest(lines.slice(0, cat[lane]?.lines)), lane).toBe(cat[lane]?.sha256);
+        expect(lines, lane).toHaveLength(Number(plan?.end) + NEWER.length);
+        expect(lines.at(-1), lane).toContain(NEWER.at(-1));
+        const planned = await manifestAt(lane, plan?.start);
+        expect(planned.end, lane).toBe(Number(plan?.end));
+        // The very bytes that the other version planned: their digest, or their tag where they are sealed.
+        expect(planned.content, lane).toMatchObject(plan?.content ?? {});
+        expect((await manifestAt(lane, plan?.end)).end, lane).toBe(lines.length);
+      }),
+    );
+    await verified(file);
   });
 
   test("another cluster with a topic of that name: the archive refuses, a new one begins beside it", async () => {
