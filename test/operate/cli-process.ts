@@ -23,14 +23,17 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Another installation's. @default src/main.ts */
   readonly main?: string;
+  /** A command that runs it, and ends as it ends. */
+  readonly under?: readonly string[];
 }
 
 /** `node src/main.ts …` as a process of its own. */
 export function start(
   argv: readonly string[],
-  { cwd, env = {}, main = MAIN }: CliOptions = {},
+  { cwd, env = {}, main = MAIN, under = [] }: CliOptions = {},
 ): Started {
-  const child = spawn(process.execPath, [main, ...argv], {
+  const [command = "", ...before] = [...under, process.execPath, main];
+  const child = spawn(command, [...before, ...argv], {
     cwd: cwd ?? process.cwd(),
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
