@@ -120,12 +120,20 @@ export async function claimArchive(
     else if (!(await withinMs(claimed, detachMs, ports.clock, signal))) {
       ports.warn("sink-away", `sink ${name} did not answer for ${detachMs} ms: begun without it`);
       claimed.catch((error: unknown) => {
-        if (!signal.aborted) ports.warn("archive-foreign", String(error));
+        if (signal.aborted) return;
+        ports.warn("archive-foreign", String(error));
+        // Whoever waits to fill it has to hear of it: nobody else asks again.
+        o.claim.settle(refusalOf(name, error));
       });
     }
   }
   return archiveId;
 }
+
+const refusalOf = (sink: string, error: unknown): ArchiverError =>
+  error instanceof ArchiverError
+    ? error
+    : new ArchiverError("sink-permanent", `sink ${sink}: ${String(error)}`, { cause: error });
 
 /** Without an archive id: of whatever archive is there, or of a new one. */
 async function claimOne(

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine, numberOf } from "../command-line.ts";
 import { produce } from "../load/produce.ts";
 import { KafkaServer } from "../servers/kafka.ts";
 import { drain, MAIN, PARTITIONS } from "./drain.ts";
@@ -27,22 +27,16 @@ const HELP = `npm run bench -- [--only kept,plain,sinks,restore,commands]
   commands list, verify, index, cat, reconcile, export, replay on an archive of 20,000 batches; fails when
            memory grows with their number
 `;
-const { values: o } = parseArgs({
-  options: {
-    records: { type: "string", default: "2440000" },
-    "sink-records": { type: "string", default: "400000" },
-    only: { type: "string", default: "kept,plain,sinks,restore,commands" },
-    batches: { type: "string", default: "20000" },
-    help: { type: "boolean", default: false },
-  },
+const o = commandLine(HELP, {
+  records: { type: "string", default: "2440000" },
+  "sink-records": { type: "string", default: "400000" },
+  only: { type: "string", default: "kept,plain,sinks,restore,commands" },
+  batches: { type: "string", default: "20000" },
 });
-if (o.help) {
-  console.log(HELP);
-  process.exit(0);
-}
 const only = new Set(o.only.split(","));
-const records = Number(o.records);
-const fewer = Number(o["sink-records"]);
+const records = numberOf(HELP, "records", o.records);
+const fewer = numberOf(HELP, "sink-records", o["sink-records"]);
+const batches = numberOf(HELP, "batches", o.batches);
 const dir = mkdtempSync(join(tmpdir(), "archiver-bench-"));
 
 const archiver = async (
@@ -142,7 +136,7 @@ try {
   if (only.has("kept")) await compressedByProducer(bootstrap, recipient);
   if (only.has("plain")) await plainByProducer(bootstrap, recipient);
   if (only.has("sinks")) await benchSinks({ bootstrap, dir, records: fewer });
-  if (only.has("commands")) await benchIndex({ bootstrap, batches: Number(o.batches) });
+  if (only.has("commands")) await benchIndex({ bootstrap, batches });
   if (only.has("restore")) await benchRestore({ bootstrap, dir, records: fewer });
 } finally {
   await kafka.stop();

@@ -1,38 +1,42 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { commandLine, numberOf } from "../command-line.ts";
 import { fuzz, type Outcome } from "./run.ts";
 import { faultOf } from "./worker.ts";
 import { openTargets } from "./targets/all.ts";
 
 /**
- * Everything that reads what others wrote, under inputs that are real ones made wrong.
- *
- *     npm run fuzz -- [--minutes N | --inputs N | --seconds-each N] [--seed S] [--only TARGET] [--json]
- *     npm run fuzz -- --list
- *     npm run fuzz -- --only TARGET --replay FILE
- *
- * An input that breaks something is made as short as it can be and kept in `fuzz-found/`.
+ * Everything that reads what others wrote, under inputs that are real ones made wrong. An input that breaks
+ * something is made as short as it can be and kept in `fuzz-found/`.
  */
-const args = process.argv.slice(2);
-const has = (name: string): boolean => args.includes(`--${name}`);
-const valueOf = (name: string): string | undefined => {
-  const at = args.indexOf(`--${name}`);
-  return at < 0 ? undefined : args[at + 1];
-};
-const numberOf = (name: string, otherwise: number): number => Number(valueOf(name) ?? otherwise);
+const HELP = `npm run fuzz -- [--minutes N | --inputs N | --seconds-each N] [--seed S] [--only TARGET] [--json]
+npm run fuzz -- --list
+npm run fuzz -- --only TARGET --replay FILE`;
+const o = commandLine(HELP, {
+  minutes: { type: "string" },
+  inputs: { type: "string" },
+  "seconds-each": { type: "string" },
+  seed: { type: "string" },
+  only: { type: "string" },
+  replay: { type: "string" },
+  list: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+});
+const given = (name: "minutes" | "inputs" | "seconds-each" | "seed"): number | undefined =>
+  o[name] === undefined ? undefined : numberOf(HELP, name, o[name]);
 
 const KEPT_IN = "fuzz-found";
 
 const all = await openTargets();
-const only = valueOf("only");
+const { only } = o;
 const chosen = all.filter((t) => only === undefined || t.name.includes(only));
 for (const target of all) if (!chosen.includes(target)) await target.close?.();
 if (chosen.length === 0) throw new Error(`no target's name has "${only}"`);
 
-if (has("list")) {
+if (o.list) {
   for (const { name, seeds } of chosen) console.log(`${name} (${seeds.length} real inputs)`);
   console.log(`${chosen.length} targets`);
-} else if (has("replay")) await replay(valueOf("replay") ?? "");
+} else if (o.replay !== undefined) await replay(o.replay);
 else await run();
 for (const target of chosen) await target.close?.();
 
@@ -46,17 +50,17 @@ async function replay(path: string): Promise<void> {
 
 async function run(): Promise<void> {
   // Another one every day, so that as time goes by CI sees more than a run does.
-  const seed = numberOf("seed", Math.floor(Date.now() / 86_400_000));
-  const each = valueOf("seconds-each");
-  const minutes = each === undefined ? 1 : (Number(each) * chosen.length) / 60;
-  const inputs = numberOf("inputs", Number.POSITIVE_INFINITY);
+  const seed = given("seed") ?? Math.floor(Date.now() / 86_400_000);
+  const each = given("seconds-each");
+  const minutes = each === undefined ? 1 : (each * chosen.length) / 60;
+  const inputs = given("inputs");
   const outcome = await fuzz({
-    ...{ seed, inputs, targets: chosen.map((t) => t.name) },
-    minutes: numberOf("minutes", has("inputs") ? Number.POSITIVE_INFINITY : minutes),
-    say: has("json") ? () => undefined : (text) => console.log(text),
+    ...{ seed, inputs: inputs ?? Number.POSITIVE_INFINITY, targets: chosen.map((t) => t.name) },
+    minutes: given("minutes") ?? (inputs === undefined ? minutes : Number.POSITIVE_INFINITY),
+    say: o.json ? () => undefined : (text) => console.log(text),
   });
   keep(outcome);
-  if (has("json")) console.log(JSON.stringify(outcome, undefined, 2));
+  if (o.json) console.log(JSON.stringify(outcome, undefined, 2));
   else print(outcome);
   if (outcome.faults.length > 0) process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine, numberOf } from "../command-line.ts";
 import { groupsAreReady } from "../kafka/live-kafka.ts";
 import { CephServer } from "../servers/ceph.ts";
 import type { KafkaServer } from "../servers/kafka.ts";
@@ -26,17 +26,14 @@ const HELP = `npm run faults -- [--only TEXT]... [--shard I/N] [--at-once N] [--
   --list          the names, and which promises each case shows
   --keep          leaves what failed where it is, logs included
   --report FILE   all that was done and said, in JSON`;
-const { values: o } = parseArgs({
-  options: {
-    only: { type: "string", multiple: true },
-    shard: { type: "string", default: "1/1" },
-    "at-once": { type: "string", default: "2" },
-    seed: { type: "string", default: "2026" },
-    list: { type: "boolean", default: false },
-    keep: { type: "boolean", default: false },
-    report: { type: "string" },
-    help: { type: "boolean", default: false },
-  },
+const o = commandLine(HELP, {
+  only: { type: "string", multiple: true },
+  shard: { type: "string", default: "1/1" },
+  "at-once": { type: "string", default: "2" },
+  seed: { type: "string", default: "2026" },
+  list: { type: "boolean", default: false },
+  keep: { type: "boolean", default: false },
+  report: { type: "string" },
 });
 
 /** Neighbours go to different parts: those of one kind take about as long as one another. */
@@ -68,7 +65,7 @@ async function play(
 
 async function playAll(cases: readonly FaultCase[]): Promise<readonly Outcome[]> {
   const dir = mkdtempSync(join(tmpdir(), "archiver-matrix-"));
-  const lanes = Number(o["at-once"]);
+  const lanes = numberOf(HELP, "at-once", o["at-once"]);
   const { kafka, doors, close } = await kafkaBehindDoors(DOORS * lanes, { heap: "768m" });
   let starting: Promise<CephServer> | undefined;
   const ceph = (): Promise<CephServer> => (starting ??= CephServer.start());
@@ -103,10 +100,6 @@ async function playAll(cases: readonly FaultCase[]): Promise<readonly Outcome[]>
   return cases.flatMap((c) => outcomes.get(c) ?? []);
 }
 
-if (o.help) {
-  console.log(HELP);
-  process.exit(0);
-}
 const cases = chosen();
 if (o.list) {
   for (const { name, shows } of cases) console.log(`${name}\n    ${shows.join(", ")}`);

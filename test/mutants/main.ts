@@ -3,15 +3,14 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { commandLine, numberOf } from "../command-line.ts";
 import { type Mutant, MUTANTS } from "./mutants.ts";
 
-/**
- * Breaks the product on purpose, one line at a time on a copy, and looks whether somebody notices.
- *
- *     npm run mutants -- [--some N] [--name TEXT]
- *
- * `--some N`: so many of them, others every day.
- */
+/** Breaks the product on purpose, one line at a time on a copy, and looks whether somebody notices. */
+const HELP = `npm run mutants -- [--some N] [--name TEXT]
+
+  --some N      so many of them, others every day (default all)
+  --name TEXT   those whose name has this text`;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NODE = process.execPath;
 /** Seeds that the simulation gets to find it. */
@@ -19,16 +18,16 @@ const SEEDS = 3_000;
 const LIMIT_MS = 240_000;
 const DAY_MS = 86_400_000;
 
-const args = process.argv.slice(2);
-const value = (name: string): string | undefined => {
-  const at = args.indexOf(`--${name}`);
-  return at < 0 ? undefined : args[at + 1];
-};
+const o = commandLine(HELP, { some: { type: "string" }, name: { type: "string" } });
 
 function chosen(): readonly Mutant[] {
-  const name = value("name");
-  if (name !== undefined) return MUTANTS.filter((m) => m.name.includes(name));
-  const some = Number(value("some") ?? MUTANTS.length);
+  const { name } = o;
+  if (name !== undefined) {
+    const named = MUTANTS.filter((m) => m.name.includes(name));
+    if (named.length === 0) throw new Error(`no mutant has a name with "${name}"`);
+    return named;
+  }
+  const some = o.some === undefined ? MUTANTS.length : numberOf(HELP, "some", o.some);
   const day = Math.floor(Date.now() / DAY_MS);
   return Array.from({ length: Math.min(some, MUTANTS.length) }, (_, i) => {
     const found = MUTANTS[(day * some + i) % MUTANTS.length];
@@ -49,18 +48,22 @@ function breakIn(copy: string, { file, find, put, name }: Mutant): void {
   );
 }
 
+/** What notices it: a seed known to show it is played first, and others after it. */
+function commandOf(by: Mutant["by"]): readonly string[] {
+  if ("seed" in by)
+    return ["test/sim/main.ts", "--seed", String(by.seed), "--runs", String(SEEDS), "--first"];
+  if ("case" in by) return ["test/sim/main.ts", "--case", by.case];
+  return ["node_modules/vitest/vitest.mjs", "run", by.test];
+}
+
 function noticed(copy: string, { by }: Mutant): { readonly caught: boolean; readonly how: string } {
-  const command =
-    by === undefined
-      ? ["test/sim/main.ts", "--runs", String(SEEDS), "--first"]
-      : "search" in by
-        ? ["test/model/search.ts", by.search]
-        : ["node_modules/vitest/vitest.mjs", "run", by.test];
+  const command = commandOf(by);
   const done = spawnSync(NODE, command, { cwd: copy, encoding: "utf8", timeout: LIMIT_MS });
   const said = `${done.stdout}${done.stderr}`;
   const first = /^seed \d+: [^\n]{0,160}/m.exec(said)?.[0];
-  const how = first ?? /(?:FAIL|FAILED)[^\n]{0,160}/.exec(said)?.[0] ?? said.slice(-200);
-  return { caught: done.status === 1, how };
+  const how = first ?? /FAIL(?:ED)? [^\n]{0,160}/.exec(said)?.[0];
+  // A program that cannot even begin has noticed nothing.
+  return { caught: done.status === 1 && how !== undefined, how: how ?? said.slice(-200) };
 }
 
 function run(): number {

@@ -5,8 +5,11 @@ export interface Mutant {
   /** Has to stand in the file exactly once; text that is no longer found is an error. */
   readonly find: string;
   readonly put: string;
-  /** What has to notice: the simulation, variants of the state search, or a test. */
-  readonly by?: { readonly search: string } | { readonly test: string };
+  /**
+   * What has to notice: the simulation, which plays this seed first and then those after it; a case of it by
+   * its name; or a test.
+   */
+  readonly by: { readonly seed: number } | { readonly case: string } | { readonly test: string };
 }
 
 const WANTED = "src/pipeline/wanted.ts";
@@ -22,42 +25,49 @@ export const MUTANTS: readonly Mutant[] = [
     file: WANTED,
     find: "if (!slot.ready || !(slot.planned || slot.mend)) return;",
     put: "if (!slot.ready) return;",
+    by: { seed: 4 },
   },
   {
     name: "committed when the primary has it",
     file: WANTED,
     find: "if (slot === undefined || slot.mend || !slot.planned || !isConfirmed(t, slot)) break;",
     put: 'if (slot === undefined || slot.mend || slot.steps[0] !== "whole") break;',
+    by: { seed: 1 },
   },
   {
     name: "no order within a sink",
     file: WANTED,
     find: 'if (before !== undefined && before.steps[sink] !== "whole") return;',
     put: "",
+    by: { seed: 22 },
   },
   {
     name: "the others do not wait for the primary's data",
     file: WANTED,
     find: 'if (sink === 0 || primary !== "none") effects.push(',
     put: "effects.push(",
+    by: { seed: 21 },
   },
   {
     name: "the others do not wait for the primary's manifest",
     file: WANTED,
     find: '} else if (sink === 0 || primary === "whole") {',
     put: "} else {",
+    by: { seed: 33 },
   },
   {
     name: "the end offset is one too great",
     file: WANTED,
     find: "{ offset: planOf(last).end, plans: plansFrom(t, confirmed) }",
     put: "{ offset: planOf(last).end + 1n, plans: plansFrom(t, confirmed) }",
+    by: { seed: 21 },
   },
   {
     name: "a plan's commit goes back over markers",
     file: WANTED,
     find: "value: { offset: start > committed ? start : committed, plans },",
     put: "value: { offset: start, plans },",
+    by: { seed: 35 },
   },
   {
     name: "a tail is committed over an empty archive",
@@ -71,6 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: APPLY,
     find: "return adopt(t, e.slot, e.end, e.mark);",
     put: 'return step(t, e.slot, e.sink, "data");',
+    by: { seed: 120 },
   },
   {
     name: "the primary may be detached",
@@ -84,60 +95,70 @@ export const MUTANTS: readonly Mutant[] = [
     file: APPLY,
     find: "(lacking?.start ?? t.position);",
     put: "(t.slots.at(-1)?.start ?? t.position) + 1n;",
+    by: { seed: 13 },
   },
   {
     name: "a batch built otherwise counts as planned",
     file: APPLY,
     find: "planned: asPlanned && slot.planned,",
     put: "planned: slot.planned,",
+    by: { seed: 89 },
   },
   {
     name: "the heads of the sinks do not count",
     file: WALK,
     find: "const start = c !== null && c < lowest ? c : lowest;",
     put: "const start = c ?? lowest;",
+    by: { seed: 28 },
   },
   {
     name: "data counts as a whole batch",
     file: WALK,
     find: 'l !== "nothing" && l.step === "whole" && l.link === look.link && l.start === look.start;',
     put: 'l !== "nothing" && l.start === look.start;',
+    by: { seed: 20 },
   },
   {
     name: "only the primary is looked at",
     file: WALK,
     find: 'const source = t.looks.findIndex((l, sink) => isAttached(t, sink) && l !== "nothing");',
     put: 'const source = t.looks[0] === "nothing" ? -1 : 0;',
+    by: { seed: 16 },
   },
   {
     name: "existing is success in every sink",
     file: "src/pipeline/deliver-batch.ts",
     find: 'if (published.outcome !== "different") {',
     put: "if (published.outcome) {",
+    by: { seed: 120 },
   },
   {
     name: "a commit carries no plans",
     file: "src/pipeline/task.ts",
     find: "const metadata = encodePlans({ plans, chain,",
     put: "const metadata = encodePlans({ plans: [], chain,",
+    by: { seed: 21 },
   },
   {
     name: "a commit does not say who is behind",
     file: "src/pipeline/away.ts",
     find: "return offset === null || sink === undefined ? []",
     put: "return offset !== null || sink === undefined ? []",
+    by: { seed: 1 },
   },
   {
     name: "a sink is attached before it is filled",
     file: "src/pipeline/catch-up.ts",
     find: 'if (state.phase === "running" && (at ?? due) === due) {',
     put: 'if (state.phase === "running") {',
+    by: { case: "a sink that was filled is marked as behind" },
   },
   {
     name: "every batch begins a chain",
     file: "src/pipeline/links.ts",
     find: "if (found === undefined) return genesisLink(archiveId, scope);",
     put: "if (found !== null) return genesisLink(archiveId, scope);",
+    by: { seed: 22 },
   },
   {
     name: "bytes that were read are taken as they are",
@@ -151,24 +172,28 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/kafka/offset-commits.ts",
     find: "if (error === null) w.resolve();",
     put: "if (error !== undefined) w.resolve();",
+    by: { case: "a sink is filled while a commit is unanswered" },
   },
   {
     name: "a commit carries no lease",
     file: "src/kafka/requests/offsets.ts",
     find: ".int32(o.generation)\n      .string(o.memberId)",
     put: '.int32(-1)\n      .string("")',
+    by: { case: "retention takes markers" },
   },
   {
     name: "a place is lost when nobody waits for it",
     file: "src/core/places.ts",
     find: "if (next === undefined) this.#free += 1;",
     put: "if (next === undefined) this.#free += 0;",
+    by: { case: "retention takes markers" },
   },
   {
     name: "an error of the store is not repeated",
     file: "src/deliver/retry.ts",
     find: "return isTransient(error) && (tries === undefined || this.#failures < tries);",
     put: "return false;",
+    by: { seed: 1 },
   },
   {
     name: "a read that is continued begins anew",
@@ -182,25 +207,28 @@ export const MUTANTS: readonly Mutant[] = [
     file: BLOB,
     find: 'return (await this.#compare(batch, stored, signal)) ?? { outcome: "equal" };',
     put: 'return { outcome: "equal" };',
+    by: { seed: 1 },
   },
   {
     name: "data without a manifest is not seen",
     file: "sinks/blob/look.ts",
     find: "if (described !== undefined) return lookByAbout(store, data, described, evidence, signal);",
     put: 'if (described !== undefined) return { is: "absent" };',
+    by: { case: "a batch comes late under the name" },
   },
   {
     name: "records of aborted transactions are archived",
     file: "src/batch/feed.ts",
     find: 'if (verdict === "keep") batch.keep(header, bytes, now);',
     put: 'if (verdict !== "control") batch.keep(header, bytes, now);',
+    by: { case: "retention takes markers" },
   },
   {
     name: "a batch is made though it is there under another name",
     file: BLOB,
     find: "    if (found !== undefined) {\n      const answer",
     put: "    if (found === null) {\n      const answer",
-    by: CASES,
+    by: { case: "a batch comes late under the name" },
   },
   {
     name: "a renewal goes on without reading",
@@ -214,7 +242,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/deliver/health.ts",
     find: "this.#clock.now() - this.#failingSinceMs",
     put: "this.#clock.wall() - this.#sinceMs",
-    by: CASES,
+    by: { case: "the clock on the wall is stepped" },
   },
   {
     name: "the mark of a sink that was filled stays",

@@ -253,6 +253,19 @@ export const CASES: readonly (readonly [name: string, scenario: Scenario, shows?
     '"attached"',
   ],
   [
+    "a sink that comes back is misread when it is claimed",
+    small(
+      [
+        { at: 0, do: "outage", sink: 1, ms: 11_000 },
+        produce(100),
+        { at: 9_500, do: "trouble", sink: 1, ms: 12_500, what: "garbles" },
+        produce(12_000),
+      ],
+      { seed: 9, sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 7_000 }] },
+    ),
+    "stopped: manifest-invalid: archive.json",
+  ],
+  [
     "a commit arrives long after its sender gave it up, and nothing comes after it",
     small([
       produce(100),

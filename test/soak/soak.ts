@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { auditTopic } from "../audit/audit-topic.ts";
+import { commandLine, numberOf } from "../command-line.ts";
 import { cli } from "../operate/cli-process.ts";
 import { download } from "../sinks/s3/download.ts";
 import { Dice } from "./dice.ts";
@@ -16,21 +16,16 @@ import { FOLDERS, GROUP, TOPIC, World } from "./world.ts";
  * topic's, by librdkafka, and the product's own verification. Ends with `N passed, N failed`.
  */
 const HELP = `npm run soak -- [--minutes 5] [--seed N] [--rate 500] [--report FILE] [--keep]`;
-const { values: o } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "5" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    rate: { type: "string", default: "500" },
-    report: { type: "string" },
-    keep: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const o = commandLine(HELP, {
+  minutes: { type: "string", default: "5" },
+  seed: { type: "string", default: String(Date.now() % 1_000_000) },
+  rate: { type: "string", default: "500" },
+  report: { type: "string" },
+  keep: { type: "boolean", default: false },
 });
-if (o.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-const [minutes, seed, rate] = [Number(o.minutes), Number(o.seed), Number(o.rate)];
+const minutes = numberOf(HELP, "minutes", o.minutes);
+const seed = numberOf(HELP, "seed", o.seed);
+const rate = numberOf(HELP, "rate", o.rate);
 const dice = new Dice(seed);
 const CATCH_UP_MS = 120_000;
 

@@ -35,7 +35,7 @@ const LOOK_MS = 2_000;
 /** No run takes so many steps. */
 const MAX_EVENTS = 400_000;
 /** What was read wrong is taken for what is there. */
-const GARBLED = ["primary-invalid", "sink-conflict", "manifest-invalid"];
+const GARBLED = ["primary-invalid", "sink-conflict", "manifest-invalid", "archive-foreign"];
 const GONE = "offset-out-of-range";
 /** Which stops a happening may ask an operator for. */
 const MAY_STOP: Readonly<Record<string, readonly string[]>> = {
