@@ -16,8 +16,6 @@ const WANTED = "src/pipeline/wanted.ts";
 const APPLY = "src/pipeline/apply.ts";
 const WALK = "src/pipeline/walk.ts";
 const BLOB = "sinks/blob/blob-sink.ts";
-/** Cases of the simulation by their names. */
-const CASES = { test: "test/sim/cases.test.ts" };
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -249,62 +247,62 @@ export const MUTANTS: readonly Mutant[] = [
     file: APPLY,
     find: "return { ...t, behind, outdated: true };",
     put: "return { ...t, behind };",
-    by: CASES,
+    by: { case: "a sink that was filled is marked as behind" },
   },
   {
     name: "an offset that was set back stays so",
     file: "src/pipeline/recheck.ts",
     find: 'return (await isSetBack(ports, state, signal)) ? "set-back" : null;',
     put: "return null;",
-    by: CASES,
+    by: { case: "a commit arrives long after" },
   },
   {
     name: "a sink counts in a branch without the one before",
     file: "src/pipeline/ask-head.ts",
     find: "} else if (sink > 0) await fillLowerBranches(",
     put: "} else if (sink < 0) await fillLowerBranches(",
-    by: CASES,
+    by: { case: "an owner comes along a branch that ended" },
   },
   {
     name: "a sink that was gone on without is filled in the newest branch only",
     file: "src/pipeline/catch-up.ts",
     find: "if (!lowerFilled) await",
     put: "if (lowerFilled) await",
-    by: CASES,
+    by: { case: "while a sink is gone on without" },
   },
   {
     name: "markers behind the archive's end hold up the sinks",
     file: WALK,
     find: "if (t.position >= t.limit || t.position === t.archivedTo)",
     put: "if (t.position >= t.limit)",
-    by: CASES,
+    by: { case: "nothing but markers to wait for" },
   },
   {
     name: "what was committed for a topic that is no more counts for the next",
     file: "src/pipeline/task.ts",
     find: "if (await isOfAnotherTopic(this.#ports, this.#chain, signal)) {",
     put: "if (this.#links === null) {",
-    by: CASES,
+    by: { case: "a topic is made again while a batch" },
   },
   {
     name: "a log that was cut short is read to judge what was archived before",
     file: "src/daemon/judge.ts",
     find: "  await refuseCutShort(o, d, signal);\n",
     put: "",
-    by: CASES,
+    by: { case: "an owner comes along a branch that ended" },
   },
   {
     name: "no offset means a new partition, whatever became of its topic",
     file: "src/pipeline/locate.ts",
     find: "if (stored.offset === null && !(await ports.log.isStill(signal))) {",
     put: "if (stored.offset === undefined) {",
-    by: CASES,
+    by: { case: "a partition begins anew while its topic" },
   },
   {
     name: "a stopped partition sends its commit again",
     file: "src/pipeline/task.ts",
     find: 'const over = signal.aborted || this.#task.phase === "stopped";',
     put: "const over = signal.aborted;",
-    by: CASES,
+    by: { case: "a commit that the coordinator refused" },
   },
 ];
