@@ -17,10 +17,11 @@ export const raceCases: readonly ConformanceCase[] = [
       await Promise.all(writers.map((w) => w.line()));
       for (const writer of writers) writer.tell("go");
       const lines = await Promise.all(writers.map((w) => w.line()));
-      await Promise.all(writers.map((w) => w.ended));
-      const answers = lines.map(
-        (l) => JSON.parse(l ?? "{}") as { outcome: string; digest: string },
-      );
+      const errors = await Promise.all(writers.map((w) => w.ended));
+      const answers = lines.map((line, i) => {
+        assert.ok(line !== undefined, `a writer ended without an answer: ${errors[i]}`);
+        return JSON.parse(line) as { outcome: string; digest: string };
+      });
       assert.equal(answers.filter((a) => a.outcome === "created").length, 1);
       assert.equal(answers.filter((a) => a.outcome === "equal").length, 1);
       assert.equal(new Set(answers.map((a) => a.digest)).size, 1);

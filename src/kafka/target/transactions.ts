@@ -1,11 +1,17 @@
 import { ArchiverError } from "../../core/errors.ts";
 import type { TopicPartition } from "../requests/offsets.ts";
 import { SinkError } from "../../sdk/sink-error.ts";
-import { isFenced } from "./kafka-answers.ts";
+import { isFenced, isKafkaError } from "./kafka-answers.ts";
 import { type ProducerOptions, TransactionalProducer } from "./producer.ts";
 import type { TargetCluster } from "./target-cluster.ts";
+import { sleep } from "./topics-of-target.ts";
 
 const ABORT_MS = 2_000;
+/**
+ * Who was fenced waits so long for what the other writes. To take the id back at once would end that one's
+ * transaction in turn: many writers, or a slow target, and none of them would ever come to its end.
+ */
+const OTHER = { everyMs: 100, tries: 30 };
 
 /** What a transaction is to do, and how to see whether it is done. */
 export interface Work<T> {
@@ -104,9 +110,13 @@ export class Transactions {
   ): Promise<T> {
     if (!(error instanceof ArchiverError) || signal.aborted) throw error;
     // A new epoch ends what is open, so that afterwards nothing is undecided.
+    const taken = isKafkaError(error, "INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED");
     if (unknown && !isFenced(error)) await this.#open(work.transactionalId, signal);
-    const found = await work.look(signal);
-    if (found !== undefined) return found;
+    for (let tries = taken ? OTHER.tries : 1; tries > 0; tries -= 1) {
+      const found = await work.look(signal);
+      if (found !== undefined) return found;
+      if (tries > 1) await sleep(OTHER.everyMs, signal);
+    }
     const text = `${work.transactionalId}: another writer is at work, or the commit did not arrive`;
     throw new SinkError("sink-transient", `${text} (${error.message})`, { cause: error });
   }
