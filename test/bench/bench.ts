@@ -137,7 +137,8 @@ try {
   if (only.has("plain")) await plainByProducer(bootstrap, recipient);
   if (only.has("sinks")) await benchSinks({ bootstrap, dir, records: fewer });
   if (only.has("commands")) await benchIndex({ bootstrap, batches });
-  if (only.has("restore")) await benchRestore({ bootstrap, dir, records: fewer });
+  const [brokerPid = -1] = kafka.pids;
+  if (only.has("restore")) await benchRestore({ bootstrap, dir, records: fewer, brokerPid });
 } finally {
   await kafka.stop();
   rmSync(dir, { recursive: true, force: true });
