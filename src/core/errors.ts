@@ -96,7 +96,7 @@ export const ERRORS = {
   "archive-emptied": e(
     "operator",
     2,
-    "Is the file system mounted, the bucket the right one? To begin anew on purpose, reset the group's offset.",
+    "Is the file system mounted, the bucket the right one? To begin anew on purpose, reset the group's offset or name another group.",
   ),
   "archive-foreign": e(
     "operator",

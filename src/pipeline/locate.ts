@@ -90,8 +90,8 @@ export function refuseEmptied(scope: Scope, chain: ChainHead | null): void {
   throw new ArchiverError(
     "archive-emptied",
     `${scopeText(scope)}: the group committed batches up to offset ${chain.offset}, and no sink holds ` +
-      "any of this topic id: the sinks were emptied or are not mounted, or the topic was created " +
-      "anew; nothing was written",
+      "any of this topic id: the sinks were emptied or are not mounted, the topic was created anew, " +
+      "or the commit is another cluster's, brought by a mirror; nothing was written",
   );
 }
 

@@ -3,6 +3,10 @@ import { PREFIX } from "../observe/metric-set.ts";
 interface Query {
   readonly expr: string;
   readonly legend: string;
+  /** Seconds in a panel of something else: on an axis of its own, at the right. */
+  readonly unit?: "s";
+  /** A bound, and nothing that was measured. */
+  readonly dotted?: true;
 }
 
 export interface Panel {
@@ -89,7 +93,7 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
           `max by (pipeline, topic) (${m("oldest_unconfirmed_seconds")})`,
           "{{pipeline}} {{topic}}",
         ),
-        q(`min(${m("unconfirmed_limit_seconds")})`, "limit"),
+        { ...q(`min(${m("unconfirmed_limit_seconds")})`, "limit"), dotted: true },
       ],
     },
     {
@@ -131,7 +135,7 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       ...{ title: "Time of a write, p95", unit: "s", width: 6 },
-      what: "One try",
+      what: "Of each single try, without the waits between them",
       queries: [
         q(
           `histogram_quantile(0.95, ${sum("le, sink", rate("sink_call_seconds_bucket", ', op="publish"'))})`,
@@ -215,7 +219,7 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       ...{ title: "Conflicts, and batches made anew or taken over", unit: "none", width: 6 },
-      what: "An hour",
+      what: "Number in an hour; a conflict stops its partition",
       queries: [
         q(sum("code", `increase(${m("conflicts_total")}[1h])`), "{{code}}"),
         q(`sum(increase(${m("batches_revised_total")}[1h]))`, "made anew"),
@@ -260,11 +264,14 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
       ],
     },
     {
-      ...{ title: "CPU", unit: "percentunit", width: 6 },
-      what: "Cores in use",
+      ...{ title: "CPU and event loop", unit: "percentunit", width: 6 },
+      what: "Cores in use; right: how late the event loop comes to its work",
       queries: [
         q(`rate(process_cpu_seconds_total{${WHO}}[$__rate_interval])`, "{{instance}}"),
-        q(`nodejs_eventloop_lag_p99_seconds{${WHO}}`, "{{instance}} event loop lag p99"),
+        {
+          ...q(`nodejs_eventloop_lag_p99_seconds{${WHO}}`, "{{instance}} event loop lag p99"),
+          unit: "s",
+        },
       ],
     },
   ],

@@ -47,18 +47,32 @@ function panelOf(
   return {
     ...{ id, type, title, description: what, datasource: DATASOURCE, gridPos },
     targets: queries.map(({ expr, legend }, i) => ({
-      ...{ refId: String.fromCodePoint(65 + i), datasource: DATASOURCE, expr },
+      ...{ refId: refId(i), datasource: DATASOURCE, expr },
       ...{ legendFormat: legend === "" ? "__auto" : legend, range: type !== "table" },
       ...(type === "table" ? { instant: true, format: "table" } : {}),
     })),
     fieldConfig: {
       defaults: { unit, thresholds: { mode: "absolute", steps: thresholds } },
-      overrides: [],
+      overrides: queries.flatMap(overrideOf),
     },
     options:
       type === "stat" ? { reduceOptions: { calcs: ["lastNotNull"] }, colorMode: "value" } : {},
   };
 }
+
+function overrideOf({ unit, dotted }: Panel["queries"][number], i: number): object[] {
+  const properties = [
+    ...(unit === undefined ? [] : [{ id: "unit", value: unit }]),
+    ...(unit === undefined ? [] : [{ id: "custom.axisPlacement", value: "right" }]),
+    ...(dotted === undefined
+      ? []
+      : [{ id: "custom.lineStyle", value: { fill: "dash", dash: [4, 6] } }]),
+  ];
+  const matcher = { id: "byFrameRefID", options: refId(i) };
+  return properties.length === 0 ? [] : [{ matcher, properties }];
+}
+
+const refId = (i: number): string => String.fromCodePoint(65 + i);
 
 const variables = (): object[] => [
   { name: "datasource", type: "datasource", query: "prometheus", label: "Prometheus" },

@@ -75,6 +75,18 @@ export class Member {
     return [...found].reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
+  /**
+   * Of each batch that it confirmed, over all its lives, the partition and the time. Of a partition under
+   * steady production, the longest time between two of them less the usual one is its stall.
+   */
+  confirmations(): { readonly partition: number; readonly atMs: number }[] {
+    const lines = readFileSync(this.#logPath, "utf8").split("\n").slice(0, -1);
+    return lines
+      .map((l) => JSON.parse(l) as { msg?: string; partition?: number; time?: string })
+      .filter((l) => l.msg === "batch confirmed by every sink")
+      .map((l) => ({ partition: l.partition ?? -1, atMs: Date.parse(l.time ?? "") }));
+  }
+
   /** Generations of the assignments that it received, over all its lives. */
   generations(): number[] {
     const lines = readFileSync(this.#logPath, "utf8").split("\n").slice(0, -1);
