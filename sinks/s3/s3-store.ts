@@ -177,8 +177,9 @@ export class S3Store implements BlobStore {
   /** All versions, the oldest last: as long as any is there, the batch is what it was. */
   async expire(path: string, tag: string, signal: AbortSignal): Promise<"expired" | "locked"> {
     await this.#assertSeen(path, tag, signal);
-    const version = await this.#view.version(path, signal);
-    if (await this.#objects.locked(path, version?.id, signal)) return "locked";
+    // A later one that is locked could not be removed, and with the older ones gone would be the batch.
+    for await (const version of this.#versionsOf(path, signal))
+      if (await this.#objects.locked(path, version, signal)) return "locked";
     await this.#removeAll(path, signal);
     return "expired";
   }
@@ -223,12 +224,15 @@ export class S3Store implements BlobStore {
   }
 
   async #removeAll(path: string, signal: AbortSignal): Promise<void> {
-    if (!this.#oldest) return this.#objects.remove(path, undefined, signal);
-    for await (const { objects } of versionPages(this.#bucket, { begin: path }, signal)) {
-      for (const object of objects.filter((o) => o.path === path)) {
-        await this.#objects.remove(path, object.versionId, signal);
-      }
-    }
+    for await (const version of this.#versionsOf(path, signal))
+      await this.#objects.remove(path, version, signal);
+  }
+
+  /** The newest first; undefined where only the current one counts. */
+  async *#versionsOf(path: string, signal: AbortSignal): AsyncGenerator<string | undefined> {
+    if (!this.#oldest) return yield undefined;
+    for await (const { objects } of versionPages(this.#bucket, { begin: path }, signal))
+      for (const object of objects) if (object.path === path) yield object.versionId;
   }
 
   async #assertSeen(path: string, tag: string, signal: AbortSignal): Promise<void> {

@@ -35,6 +35,11 @@ export const ERRORS = {
     2,
     "Check the topic, partition and range; `list` shows what the sink holds.",
   ),
+  "data-expired": e(
+    "operator",
+    2,
+    "Its retention, or `prune`, took the data and left the manifests: go on with --from behind it, or name a --sink that keeps it longer.",
+  ),
   "identity-needed": e(
     "operator",
     2,

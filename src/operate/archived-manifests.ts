@@ -4,9 +4,11 @@ import { parseManifest } from "../core/manifest.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import { scopeText, type Scope } from "../core/scope.ts";
 import type { Sink } from "../sdk/sink.ts";
+import type { Expired } from "./expired.ts";
 import { type Say, startBy, type Times } from "./index/look-up.ts";
 import type { Bound } from "./offset-bound.ts";
 import { inOrder } from "./repair/in-order.ts";
+import { OffsetRanges } from "./restore/offset-ranges.ts";
 
 /** Opens one batch: its records in order, in groups; those outside of `wanted` may be left out. */
 export type ReadBatch = (
@@ -24,6 +26,8 @@ export interface ArchivedScope {
   readonly read: ReadBatch;
   /** What is wrong with an index that a look-up then does without. */
   readonly say?: Say | undefined;
+  /** Of what `sink` leaves out. */
+  readonly expired?: Expired | undefined;
 }
 
 /**
@@ -52,9 +56,16 @@ export async function offsetOf(
 }
 
 /** @throws ArchiverError verification-failed */
-export function refuseGap(scope: Scope, end: bigint | undefined, start: bigint): void {
+export function refuseGap(
+  { scope, expired }: Pick<ArchivedScope, "scope" | "expired">,
+  end: bigint | undefined,
+  start: bigint,
+): void {
   if (end === undefined || start <= end) return;
-  const where = `${scopeText(scope)}: offsets [${end}, ${start}) are in no batch`;
+  const range = { from: end, to: start };
+  const [gap] = OffsetRanges.of(expired?.within(scope, range) ?? []).missing(range);
+  if (gap === undefined) return;
+  const where = `${scopeText(scope)}: offsets [${gap.from}, ${gap.to}) are in no batch`;
   throw new ArchiverError(
     "verification-failed",
     `${where}; go on with --from ${start}, and run verify`,

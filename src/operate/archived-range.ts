@@ -7,7 +7,9 @@ import {
   type ReadBatch,
   refuseGap,
 } from "./archived-manifests.ts";
+import { expiredError, expiredText } from "./expired.ts";
 import type { Bound } from "./offset-bound.ts";
+import type { OffsetRange } from "./restore/offset-ranges.ts";
 
 export interface RangeOptions extends ArchivedScope {
   readonly from?: Bound | undefined;
@@ -15,6 +17,8 @@ export interface RangeOptions extends ArchivedScope {
   readonly to?: Bound | undefined;
   /** False: the batch has nothing that is looked for, and is not opened. */
   readonly mayHold?: (manifest: Manifest, signal: AbortSignal) => Promise<boolean>;
+  /** What of the range has expired, and is passed over. */
+  readonly onExpired?: ((text: string) => void) | undefined;
 }
 
 /** A batch and which of its offsets are wanted: [from, to). */
@@ -40,27 +44,42 @@ export async function* archivedRange(
   }
 }
 
-/** The batches of a range, ascending, none opened. Throws as `archivedRange`. */
+/**
+ * The batches of a range, ascending, none opened. Throws as `archivedRange`, and `data-expired` where nothing
+ * of the range is left.
+ */
 export async function* archivedBatches(
   options: RangeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<BatchInRange> {
+  const { scope, expired, onExpired } = options;
   const least = await offsetOf(options, options.from, signal);
   const most = await offsetOf(options, options.to, signal);
-  if (options.from !== undefined && least === undefined) return;
+  const gone = (to: bigint): readonly OffsetRange[] =>
+    expired?.since(scope, options.from, to) ?? [];
+  const none = options.from !== undefined && least === undefined;
   let next = least ?? 0n;
   let end: bigint | undefined;
-  for await (const manifest of manifestsFrom(options, next, signal)) {
-    if (most !== undefined && (manifest.start >= most || (end !== undefined && end >= most)))
-      return;
-    refuseGap(options.scope, end, manifest.start);
+  let some = false;
+  for await (const manifest of none ? [] : manifestsFrom(options, next, signal)) {
+    if (most !== undefined && (manifest.start >= most || (end !== undefined && end >= most))) break;
+    refuseGap(options, end, manifest.start);
+    const before = some
+      ? expired?.within(scope, { from: next, to: manifest.start })
+      : gone(manifest.start);
+    for (const range of before ?? []) onExpired?.(expiredText(scope, range));
+    some = true;
     end = manifest.end;
     if (end <= next) continue;
     const from = manifest.start > next ? manifest.start : next;
     next = end;
     yield { manifest, from, to: most !== undefined && most < end ? most : end };
   }
+  const [first] = some ? [] : gone(most ?? LAST_OFFSET);
+  if (first !== undefined) throw expiredError(scope, first);
 }
+
+const LAST_OFFSET = (1n << 63n) - 1n;
 
 export async function* recordsIn(
   { manifest, from, to }: BatchInRange,

@@ -58,7 +58,7 @@ export const catCommand: Command = {
     const { signal, out } = context;
     return withSinks(config, chosen, context, async ([named]) => {
       if (named === undefined) throw new ArchiverError("usage", "the configuration has no sink");
-      const sink = keptBatches(named.sink, config, context);
+      const { sink, expired } = keptBatches(named.sink, config, context);
       const scopes = await chooseScopes(
         sink,
         scopeFilter(args),
@@ -73,6 +73,8 @@ export const catCommand: Command = {
         line: recordLine,
         say: indexNote(out),
         key: keyOf(args),
+        expired,
+        onExpired: (text: string) => out.note(`bulk-archiver: ${text}`),
       };
       await out.stream(catLines(options, signal));
       return EXIT.done;

@@ -12,7 +12,8 @@ import { EXIT } from "./exit-code.ts";
 import type { ExportReport } from "./export/export-report.ts";
 import { type ExportRequest, ExportState } from "./export/export-state.ts";
 import { exportScope } from "./export/run-export.ts";
-import { keptBatches } from "./kept-batches.ts";
+import { WhollyExpired } from "./expired.ts";
+import { type Kept, keptBatches } from "./kept-batches.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, type CommandSink, withSinks } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
@@ -55,8 +56,8 @@ export const exportCommand: Command = {
       if (named === undefined) throw new ArchiverError("usage", "the configuration has no sink");
       const live = liveTopicId(config, context);
       const scopes = await chooseScopes(named.sink, scopeFilter(args), live, signal);
-      const sink = keptBatches(named.sink, config, context);
-      return exportAll(args, context, { ...named, sink }, scopes);
+      const kept = keptBatches(named.sink, config, context);
+      return exportAll(args, context, { name: named.name, ...kept }, scopes);
     });
     await (out.json ? out.document(report) : out.text(summary(report)));
     return EXIT.done;
@@ -66,7 +67,7 @@ export const exportCommand: Command = {
 async function exportAll(
   args: Arguments,
   { out, signal, clock, tool }: CommandContext,
-  { name, sink }: CommandSink,
+  { name, sink, expired }: Kept & { readonly name: string },
   scopes: Awaited<ReturnType<typeof chooseScopes>>,
 ): Promise<ExportReport> {
   const dir = resolve(args.text("out") ?? ".");
@@ -80,7 +81,8 @@ async function exportAll(
   const now = (): number => clock.now();
   const progress = new Progress({ title: "export", unit: "records", stderr: out.stderr, now });
   const options = {
-    ...{ sink, dir, state, dryRun, codec: request.codec },
+    ...{ sink, dir, state, dryRun, codec: request.codec, expired },
+    onExpired: (text: string): void => out.note(`bulk-archiver: ${text}`),
     read: readBatch(sink, identities),
     ...{ from: args.bound("from"), to: args.bound("to") },
     partSize: args.number("part") ?? PART_SIZE,
@@ -91,10 +93,17 @@ async function exportAll(
   };
   const partitions: ExportReport["partitions"] = [];
   try {
+    const gone = new WhollyExpired();
     for (const scope of scopes) {
-      const { partition, written } = await exportScope(options, scope, signal);
-      partitions.push({ ...partition, written });
+      try {
+        const { partition, written } = await exportScope(options, scope, signal);
+        partitions.push({ ...partition, written });
+        gone.kept();
+      } catch (error) {
+        gone.caught(error);
+      }
     }
+    gone.end(options.onExpired);
   } finally {
     progress.stop();
   }

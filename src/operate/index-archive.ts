@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { loadIdentities } from "../seal/keys.ts";
 import { type Arguments, SCOPE_OPTIONS, wholeNumber } from "./arguments.ts";
@@ -8,6 +9,7 @@ import { EXIT } from "./exit-code.ts";
 import type { IndexedPartition, IndexReport } from "./index/index-report.ts";
 import { writeKeyFilters } from "./index/write-key-filters.ts";
 import { type IndexOptions, writeRollUps } from "./index/write-roll-ups.ts";
+import { keptBatches } from "./kept-batches.ts";
 import { liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, type CommandSink, withSinks } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
@@ -60,7 +62,7 @@ export const indexCommand: Command = {
         const scopes = await chooseScopes(named.sink, scopeFilter(args), live, signal);
         const partitions: IndexedPartition[] = [];
         for (const scope of scopes)
-          partitions.push(await indexOne(args, context, named, { scope, every }));
+          partitions.push(await indexOne(args, context, named, { config, scope, every }));
         found.push({ name: named.name, partitions });
       }
       return { ok: true, tool, dryRun: args.flag("dryRun"), sinks: found };
@@ -72,10 +74,11 @@ export const indexCommand: Command = {
 
 async function indexOne(
   args: Arguments,
-  { out, signal, clock }: CommandContext,
+  context: CommandContext,
   { name, sink }: CommandSink,
-  { scope, every }: Pick<IndexOptions, "scope" | "every">,
+  { config, scope, every }: Pick<IndexOptions, "scope" | "every"> & { readonly config: Config },
 ): Promise<IndexedPartition> {
+  const { out, signal, clock } = context;
   const { documents } = sink;
   if (documents === undefined) {
     throw new ArchiverError("usage", `sink ${name} keeps batches only: it can have no index`);
@@ -87,12 +90,14 @@ async function indexOne(
   const place = { sink, documents, scope, every, dryRun };
   try {
     const done = (batches: number): void => progress.done(batches, 0);
-    const rolled = await writeRollUps({ ...place, rebuild: args.flag("rebuild"), done }, signal);
+    const rebuild = args.flag("rebuild");
+    const rolled = await writeRollUps({ ...place, rebuild, done }, signal);
     if (!args.flag("keys")) return { ...scope, ...rolled, keys: null };
     const file = args.text("identity");
     const identities = file === undefined ? [] : await loadIdentities(file);
     const inClear = args.flag("keysInClear");
-    const how = { read: readBatch(sink, identities), inClear };
+    const kept = keptBatches(sink, config, context);
+    const how = { sink: kept.sink, read: readBatch(sink, identities), inClear, rebuild };
     const keys = await writeKeyFilters(
       { ...place, ...how, done: (m) => progress.done(1, m.seal.size) },
       signal,

@@ -10,10 +10,11 @@ import type { CommandSink } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
 import { findOld, type OldBatches } from "./prune/find-old.ts";
 import type { PrunedPipeline, PrunedSink, PruneReport } from "./prune/prune-report.ts";
-import { guard, pruneScope, saidBefore } from "./prune/prune-sink.ts";
+import { guard, pruneScope } from "./prune/prune-sink.ts";
 import { pruneSummary } from "./prune/summary.ts";
 import { type RepairContext, withRepair } from "./repair/context.ts";
 import { readPublicKeys, readSeeds, selects } from "./verify/inputs.ts";
+import { type PrunedOptions, prunedEnd } from "./verify/pruned-record.ts";
 import { byScope, inFilter } from "./verify/scope-filter.ts";
 
 const DEFAULT_PERCENT = 10;
@@ -148,7 +149,7 @@ async function oldOf(
   how: {
     readonly before: bigint;
     readonly now: bigint;
-    readonly by: Parameters<typeof saidBefore>[2];
+    readonly by: Pick<PrunedOptions, "archiveId" | "seeds" | "publicKeys">;
   },
 ): Promise<readonly OldBatches[]> {
   const { kafka, signal, pipeline, config } = repair;
@@ -168,7 +169,7 @@ async function oldOf(
   for (const scope of scopes.sort(byScope)) {
     const settled = kafka?.settled(scope) ?? null;
     const upTo = settled === "not-live" ? END_OF_TIME : (settled ?? 0n);
-    const said = await saidBefore(sink, scope, by, signal);
+    const said = await prunedEnd({ sink, scope, ...by }, signal);
     found.push(await findOld({ sink, scope, upTo, before, now, said }, signal));
   }
   return found;

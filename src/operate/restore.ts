@@ -11,6 +11,7 @@ import { readBatch } from "./cat.ts";
 import { chooseScopes, scopeFilter, scopeWords } from "./choose-scopes.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
+import { type Expired, expiredError, expiredText } from "./expired.ts";
 import { keptBatches } from "./kept-batches.ts";
 import { liveTopic, liveTopicId } from "./live-topic-id.ts";
 import { chooseSinks, type CommandSink, withSinks } from "./open-sinks.ts";
@@ -54,8 +55,8 @@ export const restoreCommand: Command = {
     try {
       const report = await withSinks(config, chosen, context, async ([named]) => {
         if (named === undefined) throw new ArchiverError("usage", "the configuration has no sink");
-        const sink = keptBatches(named.sink, config, context);
-        return restore(args, context, { config, named: { ...named, sink }, target });
+        const { sink, expired } = keptBatches(named.sink, config, context);
+        return restore(args, context, { config, named: { ...named, sink }, expired, target });
       });
       await (out.json ? out.document(report) : out.text(summary(report)));
       return EXIT.done;
@@ -68,13 +69,14 @@ export const restoreCommand: Command = {
 interface Opened {
   readonly config: Config;
   readonly named: CommandSink;
+  readonly expired: Expired;
   readonly target: TargetCluster;
 }
 
 async function restore(
   args: Arguments,
   context: CommandContext,
-  { config, named, target }: Opened,
+  { config, named, expired, target }: Opened,
 ): Promise<RestoreReport> {
   const { out, signal, clock, tool } = context;
   const { sink } = named;
@@ -91,7 +93,7 @@ async function restore(
     to: { topic: toTopic, partition: map(scope.partition) },
   }));
   const partitionsOf = sourcePartitions(context, config, scopes);
-  const source = await sourceOf(args, sink);
+  const source = { ...(await sourceOf(args, sink)), expired };
   const topic = await openTarget(args, target, tasks, partitionsOf, signal);
   for (const warning of topic.warnings) out.note(`bulk-archiver: ${warning}`);
   const now = (): number => clock.now();
@@ -99,11 +101,14 @@ async function restore(
   const hit = failpointOf(context);
   const options = await optionsOf(args, config, { ...source, identity, topic, progress });
   try {
-    const partitions = await runRestore(options, tasks, { target, clock, hit }, signal);
+    const { partitions, gone } = await runRestore(options, tasks, { target, clock, hit }, signal);
     if (partitions.length === 0) {
+      if (gone[0] !== undefined) throw expiredError(gone[0].scope, gone[0].range);
       const text = `no batch of ${scopeWords(filter)} is in that range`;
       throw new ArchiverError("nothing-in-scope", text);
     }
+    const left = gone.map(({ scope, range }) => expiredText(scope, range));
+    for (const text of left) out.note(`bulk-archiver: ${text}`);
     const sum = (of: "batches" | "records" | "bytes"): number =>
       partitions.reduce((n, p) => n + p[of], 0);
     return {
@@ -127,7 +132,7 @@ async function restore(
       records: sum("records"),
       bytes: sum("bytes"),
       seconds: Math.round(clock.now() - began) / 1000,
-      warnings: [...topic.warnings],
+      warnings: [...topic.warnings, ...left],
     };
   } finally {
     progress.stop();
@@ -162,7 +167,7 @@ async function sourceOf(
 async function optionsOf(
   args: Arguments,
   config: Config,
-  found: Pick<RestoreOptions, "sink" | "identities" | "read" | "identity" | "topic"> & {
+  found: Pick<RestoreOptions, "sink" | "expired" | "identities" | "read" | "identity" | "topic"> & {
     readonly progress: Progress;
   },
 ): Promise<RestoreOptions> {

@@ -32,8 +32,8 @@ export function start(
   argv: readonly string[],
   { cwd, env = {}, main = MAIN, under = [] }: CliOptions = {},
 ): Started {
-  const [command = "", ...before] = [...under, process.execPath, main];
-  const child = spawn(command, [...before, ...argv], {
+  const words = [...under, process.execPath, main, ...argv];
+  const child = spawn(words[0] ?? "", words.slice(1), {
     cwd: cwd ?? process.cwd(),
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],

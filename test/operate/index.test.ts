@@ -4,8 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import fc from "fast-check";
 import { KeyCollector, KeyFilter } from "../../src/operate/index/key-filter.ts";
 import type { IndexReport } from "../../src/operate/index/index-report.ts";
+import { parseManifest } from "../../src/core/manifest.ts";
+import type { VerifyReport } from "../../src/operate/verify/report.ts";
 import { configDir } from "../config/load.ts";
 import { writeConfig } from "../faults/daemon.ts";
+import { batchesOf } from "./archive-damage.ts";
 import { cli } from "./cli-process.ts";
 import { mismatches, type Schema } from "./json-schema.ts";
 import { drop, newSink, SampleChain, type SampleSink, SCOPE } from "./sample-archive.ts";
@@ -48,6 +51,22 @@ const cat = async (...argv: readonly string[]): Promise<string[]> => {
   if (code !== 0) throw new Error(`cat ended with ${code}: ${stderr}`);
   return stdout.split("\n").filter((line) => line !== "");
 };
+
+/** Problems that `verify --deep` names. */
+async function verify(): Promise<{ code: string; start?: number; text: string }[]> {
+  const { stdout, stderr } = await cli(["verify", "--deep", "--json", "--config", config]);
+  if (stdout === "") throw new Error(stderr);
+  const { sinks } = JSON.parse(stdout) as VerifyReport;
+  return sinks.flatMap((s) => s.partitions.flatMap((p) => p.problems)) as never;
+}
+
+/** Where the filter of the batch that begins there lies. */
+function filterOf(start: number): string {
+  const found = readdirSync(folder()).find(
+    (n) => n.startsWith(`${String(start).padStart(20, "0")}.`) && n.endsWith(".keys"),
+  );
+  return join(folder(), found ?? "");
+}
 
 /** Of the sample's records: a millisecond an offset. */
 const timeOf = (offset: number): string => new Date(1_700_000_000_000 + offset).toISOString();
@@ -138,10 +157,52 @@ describe("filters of keys", () => {
     expect(missed.code).toBe(4);
     renameSync(join(dir, "aside"), join(data, gone ?? ""));
     // A filter that is none is said, and the batch opened.
-    writeFileSync(join(folder(), `${"610".padStart(20, "0")}.keys`), "damaged");
+    const filter = filterOf(610);
+    const whole = readFileSync(filter);
+    writeFileSync(filter, "damaged");
     const opened = await cli(["cat", "--config", config, ...want]);
     expect([opened.code, opened.stdout]).toEqual([0, `${before.join("\n")}\n`]);
-    expect(opened.stderr).toMatch(/000610\.keys cannot be read: it is no filter of keys/);
+    expect(opened.stderr).toMatch(
+      /000610\.[0-9a-f]+\.keys cannot be read: it is no filter of keys/,
+    );
+    writeFileSync(filter, whole);
+  });
+
+  test("a filter that lost a bit, or is another batch's, is not believed, and said", async () => {
+    const want = ["--key", "key-617", "--from", "500", "--to", "900"];
+    const before = await cat(...want);
+    const filter = filterOf(610);
+    const whole = readFileSync(filter);
+    const hollow = Buffer.from(whole);
+    hollow.fill(0, 30, 33);
+    for (const wrong of [hollow, readFileSync(filterOf(600))]) {
+      writeFileSync(filter, wrong);
+      const { code, stdout, stderr } = await cli(["cat", "--config", config, ...want]);
+      expect([code, stdout]).toEqual([0, `${before.join("\n")}\n`]);
+      expect(stderr).toContain("damaged, or of another batch; delete it");
+      expect((await verify()).map((p) => [p.code, p.start])).toEqual([["index-differs", 610]]);
+    }
+    writeFileSync(filter, whole);
+    expect(await verify()).toEqual([]);
+  });
+
+  test("a forged filter hides a record from cat, and verify --deep names it", async () => {
+    const filter = filterOf(610);
+    const whole = readFileSync(filter);
+    const stored = batchesOf(archive.dir).find((b) => b.start === 610n)?.manifest ?? "";
+    const { link } = parseManifest(readFileSync(stored));
+    writeFileSync(filter, KeyFilter.of([], 10).encode(link));
+    expect(await cat("--key", "key-617", "--from", "500", "--to", "900")).toEqual([]);
+    expect(await verify()).toEqual([
+      expect.objectContaining({
+        code: "index-differs",
+        text: expect.stringContaining("hides the key of offset 610") as string,
+      }),
+    ]);
+    rmSync(filter);
+    expect((await index("--keys")).sinks[0]?.partitions[0]?.keys?.written).toBe(1);
+    expect(readFileSync(filter)).toEqual(whole);
+    expect(await verify()).toEqual([]);
   });
 
   test("a filter never says no to a key that is there, and seldom yes to one that is not", () => {
@@ -149,7 +210,10 @@ describe("filters of keys", () => {
       fc.property(fc.uniqueArray(fc.uint8Array({ maxLength: 24 }), { maxLength: 200 }), (keys) => {
         const collector = new KeyCollector();
         for (const key of keys) collector.add(key);
-        const filter = KeyFilter.parse(collector.filter()?.encode() ?? new Uint8Array());
+        const filter = KeyFilter.parse(
+          collector.filter()?.encode("a".repeat(64)) ?? new Uint8Array(),
+          "a".repeat(64),
+        );
         for (const key of keys) expect(filter.mayHold(key)).toBe(true);
       }),
       { numRuns: 50 },

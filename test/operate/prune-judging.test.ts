@@ -20,6 +20,7 @@ import {
 const NOW = 1_800_000_000_000n;
 const DAY_MS = 86_400_000n;
 const AGES = [9n, 8n, 1n, 7n, 1n, 0n];
+const kind = { format: "segment", encrypted: false } as const;
 let archive: SampleSink;
 
 const look = (said = 0n): Promise<OldBatches> => {
@@ -42,7 +43,7 @@ beforeAll(async () => {
   for (const [i, days] of AGES.entries()) {
     const start = BigInt(i) * 10n;
     const records = sampleRecords(start).map((r) => ({ ...r, timestamp: NOW - days * DAY_MS }));
-    await chain.publish(sealed({ format: "segment", encrypted: false }, start, records));
+    await chain.publish(sealed(kind, start, records));
   }
 });
 afterAll(() => drop(archive));
@@ -66,4 +67,20 @@ test("data that was lost before its time makes nothing old, and no prefix covers
 test("what a run before has said is not read again, and changes nothing", async () => {
   const found = await look(20n);
   expect([starts(found), found.prefix]).toEqual([[], null]);
+});
+
+test("a batch without records, as skip makes it, keeps nothing behind it from going", async () => {
+  const other = await newSink("skipped");
+  const chain = new SampleChain([other]);
+  for (const [i, days] of [9n, null, 8n, 0n].entries()) {
+    const start = BigInt(i) * 10n;
+    const all = days === null ? [] : sampleRecords(start);
+    const records = all.map((r) => ({ ...r, timestamp: NOW - (days ?? 0n) * DAY_MS }));
+    await chain.publish(sealed(kind, start, records));
+  }
+  const times = { before: NOW - 5n * DAY_MS, now: NOW };
+  const o = { sink: other.sink, scope: SCOPE, upTo: 1_000n, said: 0n, ...times };
+  const found = await findOld(o, never);
+  expect([starts(found), found.prefix?.end]).toEqual([[0n, 20n], 30n]);
+  await drop(other);
 });

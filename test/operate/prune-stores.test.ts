@@ -6,7 +6,7 @@ import { configDir } from "../config/load.ts";
 import { filesBelow } from "../sinks/fs-place.ts";
 import { download } from "../sinks/s3/download.ts";
 import { newBucket } from "../sinks/s3/server.ts";
-import { GatedStores } from "./gated-stores.ts";
+import { GatedStores, writes } from "./gated-stores.ts";
 import { LiveArchive } from "./live-archive.ts";
 
 /** Old data goes from real stores beside a daemon; what a bucket has locked stays there. */
@@ -94,6 +94,36 @@ test("more than is allowed: exit code 2, and nothing goes from any store", async
     ],
   ]);
 }, 300_000);
+
+test("killed at every step and run again, beside a daemon under load", async () => {
+  const before = await dataIn("ceph", 0);
+  const argv = [
+    "--sink",
+    "ceph",
+    "--sink",
+    "vault",
+    "--partition",
+    "0",
+    "--max-delete-percent",
+    "100",
+  ];
+  const due = sum(await prune("--dry-run", ...argv), "ceph", "batches");
+  expect(due).toBeGreaterThan(3);
+  archive.topic.begin(20, 500);
+  const { at, last } = await stores.killedAtEach(writes, archive.argv("prune", "--json", ...argv));
+  await archive.topic.stop();
+  await archive.archived();
+  expect([last.code, (JSON.parse(last.stdout) as PruneReport).ok]).toEqual([0, true]);
+  // At the record of what goes, and at the data, before the store heard of it and after it had done it.
+  for (const step of [/PUT .*\/pruned\//, /^before DELETE .*\/data\//, /^after DELETE .*\/data\//])
+    expect(at.filter((request) => step.test(request))).not.toEqual([]);
+  const kept = await dataIn("ceph", 0);
+  expect(before.filter((name) => !kept.includes(name))).toHaveLength(due);
+  const again = await prune(...argv);
+  expect([again.code, sum(again, "ceph", "batches")]).toEqual([0, 0]);
+  expect(sum(again, "vault", "locked")).toBeGreaterThan(0);
+  expect(sum(again, "vault", "locked")).toBe(sum(again, "vault", "batches"));
+}, 600_000);
 
 test("two at once: both are done, and what is locked stays", async () => {
   const dry = await prune("--dry-run", "--partition", "1");

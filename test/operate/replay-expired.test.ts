@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ReconcileReport, ReplayReport } from "../../src/operate/repair/report.ts";
+import type { RestoreReport } from "../../src/operate/restore/restore-report.ts";
 import { withAdmin } from "../kafka/live-kafka.ts";
 import { batchesOf, contentOf, remove, type StoredBatch } from "./archive-damage.ts";
 import { LiveArchive } from "./live-archive.ts";
@@ -54,6 +56,43 @@ test("a range that has expired as a whole is no success", async () => {
     2,
     expect.stringContaining("a longer `retention` brings them in"),
   ]);
+});
+
+test("readers begin with what is kept and say what has expired, also who knows no retention", async () => {
+  const said = `the data of offsets [0, ${kept}) has expired`;
+  const { config } = archive;
+  for (const one of [config, archive.written("for-ever.yaml", { extra: "" })]) {
+    archive.config = one;
+    const cat = await archive.run("cat");
+    expect([cat.code, cat.stderr]).toEqual([0, expect.stringContaining(said)]);
+    expect(cat.stdout.trim().split("\n")).toHaveLength(archive.topic.sent - Number(kept));
+  }
+  archive.config = config;
+  const to = ["--topic", archive.name, "--to-topic", `${archive.name}-kept`];
+  const restored = await archive.reported<RestoreReport>("restore", ...to);
+  expect([restored.code, restored.warnings]).toEqual([0, [expect.stringContaining(said)]]);
+  expect(restored.records).toBe(archive.topic.sent - Number(kept));
+});
+
+test("a range of which nothing is left ends with 2, and is not said to be missing", async () => {
+  const day = (ago: number): string => new Date(Date.now() - ago * DAY_MS).toISOString();
+  const out = ["--out", join(archive.dir, "out")];
+  const to = ["--topic", archive.name, "--to-topic", `${archive.name}-gone`];
+  const offsets = ["--to", String(kept)];
+  const times = ["--from", day(6), "--to", day(4)];
+  const ranges = [
+    ...[["cat"], ["export", "--topic", archive.name, ...out], ["restore", ...to]].map((c) => [
+      ...c,
+      ...offsets,
+    ]),
+  ];
+  ranges.push(["cat", ...times], ["restore", ...to, ...times], ["restore", ...to, "--from", "0"]);
+  for (const [command = "", ...more] of ranges) {
+    const { code, stdout, stderr } = await archive.run(command, ...more);
+    expect([command, more, code, stdout]).toEqual([command, more, 2, ""]);
+    expect(stderr).toContain(`the data of offsets [0, ${kept}) has expired`);
+    expect(stderr).not.toContain("missing");
+  }
 });
 
 test("a manifest of what has expired stays: one that is lost comes back with what is there of it", async () => {

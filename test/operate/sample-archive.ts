@@ -76,6 +76,7 @@ export const sampleRecords = (start: bigint): SampleRecord[] =>
   }));
 
 export function content(format: Format, records: readonly SampleRecord[], scope = SCOPE): Buffer {
+  if (records.length === 0) return Buffer.alloc(0);
   const half = Math.min(4, Math.ceil(records.length / 2));
   return format === "segment"
     ? Buffer.concat([
@@ -113,7 +114,8 @@ export const IDENTITY_TEXT = `${encodeIdentity(Buffer.alloc(32, 9))}\n`;
 export const [IDENTITY_KEY] = parseIdentities(IDENTITY_TEXT) as [Identity];
 
 /**
- * Seals records as the daemon does. `holes` as for `sampleRecords`: the fourth offset is missing.
+ * Seals records as the daemon does. `holes` as for `sampleRecords`: the fourth offset is missing. No records: as
+ * after `skip`.
  */
 export function sealed(
   kind: SampleKind,
@@ -125,6 +127,8 @@ export function sealed(
   const blocks = new SharedArrayBuffer(plain.length);
   new Uint8Array(blocks).set(plain);
   const last = records.at(-1)?.timestamp ?? null;
+  const skipped = records.length === 0 ? 10n : 0n;
+  const hole = { from: start, to: start + 10n, reason: "skipped" as const, text: "given up" };
   const cut: CutData = {
     ...SCOPE,
     start,
@@ -138,9 +142,9 @@ export function sealed(
       aborted: 0n,
       control: 0n,
     },
-    compacted: 10n - BigInt(records.length),
+    compacted: 10n - skipped - BigInt(records.length),
     ...{
-      holes: [],
+      holes: skipped > 0n ? [hole] : [],
       sparse: true,
       firstTimestamp: records[0]?.timestamp ?? null,
     },
@@ -150,7 +154,7 @@ export function sealed(
     },
     ...{
       leaderEpoch: 3,
-      skipped: 0n,
+      skipped,
       uncompressed: true,
       reason: "bytes" as const,
       reservedBytes: 0,

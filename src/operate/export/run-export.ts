@@ -7,6 +7,7 @@ import type { Sink } from "../../sdk/sink.ts";
 import { recordLine } from "../../seal/ndjson.ts";
 import type { ReadBatch } from "../archived-manifests.ts";
 import { archivedBatches, type BatchInRange, recordsIn } from "../archived-range.ts";
+import type { Expired } from "../expired.ts";
 import type { Bound } from "../offset-bound.ts";
 import type { ExportedPartition, ExportRequest, ExportState } from "./export-state.ts";
 import { writePart } from "./part-file.ts";
@@ -16,6 +17,8 @@ const CHUNK_CHARS = 64 << 10;
 export interface ExportOptions {
   readonly sink: Sink;
   readonly read: ReadBatch;
+  readonly expired: Expired;
+  readonly onExpired: (text: string) => void;
   readonly dir: string;
   readonly state: ExportState;
   readonly codec: ExportRequest["codec"];
@@ -34,12 +37,13 @@ export async function exportScope(
   signal: AbortSignal,
 ): Promise<{ readonly partition: ExportedPartition; readonly written: number }> {
   const { partition, branch } = scope;
-  const { sink, read, to } = o;
+  const { sink, read, to, expired, onExpired } = o;
   let known = o.state.get(partition, branch);
   await refuseMissing(o, known);
   if (!o.dryRun) await dropUnnoted(o, scope, known);
   const from = known === undefined ? o.from : { offset: known.next };
-  const batches = archivedBatches({ sink, read, scope, from, to }, signal);
+  const range = { sink, read, scope, from, to, expired, onExpired };
+  const batches = archivedBatches(range, signal);
   let written = 0;
   for (let next = await batches.next(); next.done !== true;) {
     const part = new PartLines(o, scope, signal, batches, next.value);

@@ -1,10 +1,8 @@
 import type { Manifest } from "../../core/description.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Sink } from "../../sdk/sink.ts";
-import { KeyFilter, keyFilterPath } from "./key-filter.ts";
+import { KeyFilters } from "./key-filters.ts";
 import type { Say } from "./look-up.ts";
-import { indexFolder } from "./roll-up.ts";
-import { isIndexDamage } from "./rolled-up.ts";
 
 /**
  * Says of a batch whether it may hold the key; yes where it has no filter, or one that cannot be read. To be
@@ -14,29 +12,12 @@ export function batchesWith(
   { sink, scope, say }: { readonly sink: Sink; readonly scope: Scope; readonly say: Say },
   key: Uint8Array,
 ): (manifest: Manifest, signal: AbortSignal) => Promise<boolean> {
-  const { documents } = sink;
-  if (documents === undefined) return () => Promise.resolve(true);
-  let paths: AsyncIterator<string> | undefined;
-  let ahead: string | undefined;
-  const isThere = async (path: string, signal: AbortSignal): Promise<boolean> => {
-    paths ??= documents.list(indexFolder(scope), signal)[Symbol.asyncIterator]();
-    while (ahead === undefined || ahead < path) {
-      const next = await paths.next();
-      if (next.done === true) return false;
-      ahead = next.value;
-    }
-    return ahead === path;
-  };
+  const filters = new KeyFilters(sink, scope);
   return async (manifest, signal) => {
-    const path = keyFilterPath(manifest);
-    if (!(await isThere(path, signal))) return true;
-    try {
-      const bytes = await documents.read(path, signal);
-      return bytes === undefined || KeyFilter.parse(bytes).mayHold(key);
-    } catch (error) {
-      if (!isIndexDamage(error)) throw error;
-      say({ path, text: `cannot be read: ${error.message}; the batch is opened` });
-      return true;
-    }
+    const found = await filters.of(manifest, signal);
+    if (found === undefined) return true;
+    if ("filter" in found) return found.filter.mayHold(key);
+    say({ path: found.path, text: `cannot be read: ${found.wrong}; the batch is opened` });
+    return true;
   };
 }

@@ -1,20 +1,23 @@
 import { blake3 } from "@napi-rs/blake-hash";
+import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { offsetName } from "../../core/layout.ts";
 import type { BatchKey } from "../../core/scope.ts";
 import { MAX_DOCUMENT_BYTES } from "../../sdk/documents.ts";
 import { indexFolder } from "./roll-up.ts";
 
-const MAGIC = Buffer.from("bulk-archiver keys 1\n", "ascii");
+const MAGIC = Buffer.from("bulk-archiver keys 2\n", "ascii");
+const SUM_BYTES = 32;
 /** With ten bits a key and seven hashes one batch in a hundred is opened in vain. */
 const BITS_A_KEY = 10;
 const HASHES = 7;
-const MAX_FILTER_BYTES = MAX_DOCUMENT_BYTES - MAGIC.length;
+const MAX_FILTER_BYTES = MAX_DOCUMENT_BYTES - MAGIC.length - SUM_BYTES;
 /** Distinct keys that are counted; a batch with more has a filter of the greatest size. */
 const MAX_COUNTED = 1 << 20;
 
-export const keyFilterPath = (key: BatchKey): string =>
-  `${indexFolder(key)}/${offsetName(key.start)}.keys`;
+/** A batch that was made again has another link: what was said of the one before it is then not read. */
+export const keyFilterPath = (m: BatchKey & Pick<Manifest, "link">): string =>
+  `${indexFolder(m)}/${offsetName(m.start)}.${m.link.slice(0, 16)}.keys`;
 
 /** Which keys a batch may hold (a Bloom filter): no is certain, yes is likely. */
 export class KeyFilter {
@@ -36,15 +39,13 @@ export class KeyFilter {
     return filter;
   }
 
-  /** @throws ArchiverError format-invalid */
-  static parse(bytes: Uint8Array): KeyFilter {
-    if (bytes.length > MAGIC.length && MAGIC.equals(bytes.subarray(0, MAGIC.length))) {
-      return new KeyFilter(bytes.subarray(MAGIC.length));
-    }
-    throw new ArchiverError(
-      "format-invalid",
-      "it is no filter of keys; delete it and run index --keys",
-    );
+  /** `link`: of the batch that it is to be of. @throws ArchiverError format-invalid */
+  static parse(bytes: Uint8Array, link: string): KeyFilter {
+    const bits = bytes.subarray(MAGIC.length, -SUM_BYTES);
+    const is = bits.length > 0 && MAGIC.equals(bytes.subarray(0, MAGIC.length));
+    if (is && sumOf(bits, link).equals(bytes.subarray(-SUM_BYTES))) return new KeyFilter(bits);
+    const what = is ? "damaged, or of another batch" : "no filter of keys";
+    throw new ArchiverError("format-invalid", `it is ${what}; delete it and run index --keys`);
   }
 
   mayHold(key: Uint8Array): boolean {
@@ -53,8 +54,8 @@ export class KeyFilter {
     );
   }
 
-  encode(): Buffer {
-    return Buffer.concat([MAGIC, this.#bits]);
+  encode(link: string): Buffer {
+    return Buffer.concat([MAGIC, this.#bits, sumOf(this.#bits, link)]);
   }
 
   /** Two halves of one hash make as many as are needed (Kirsch and Mitzenmacher). */
@@ -66,6 +67,10 @@ export class KeyFilter {
     );
   }
 }
+
+/** A flipped bit would hide a key. Whoever forges a filter forges this too: `verify --deep` opens the batch. */
+const sumOf = (bits: Uint8Array, link: string): Buffer =>
+  blake3(Buffer.concat([MAGIC, Buffer.from(link, "ascii"), bits]));
 
 /** 64 bits of BLAKE3. */
 const keyHash = (key: Uint8Array): bigint =>

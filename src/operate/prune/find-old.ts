@@ -12,7 +12,7 @@ const READ_AT_ONCE = 8;
 export interface OldBatches {
   readonly scope: Scope;
   readonly old: readonly Manifest[];
-  /** Everything below this end that had data is in `old`; null: the first batch stays. */
+  /** Everything below this end that had records is in `old`; null: the first batch stays. */
   readonly prefix: { readonly end: bigint; readonly link: string } | null;
   /** Batches that have data, and its bytes. */
   readonly keptBatches: number;
@@ -65,6 +65,8 @@ export async function findOld(o: FindOldOptions, signal: AbortSignal): Promise<O
     }
     if (bytes === undefined || young >= ENOUGH_YOUNG) continue;
     const m = parseManifest(bytes);
+    // An operator's `skip`: it has nothing that could go, and keeps nothing behind it from going.
+    if (m.records === 0n) continue;
     const own = m.maxTimestamp;
     if (own !== null && own > newest && own <= now) newest = own;
     const age = own !== null && own > newest ? own : newest;

@@ -1,10 +1,8 @@
 import { ArchiverError } from "../../core/errors.ts";
 import { encodePruned, type PruneKeys, prunedPath } from "../../core/pruned.ts";
-import type { Scope } from "../../core/scope.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
 import type { Progress } from "../progress.ts";
 import { eachAtOnce } from "../repair/in-order.ts";
-import { type PrunedOptions, prunedOf } from "../verify/pruned-record.ts";
 import type { OldBatches } from "./find-old.ts";
 import type { PrunedPartition } from "./prune-report.ts";
 
@@ -44,17 +42,6 @@ export async function pruneScope(
     bytes: found.old.reduce((sum, m) => sum + m.seal.size, 0),
     ...counts,
   };
-}
-
-/** Where the last record of a run before this one ends; one that does not count says nothing. */
-export async function saidBefore(
-  sink: Sink,
-  scope: Scope,
-  by: Pick<PrunedOptions, "archiveId" | "seeds" | "publicKeys">,
-  signal: AbortSignal,
-): Promise<bigint> {
-  const found = await prunedOf({ sink, scope, ...by }, signal);
-  return found === undefined || "wrong" in found ? 0n : found.end;
 }
 
 /** Before anything goes, so that there is never a hole that nobody signed for. */

@@ -113,7 +113,7 @@ class ScopeRewrap {
     const signal = this.#signal;
     const [first] = this.#o.sinks;
     if (first === undefined) return;
-    const sink = keptBatches(first.sink, this.#repair.config, this.#repair);
+    const { sink } = keptBatches(first.sink, this.#repair.config, this.#repair);
     for await (const m of manifestsFrom({ sink, scope: this.#scope }, from, signal)) {
       if (m.start >= from) yield m;
     }

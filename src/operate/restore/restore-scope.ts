@@ -6,6 +6,7 @@ import type { Sink } from "../../sdk/sink.ts";
 import { KafkaError } from "../../kafka/kafka-error.ts";
 import type { HitFailpoint } from "../../pipeline/failpoint.ts";
 import { manifestsFrom, refuseGap } from "../archived-manifests.ts";
+import { type Expired, expiredError } from "../expired.ts";
 import type { ManifestTrust } from "./manifest-trust.ts";
 import { type OffsetRange, OffsetRanges } from "./offset-ranges.ts";
 import type { GroupMaker, OutgoingGroup } from "./outgoing-group.ts";
@@ -31,6 +32,8 @@ export interface ScopeOptions {
   /** Source offsets asked for. */
   readonly range: OffsetRange;
   readonly sink: Sink;
+  /** Of what `sink` leaves out. */
+  readonly expired: Expired;
   readonly maker: GroupMaker;
   /** A new one for each walk. */
   readonly trust: () => ManifestTrust;
@@ -122,7 +125,7 @@ export class ScopeRestore {
     const where = { sink, scope: route.from };
     for await (const m of manifestsFrom(where, range.from, signal)) {
       if (m.start >= range.to) break;
-      refuseGap(route.from, end, m.start);
+      this.#refuseBetween(end, m.start);
       trust.check(m);
       const from = maximum(m.start, end ?? m.start, range.from);
       end = m.end;
@@ -139,6 +142,15 @@ export class ScopeRestore {
       contentBytes = 0;
     }
     if (items.length > 0) yield await maker.begin(items, signal);
+  }
+
+  /** @throws ArchiverError data-expired, verification-failed */
+  #refuseBetween(end: bigint | undefined, start: bigint): void {
+    const { route, expired } = this.#o;
+    const range = { from: end ?? start, to: start };
+    const [gone] = expired.within(route.from, range);
+    if (gone !== undefined) throw expiredError(route.from, gone);
+    refuseGap({ scope: route.from }, end, start);
   }
 
   /** One transaction: the next group, and those behind it that are there in time and fit. */

@@ -8,7 +8,9 @@ import type { TopicPartition } from "../../kafka/requests/offsets.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
 import type { Seed } from "../../seal/keys.ts";
 import { manifestsFrom, offsetOf, type ReadBatch } from "../archived-manifests.ts";
+import { type Expired, expiredError } from "../expired.ts";
 import type { Bound } from "../offset-bound.ts";
+import { byScope } from "../verify/scope-filter.ts";
 import { ManifestTrust } from "./manifest-trust.ts";
 import { type OffsetRange, OffsetRanges } from "./offset-ranges.ts";
 import { type GroupMaker, openGroupMaker, type OutgoingGroup } from "./outgoing-group.ts";
@@ -29,6 +31,8 @@ export interface RestoreOptions extends Pick<
 > {
   readonly run: string;
   readonly sink: Sink;
+  /** Of what `sink` leaves out. */
+  readonly expired: Expired;
   readonly identity: ArchiveIdentity;
   readonly seeds: readonly Seed[];
   readonly read: ReadBatch;
@@ -52,13 +56,24 @@ export interface RestoreTask {
   readonly to: TopicPartition;
 }
 
+/** Offsets of the range that nobody can restore any more. */
+export interface Gone {
+  readonly scope: Scope;
+  readonly range: OffsetRange;
+}
+
+export interface Restored {
+  readonly partitions: readonly RestoredPartition[];
+  readonly gone: readonly Gone[];
+}
+
 /** Restores partitions, several at a time; the first that fails ends all. */
 export async function runRestore(
   o: RestoreOptions,
   tasks: readonly RestoreTask[],
   ports: Pick<ScopePorts, "target" | "clock" | "hit">,
   signal: AbortSignal,
-): Promise<readonly RestoredPartition[]> {
+): Promise<Restored> {
   // First of all: its threads start while Kafka is asked.
   const maker = makerOf(o);
   try {
@@ -73,14 +88,15 @@ async function restoreAll(
   tasks: readonly RestoreTask[],
   ports: Pick<ScopePorts, "target" | "clock" | "hit"> & { readonly maker: GroupMaker },
   signal: AbortSignal,
-): Promise<readonly RestoredPartition[]> {
+): Promise<Restored> {
   const { target } = ports;
   const ledger = new RestoreLedger(target, o.ledgerTopic);
   if (!o.dryRun) await ledger.create(o.replicationFactor, signal);
   const transactionTimeoutMs = TRANSACTION_TIMEOUT_MS;
   const transactions = new Transactions(target, { transactionTimeoutMs, codec: "none" });
   await ledger.catchUp(signal);
-  const all = { ...ports, ledger, transactions };
+  const gone: Gone[] = [];
+  const all = { ...ports, ledger, transactions, gone };
   const found: RestoredPartition[] = [];
   const todo = [...tasks];
   const failed = new AbortController();
@@ -100,7 +116,9 @@ async function restoreAll(
   await Promise.allSettled(workers);
   signal.throwIfAborted();
   if (failed.signal.aborted) throw failed.signal.reason as Error;
-  return found.sort((a, b) => a.partition - b.partition || a.branch - b.branch);
+  found.sort((a, b) => a.partition - b.partition || a.branch - b.branch);
+  gone.sort((a, b) => byScope(a.scope, b.scope));
+  return { partitions: found, gone };
 }
 
 function makerOf(o: RestoreOptions): GroupMaker {
@@ -114,10 +132,11 @@ function makerOf(o: RestoreOptions): GroupMaker {
 async function restoreOne(
   o: RestoreOptions,
   { scope, to }: RestoreTask,
-  ports: ScopePorts & { readonly maker: GroupMaker },
+  ports: ScopePorts & { readonly maker: GroupMaker; readonly gone: Gone[] },
   signal: AbortSignal,
 ): Promise<RestoredPartition | undefined> {
-  const range = await archivedRangeOf(o, scope, signal);
+  const { range, gone } = await archivedRangeOf(o, scope, signal);
+  for (const one of gone) ports.gone.push({ scope, range: one });
   if (range === undefined) return undefined;
   o.expect(Number(range.to - range.from));
   const { archiveId } = o.identity;
@@ -134,10 +153,9 @@ async function restoreOne(
     offsets += of;
     o.done(Number(of), group.sizeBytes);
   };
-  const { sink, outOfOrder } = o;
-  const { transactionBytes } = o;
+  const { sink, expired, outOfOrder, transactionBytes } = o;
   const trust = (): ManifestTrust => new ManifestTrust(o.identity, scope, o.seeds);
-  const how = { sink, maker: ports.maker, trust, outOfOrder, transactionBytes, done };
+  const how = { sink, expired, maker: ports.maker, trust, outOfOrder, transactionBytes, done };
   const work = new ScopeRestore({ route, range, ...how }, ports);
   if (!o.dryRun) await work.run(signal);
   else
@@ -150,25 +168,34 @@ async function restoreOne(
   return { partition, toPartition: to.partition, branch, ...range, ...taken, already, leftOut };
 }
 
-/** The part of the range that is archived now; what comes later is for another run. */
+/** The part of the range that is archived now, what comes later is for another run; and what of it has expired. */
 async function archivedRangeOf(
   o: RestoreOptions,
   scope: Scope,
   signal: AbortSignal,
-): Promise<OffsetRange | undefined> {
+): Promise<{ readonly range: OffsetRange | undefined; readonly gone: readonly OffsetRange[] }> {
   const where = { sink: o.sink, scope, read: o.read };
+  const none = (to: bigint): { range: undefined; gone: readonly OffsetRange[] } => ({
+    range: undefined,
+    gone: o.expired.since(scope, o.from, to),
+  });
   const from = await offsetOf(where, o.from, signal);
-  if (o.from !== undefined && from === undefined) return undefined;
   const last = await o.sink.floor(scope, LAST_OFFSET, signal);
-  if (last === undefined) return undefined;
+  if (last === undefined) return { range: undefined, gone: [] };
   const to = (await offsetOf(where, o.to, signal)) ?? last.end;
+  if (o.from !== undefined && from === undefined) return none(to);
   for await (const first of manifestsFrom(where, from ?? 0n, signal)) {
     if (first.end <= (from ?? 0n)) continue;
-    if (first.start > (from ?? 0n)) refuseHeadless(o, first);
     const range = { from: maximum(first.start, from ?? 0n), to: to < last.end ? to : last.end };
-    return range.to > range.from ? range : undefined;
+    if (range.to <= range.from) return none(to);
+    const gone = o.expired.since(scope, o.from, first.start);
+    if (gone.at(-1)?.to !== first.start && first.start > (from ?? 0n)) refuseHeadless(o, first);
+    // Who names an offset wants that one; a time, or all, is what there is of it.
+    const [named] = o.from !== undefined && "offset" in o.from ? gone : [];
+    if (named !== undefined) throw expiredError(scope, named);
+    return { range, gone };
   }
-  return undefined;
+  return none(to);
 }
 
 /** The range reaches before the first batch there is, and that one follows another. */

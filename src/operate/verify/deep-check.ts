@@ -29,7 +29,7 @@ export type Opener = (
  */
 export const deepCheck =
   (open: Opener, seeds: ReadonlyMap<string, SeedKeys>, digests = false): DeepCheck =>
-  async (manifest, stored, tally, signal) => {
+  async (manifest, stored, tally, signal, keys) => {
     const say = (code: string, text: string): void =>
       tally.problem({ code, path: manifest.seal.path, start: manifest.start, text });
     const account = new OffsetAccount(manifest, say);
@@ -42,6 +42,7 @@ export const deepCheck =
         account.record(record.offset);
         checkTime(record, manifest, say);
         digest?.record(record);
+        keys?.(record);
       }
       account.finish();
       tally.looked.opened++;

@@ -38,6 +38,12 @@ export async function prunedOf(
   return typeof read === "string" ? { wrong: read, path } : read;
 }
 
+/** Where that record ends; one that counts for nothing says nothing. */
+export async function prunedEnd(o: PrunedOptions, signal: AbortSignal): Promise<bigint> {
+  const found = await prunedOf(o, signal);
+  return found === undefined || "wrong" in found ? 0n : found.end;
+}
+
 function readPruned(o: PrunedOptions, bytes: Uint8Array): Pruned | string {
   const text = Buffer.from(bytes).toString("utf8");
   const found = FORM.exec(text);

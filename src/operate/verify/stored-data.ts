@@ -1,11 +1,13 @@
 import type { Manifest } from "../../core/description.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { Sink } from "../../sdk/sink.ts";
+import type { KeyFilters } from "../index/key-filters.ts";
 import type { Entry } from "./entries.ts";
 import type { Expiry } from "./expiry.ts";
 import { type AmendmentKeys, storedForms } from "./foreign-amendments.ts";
 import { ForeignRecordsDigest } from "./foreign-records-digest.ts";
 import { isDamage } from "./deep-check.ts";
+import { type KeyWitness, keyWitness } from "./key-witness.ts";
 import { hashStored, readStored, type Stored } from "./stored-file.ts";
 import type { Tally } from "./tally.ts";
 
@@ -27,6 +29,7 @@ export type DeepCheck = (
   stored: Uint8Array,
   tally: Tally,
   signal: AbortSignal,
+  keys?: KeyWitness,
 ) => Promise<string | undefined>;
 
 export interface DataOptions {
@@ -35,6 +38,8 @@ export interface DataOptions {
   readonly reads: (start: bigint) => boolean;
   readonly deep: DeepCheck | undefined;
   readonly expiry: Expiry;
+  /** What says which keys a batch may hold. */
+  readonly filters?: KeyFilters;
   /** Amendments count only as far as these vouch for them. */
   readonly vouchers: AmendmentKeys;
 }
@@ -88,7 +93,8 @@ export async function checkData(
   }
   if (bytes === undefined) return { ...NOTHING_SEEN, stored: digest };
   // A damaged file is opened all the same: what is wrong inside is worth knowing.
-  const records = await options.deep?.(now, bytes, tally, signal);
+  const keys = await keyWitness(options.filters, manifest, tally, signal);
+  const records = await options.deep?.(now, bytes, tally, signal, keys);
   return { ...NOTHING_SEEN, stored: digest, records };
 }
 

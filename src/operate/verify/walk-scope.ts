@@ -5,6 +5,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import { manifestPath } from "../../core/layout.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Sink } from "../../sdk/sink.ts";
+import { KeyFilters } from "../index/key-filters.ts";
 import { inOrder } from "../repair/in-order.ts";
 import { ChainCheck, type Vouchers } from "./chain-check.ts";
 import type { Entry } from "./entries.ts";
@@ -41,6 +42,7 @@ export async function* walkScope(
 ): AsyncGenerator<Walked> {
   const { sink, scope, upTo } = options;
   const chain = new ChainCheck(tally, options.vouchers);
+  const filters = new KeyFilters(sink, scope);
   const index = new IndexWitness({ sink, scope, ...options.index }, tally);
   const deadline = performance.now() + options.tailWaitMs;
   let from = 0n;
@@ -64,7 +66,7 @@ export async function* walkScope(
       if (newer || entry.manifest === undefined) continue;
       for (const orphan of tip.splice(0)) yield orphaned(orphan, chain, tally);
       if (read instanceof Uint8Array) index.met(both, stands ? undefined : read);
-      yield await walkOne(options, { entry, read }, chain, tally, signal);
+      yield await walkOne({ ...options, filters }, { entry, read }, chain, tally, signal);
       options.progress(1, bytesOf(entry));
       from = entry.start + 1n;
     }

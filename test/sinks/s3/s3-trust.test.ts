@@ -248,6 +248,26 @@ describe("a bucket", () => {
     client.destroy();
   });
 
+  test("does not let go of a batch while a later version is locked, though the batch is not", async () => {
+    const bucket = await newBucket(server, "locked");
+    const sink = await openWith(settingsOf(server, bucket, { createOnly: "oldest-version" }));
+    expect(await sink.publish(batch, never)).toEqual(created);
+    await sink.describe(madeManifest(batch.description), never);
+    const client = foreignClient(server);
+    const at = { Bucket: bucket, Key: batch.description.seal.path };
+    const lock = {
+      ObjectLockMode: "GOVERNANCE" as const,
+      ObjectLockRetainUntilDate: new Date(Date.now() + 86_400_000),
+    };
+    await client.send(new PutObjectCommand({ ...at, ...lock, Body: "another" }));
+    const state = await sink.stat(batch.description, "cheap", never);
+    if (state.is !== "whole") throw new Error(`the batch is ${state.is}`);
+    expect(await sink.expire?.(batch.description, state.tag, never)).toBe("locked");
+    expect(await sink.stat(batch.description, "bytes", never)).toMatchObject({ is: "whole" });
+    await sink.close();
+    client.destroy();
+  });
+
   test("with object lock keeps what it was given for as long as it was told", async () => {
     const bucket = await newBucket(server, "locked");
     const objectLock = { mode: "compliance", retention: "1d", legalHold: false };
