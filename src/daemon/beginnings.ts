@@ -74,8 +74,11 @@ export async function branchPartition(p: BeginningPorts, scope: Scope): Promise<
     const next = await beginBranch(ports, { scope, committed }, lease, p.signal);
     if (p.lease() !== lease) return;
     if (next === null) {
-      if (!isFirstTime(p.partitions, scope, committed)) return;
+      const begun = begunAgain(p.partitions);
+      if (begun.get(scopeText(scope)) === committed) return;
       await withoutPlans(p, scope, lease);
+      // Not before: what a coordinator refused for now is done when it is asked again.
+      begun.set(scopeText(scope), committed);
       p.partitions.end(scope.topic, scope.partition);
       p.partitions.begin(scope, lease);
       p.fetcher.wake();
@@ -100,12 +103,10 @@ async function withoutPlans(p: BeginningPorts, scope: Scope, lease: Lease): Prom
   await p.offsets.commit(lease, { topic, partition, offset, metadata }, p.signal);
 }
 
-function isFirstTime(partitions: Partitions, scope: Scope, committed: bigint): boolean {
+function begunAgain(partitions: Partitions): Map<string, bigint> {
   const known = again.get(partitions) ?? new Map<string, bigint>();
   again.set(partitions, known);
-  const before = known.get(scopeText(scope));
-  known.set(scopeText(scope), committed);
-  return before !== committed;
+  return known;
 }
 
 /** Never rejects: what passes is tried again while the lease counts, what does not is said. */

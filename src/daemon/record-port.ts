@@ -1,6 +1,7 @@
 import type { Cut } from "../core/cut.ts";
 import type { Description } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
+import { encodeDescription } from "../core/manifest.ts";
 import type { Clock } from "../core/ports.ts";
 import type { ArchivedRecord } from "../core/record.ts";
 import { batchId, type Scope } from "../core/scope.ts";
@@ -9,6 +10,7 @@ import { markOf } from "../pipeline/marks.ts";
 import type { RecordPort, Sealer, TaskPorts } from "../pipeline/ports.ts";
 import { payloadRecords } from "../record-batch/payload-records.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
+import { likelyRecipes } from "../seal/likely-recipes.ts";
 import { openContent, readRecords } from "../seal/unseal.ts";
 import { readRange } from "./range.ts";
 
@@ -87,7 +89,11 @@ async function rangeOf(
   }
 }
 
-/** Seals the description's offsets once more, for batches that only sinks without files hold. */
+/**
+ * Seals the description's offsets once more, for batches that only sinks without files hold: as its plan says,
+ * or else as it may have been made before the configuration changed. What was made is another file, or of
+ * other content, when nothing makes the same.
+ */
 export const remaker =
   (o: RecordPortOptions): TaskPorts["remake"] =>
   async (description, plan, signal) => {
@@ -95,8 +101,20 @@ export const remaker =
     try {
       const asPlanned = plan !== null && markOf(plan.content) === markOf(description.content);
       const recipe = o.recipe(asPlanned ? plan : null, description.revision);
-      return await o.sealer.seal(cut, recipe, signal);
+      // What is to be encrypted by now is not made in the clear.
+      const plain = recipe.encryption === null && description.seal.encryption === "none";
+      const first = await o.sealer.seal(cut, recipe, signal);
+      if (asPlanned || !plain || isSame(first.description, description)) return first;
+      for (const likely of likelyRecipes(description, recipe)) {
+        const made = await o.sealer.seal(cut, likely, signal);
+        if (isSame(made.description, description)) return made;
+        if (markOf(made.description.content) !== markOf(description.content)) break;
+      }
+      return first;
     } finally {
       cut.release();
     }
   };
+
+const isSame = (a: Description, b: Description): boolean =>
+  encodeDescription(a) === encodeDescription(b);

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandLine, numberOf } from "../command-line.ts";
-import { type Mutant, MUTANTS } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
+import { MUTANTS } from "./mutants.ts";
 
 /** Breaks the product on purpose, one line at a time on a copy, and looks whether somebody notices. */
 const HELP = `npm run mutants -- [--some N] [--name TEXT]

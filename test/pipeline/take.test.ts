@@ -29,12 +29,13 @@ afterEach(async () => {
 });
 
 /** As much of a task as taking needs; the judge, who comes after the digest, objects to nothing. */
-function taken(): Promise<SealedBatch> {
+function taken(from: Sink = sink, remade: SealedBatch = batch): Promise<SealedBatch> {
   const claim = { done: true, outcome: Promise.resolve(null) };
-  const named = { name: "files", sink, mayBeAway: false, claim };
+  const named = { name: "files", sink: from, mayBeAway: false, claim };
   const judge = { objection: () => Promise.resolve(null) };
   const ports: Partial<Record<keyof TaskPorts, unknown>> = {
     ...{ scope: scopeOf(0), sinks: [named], judge, records: null },
+    remake: () => Promise.resolve(remade),
   };
   return take(ports as unknown as TaskPorts, 0, 0n, null, never);
 }
@@ -56,4 +57,19 @@ test("a flipped bit in a file of the right length is refused", async () => {
 test("a file that was cut short is refused", async () => {
   await truncate(join(dir, "archive", batch.description.seal.path), 1_000);
   await expect(taken()).rejects.toMatchObject({ code: "primary-invalid" });
+});
+
+test("where no sink keeps the file, only what Kafka makes the same counts as it", async () => {
+  const { capabilities } = sink;
+  const withoutFiles = {
+    capabilities: { ...capabilities, holds: "manifests" },
+    stat: sink.stat.bind(sink),
+  } as Partial<Sink> as Sink;
+  expect((await taken(withoutFiles)).description).toEqual(batch.description);
+  const { seal } = batch.description;
+  const otherSeal = { ...batch.description, seal: { ...seal, digest: "0".repeat(64) } };
+  await expect(taken(withoutFiles, { ...batch, description: otherSeal })).rejects.toMatchObject({
+    code: "primary-invalid",
+    message: expect.stringContaining("what Kafka has now makes another"),
+  });
 });

@@ -4,13 +4,13 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { checkArchive, type Logs } from "./check/final.ts";
 import { Violation } from "./check/violation.ts";
-import { small } from "./run/base.ts";
+import { plainSink, small } from "./run/base.ts";
 import { run } from "./run/run.ts";
 import { scenarioOf } from "./run/scenario.ts";
 import { shrink } from "./run/shrink.ts";
 import type { SimStore } from "./stores/store.ts";
 import type { World } from "./world/world.ts";
-import { TOPIC } from "./world/settings.ts";
+import { type Scenario, TOPIC } from "./world/settings.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
@@ -25,12 +25,12 @@ test("two runs of one seed are the same, event by event", async () => {
 });
 
 /** A run without faults, with the world that is left. */
-async function archived(): Promise<World> {
+async function archived(change: Partial<Scenario> = {}): Promise<World> {
   let world: World | null = null;
   const produce = { do: "produce", p: 0, n: 3, gzip: false } as const;
   const scenario = small(
     [100, 3_000, 6_000].map((at) => ({ at, ...produce })),
-    { quietAt: 9_000 },
+    { quietAt: 9_000, ...change },
   );
   const outcome = await run(scenario, { onWorld: (w) => (world = w) });
   expect(outcome.failure).toBeNull();
@@ -76,6 +76,32 @@ test("the checkers notice what is lacking, doubled, changed or out of order", as
       x.objects.clear();
       for (const [path, stored] of kept[i] ?? []) x.objects.set(path, stored);
     });
+  }
+});
+
+test("the checkers notice what a sink of records lacks, has twice or has otherwise", async () => {
+  for (const form of ["documents", "ledger"] as const) {
+    const sinks = [plainSink("files"), { ...plainSink("search"), form }];
+    const world = await archived({ sinks });
+    expect(verdictOn(world)).toBe("whole");
+    const [, other] = world.stores;
+    if (other === undefined) throw new Error("there are two sinks");
+    const [path = ""] = other.paths(form === "documents" ? "documents" : "data");
+    const kept = other.objects.get(path);
+    if (kept === undefined) throw new Error(`${path} is not there`);
+    const text = Buffer.from(kept.bytes).toString("utf8");
+    const as = (changed: string): void =>
+      void other.objects.set(path, { ...kept, bytes: Buffer.from(changed) });
+    as(text.replace(/"value":"./, '"value":"Q'));
+    expect(verdictOn(world)).toBe("same-bytes");
+    if (form === "documents") other.objects.delete(path);
+    else as(text.replace(/\{"offset":.*?\]\},/, ""));
+    expect(verdictOn(world)).toBe("accounting");
+    as(text);
+    expect(verdictOn(world)).toBe("whole");
+    if (form === "ledger") continue;
+    other.objects.set(`${path.slice(0, -2)}99`, kept);
+    expect(verdictOn(world)).toBe("no-duplicate");
   }
 });
 

@@ -7,14 +7,12 @@ import { markOf } from "../../pipeline/marks.ts";
 import type { SealedBatch } from "../../sdk/sink.ts";
 import { manifestMacKey } from "../../seal/keys.ts";
 import { SealPool } from "../../seal/pool.ts";
+import { likelyRecipes } from "../../seal/likely-recipes.ts";
 import type { SealRecipe } from "../../seal/recipe.ts";
 import type { RepairContext, RepairKafka } from "./context.ts";
 import type { Whole } from "./placing.ts";
 import { cutIfThere } from "./range-cut.ts";
 import { sealedBatch } from "./verified.ts";
-
-/** Levels that a batch may have been compressed with, when the configured one makes other bytes. */
-const OTHER_LEVELS = [3, 1, 6, 9, 19];
 
 export type Remade =
   /** The bytes and the description that the manifest says. */
@@ -76,7 +74,7 @@ export class Remaker {
     const cut = await cutIfThere(this.#kafka.topics, scope, range, this.#repair);
     if (cut === null || cut === "nothing") return cut;
     try {
-      const recipe = this.#recipe(null);
+      const recipe = this.#recipe(0);
       const sealed = await this.#pool.seal(cut, recipe, this.#repair.signal);
       return this.#whole(sealed.description, sealed.bytes, prevLink);
     } finally {
@@ -99,7 +97,7 @@ export class Remaker {
       return { is: "other-content", text };
     }
     let other: { readonly description: Description; readonly bytes: Uint8Array } | null = null;
-    for (const recipe of this.#candidates(m)) {
+    for (const recipe of likelyRecipes(m, this.#recipe(m.revision))) {
       const sealed = await this.#pool.seal(cut, recipe, this.#repair.signal);
       const { description, bytes } = sealed;
       if (markOf(description.content) !== markOf(m.content)) {
@@ -115,20 +113,7 @@ export class Remaker {
     return { is: "other-file", whole: this.#whole(description, other.bytes, m.prevLink) };
   }
 
-  /** The manifest does not say the level, nor whether the producer's compression was kept. */
-  *#candidates(m: Manifest): Generator<SealRecipe> {
-    const base = this.#recipe(m);
-    yield base;
-    if (m.seal.codec === "none") return;
-    const kept = base.recompress === "always" ? "never" : "always";
-    yield { ...base, recompress: kept };
-    for (const level of OTHER_LEVELS) {
-      if (level === base.level || (m.seal.codec === "gzip" && level > 9)) continue;
-      yield { ...base, level };
-    }
-  }
-
-  #recipe(m: Manifest | null): SealRecipe {
+  #recipe(revision: number): SealRecipe {
     const { pipeline, seeds, random, identity, sinks } = this.#repair;
     const { codec, level, recompress } = pipeline.compression;
     const settings = {
@@ -139,16 +124,7 @@ export class Remaker {
       keyIds: seeds.map((s) => s.keyId),
       withRecordsDigest: sinks.some((s) => s.sink.capabilities.accepts === "records"),
     };
-    const recipe = recipes(settings, random)(null, m?.revision ?? 0);
-    if (m === null) return recipe;
-    return {
-      ...recipe,
-      format: m.format,
-      codec: m.seal.codec,
-      level: m.seal.codec === codec ? level : m.seal.codec === "zstd" ? 3 : 6,
-      encryption: null,
-      withRecordsDigest: m.recordsDigest !== undefined,
-    };
+    return recipes(settings, random)(null, revision);
   }
 
   #whole(description: Description, bytes: Uint8Array, prevLink: string): Whole {

@@ -87,10 +87,42 @@ export function batchesOf(store: SimStore): Seen[] {
     const manifest = manifestAt(store, path);
     const { topicId, partition, branch, start } = place;
     const named = { topicId, partition, branch, start };
-    seen.push({ ...named, end: manifest.end, manifest, dataPath: manifest.seal.path });
+    seen.push({ ...named, end: manifest.end, manifest, dataPath: dataPathIn(store, manifest) });
   }
   return seen.sort((a, b) => a.partition - b.partition || a.branch - b.branch || a.start - b.start);
 }
+
+/** Where a store has the data of a batch: a file as its manifest says, or the entry of a sink of records. */
+export const dataPathIn = ({ style }: SimStore, { seal }: ManifestText): string =>
+  style.form === "files" ? seal.path : unnamed(seal.path) + ".records";
+
+/** A data path without what says how its file was made. */
+export const unnamed = (path: string): string =>
+  path.startsWith("data/") ? path.slice(0, path.indexOf(".", path.lastIndexOf("/"))) : path;
+
+/** What a sink of records has of a batch; bytes of keys and values are in base64. */
+export function keptRecords(store: SimStore, s: Seen): SeenRecord[] {
+  const entry = textAt(store, s.dataPath) as { records?: readonly SeenRecord[] };
+  const { topic } = s.manifest;
+  const folder = `documents/${topic}/${s.topicId}/${s.partition}/${s.branch}`;
+  const inside = (path: string): boolean => {
+    const offset = Number(path.slice(folder.length + 1));
+    return offset >= s.start && offset < s.end;
+  };
+  const found =
+    store.style.form === "ledger"
+      ? (entry.records ?? [])
+      : store
+          .paths(folder)
+          .filter(inside)
+          .map((path) => textAt(store, path) as SeenRecord);
+  const plain = (v: string | null): string | null =>
+    v === null ? null : Buffer.from(v, "base64").toString("utf8");
+  return found.map(({ offset, key, value }) => ({ offset, key: plain(key), value: plain(value) }));
+}
+
+const textAt = (store: SimStore, path: string): unknown =>
+  JSON.parse(Buffer.from(store.objects.get(path)?.bytes ?? []).toString("utf8"));
 
 export const hashOf = (bytes: Uint8Array): string => new Blake3Hasher().update(bytes).digest("hex");
 

@@ -5,11 +5,14 @@ import {
   contentOf,
   genesisOf,
   hashOf,
+  keptRecords,
   linkOf,
   placeOf,
   type ManifestText,
   recordsIn,
   type Seen,
+  type SeenRecord,
+  unnamed,
 } from "./archive.ts";
 import { Violation } from "./violation.ts";
 
@@ -21,6 +24,12 @@ export function checkArchive(stores: readonly SimStore[], logs: Logs): void {
   const [primary, ...others] = stores;
   if (primary === undefined) return;
   for (const other of others) equalStores(primary, other, logs);
+  const [first, ...files] = stores.filter(holdsFiles);
+  if (first !== undefined && first !== primary) {
+    for (const b of batchesOf(first)) fileOf(first, b);
+    for (const other of files) equalStores(first, other, logs);
+  }
+  for (const store of stores) if (!holdsFiles(store)) checkKept(store, logs);
   const seen = batchesOf(primary);
   const found = new Map<Truth, number>();
   for (const branch of branchesOf(seen)) checkBranch(primary, branch, logs, found);
@@ -47,16 +56,56 @@ const leftBehind = (path: string, primary: SimStore, logs: Logs): boolean => {
 };
 
 function equalStores(primary: SimStore, other: SimStore, logs: Logs): void {
-  const paths = new Set([...primary.objects.keys(), ...other.objects.keys()]);
-  for (const path of paths) {
-    if (path.startsWith("tmp/")) continue;
-    const [a, b] = [primary.objects.get(path)?.bytes, other.objects.get(path)?.bytes];
+  const alike = holdsFiles(primary) && holdsFiles(other);
+  const [theirs, own] = [named(primary, alike), named(other, alike)];
+  for (const path of new Set([...theirs.keys(), ...own.keys()])) {
+    const [a, b] = [theirs.get(path), own.get(path)];
     const lacking = a === undefined ? primary : b === undefined ? other : null;
     if (lacking === other && leftBehind(path, primary, logs)) continue;
     if (lacking !== null) throw new Violation("no-loss", `${lacking.name} has no ${path}`);
+    if (!alike && path.startsWith("data/")) continue;
     if (a !== undefined && b !== undefined && Buffer.compare(a, b) !== 0)
       throw new Violation("same-bytes", `${path} differs in ${primary.name} and ${other.name}`);
   }
+}
+
+const holdsFiles = ({ style }: SimStore): boolean => style.form === "files";
+
+/** What lies in a store; a sink of records has data under a name of its own, and what only it has is left out. */
+function named({ objects }: SimStore, alike: boolean): Map<string, Uint8Array> {
+  const kept = [...objects].filter(([path]) => !/^(?:tmp|documents)\//.test(path));
+  return new Map(kept.map(([path, { bytes }]) => [alike ? path : unnamed(path), bytes]));
+}
+
+/** Records of a sink of records against what was produced; none of them belongs to no batch. */
+function checkKept(store: SimStore, logs: Logs): void {
+  const inside = new Map<string, number>();
+  for (const b of batchesOf(store)) {
+    const where = `${store.name}: ${b.topicId}/${b.partition}/${b.branch}/${b.start}`;
+    const records = keptRecords(store, b);
+    checkRecords(where, b, records, logs, new Map());
+    for (const r of records) inside.set(documentAt(b.manifest, r.offset), r.offset);
+  }
+  for (const path of store.paths("documents")) {
+    const [, , topicId = "", partition] = path.split("/");
+    const log = logs.get(topicId)?.[Number(partition)];
+    if (inside.has(path) || log?.cutShort === true || log?.isDeleted === true) continue;
+    throw new Violation("no-duplicate", `${store.name}: ${path} belongs to no batch`);
+  }
+}
+
+const documentAt = (m: ManifestText, offset: number): string =>
+  `documents/${m.topic}/${m.topicId}/${m.partition}/${m.branch}/${String(offset).padStart(20, "0")}`;
+
+/** The stored file of a batch, which is what its manifest says. */
+function fileOf(store: SimStore, b: Seen): Uint8Array {
+  const where = `${b.topicId}/${b.partition}/${b.branch}/${b.start}`;
+  const { manifest: m } = b;
+  const stored = store.objects.get(b.dataPath)?.bytes;
+  if (stored === undefined) throw new Violation("order", `${where}: its data is not there`);
+  if (stored.length !== m.seal.size || hashOf(stored) !== m.seal.digest)
+    throw new Violation("same-bytes", `${where}: the file is not what its manifest says`);
+  return stored;
 }
 
 const branchesOf = (seen: readonly Seen[]): Seen[][] => [
@@ -79,12 +128,12 @@ function checkBranch(
     if (m.prevLink !== prev || m.link !== linkOf(m))
       throw new Violation("chain", `${where}: its link does not follow from the one before`);
     account(where, m);
-    const stored = store.objects.get(b.dataPath)?.bytes;
-    if (stored === undefined) throw new Violation("order", `${where}: its data is not there`);
-    if (stored.length !== m.seal.size || hashOf(stored) !== m.seal.digest)
-      throw new Violation("same-bytes", `${where}: the file is not what its manifest says`);
-    if (m.seal.encryption === "none") checkRecords(where, b, stored, logs, found);
-    else assume(b, logs, found);
+    if (!holdsFiles(store)) checkRecords(where, b, keptRecords(store, b), logs, found);
+    else {
+      const stored = fileOf(store, b);
+      if (m.seal.encryption !== "none") assume(b, logs, found);
+      else checkRecords(where, b, recordsOf(where, b, stored), logs, found);
+    }
     before = b;
   }
 }
@@ -101,19 +150,22 @@ function account(where: string, m: ManifestText): void {
     );
 }
 
-function checkRecords(
-  where: string,
-  b: Seen,
-  stored: Uint8Array,
-  logs: Logs,
-  found: Map<Truth, number>,
-): void {
+function recordsOf(where: string, b: Seen, stored: Uint8Array): SeenRecord[] {
   const content = contentOf(b.manifest, stored);
   if (hashOf(content) !== b.manifest.content.digest)
     throw new Violation("same-bytes", `${where}: the content is not what its manifest says`);
+  return recordsIn(b.manifest, content);
+}
+
+function checkRecords(
+  where: string,
+  b: Seen,
+  records: readonly SeenRecord[],
+  logs: Logs,
+  found: Map<Truth, number>,
+): void {
   const log = logs.get(b.topicId)?.[b.partition];
   const truths = log?.truth ?? [];
-  const records = recordsIn(b.manifest, content);
   if (records.length !== b.manifest.records)
     throw new Violation("accounting", `${where}: ${records.length} records in the file`);
   let last = b.start - 1;

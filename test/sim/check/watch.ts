@@ -1,7 +1,7 @@
 import type { Commit } from "../kafka/cluster.ts";
 import type { Truth } from "../kafka/log.ts";
 import type { Listener, SimStore } from "../stores/store.ts";
-import { manifestAt, type Place, placeOf } from "./archive.ts";
+import { dataPathIn, manifestAt, type Place, placeOf, unnamed } from "./archive.ts";
 import { Violation } from "./violation.ts";
 
 /** Of one plan in a commit's metadata: cluster, topic id, branch, epoch, start, end and nine more. */
@@ -151,7 +151,14 @@ export class Watch implements Listener {
   }
 
   #afterPrimary(primary: SimStore, store: SimStore, path: string, own: Uint8Array): void {
-    const theirs = primary.objects.get(path)?.bytes;
+    const isFile = [primary, store].every((s) => s.style.form === "files");
+    const name = unnamed(path);
+    const theirs =
+      isFile || name === path
+        ? primary.objects.get(path)?.bytes
+        : primary.paths(name.slice(0, name.lastIndexOf("/"))).some((p) => unnamed(p) === name)
+          ? own
+          : undefined;
     if (theirs === undefined) {
       if (primary.restored > 0) return;
       throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
@@ -175,8 +182,10 @@ export class Watch implements Listener {
 
   /** Rule 6: a manifest means that its data is there. */
   #describes(store: SimStore, path: string, place: { branch: number }): void {
-    const { seal } = manifestAt(store, path);
-    if (store.objects.get(seal.path)?.bytes.length !== seal.size)
+    const manifest = manifestAt(store, path);
+    const data = store.objects.get(dataPathIn(store, manifest))?.bytes;
+    const isWhole = store.style.form !== "files" || data?.length === manifest.seal.size;
+    if (data === undefined || !isWhole)
       throw new Violation("order", `${store.name}: ${path} came before its data (${place.branch})`);
     this.#note(store, path);
   }

@@ -6,7 +6,6 @@ interface Exempt {
 }
 
 const AT_HAND = "what it waits for is at hand: no time passes in the simulation";
-const RECORDS = "sinks without files: tested with Kafka and Elasticsearch";
 const PRUNED = "an archive whose beginning was pruned: an operator's command made it";
 const AMENDED = "a batch that was rewrapped: an operator's command made it";
 const BESIDE = "`backfill: auto` for a sink that was added or restored: tested with files";
@@ -21,9 +20,6 @@ export const EXEMPT: readonly Exempt[] = [
   { file: "sinks/blob/blob-listing.ts", text: ".return(undefined)", why: AT_HAND },
   { file: "sinks/blob/blob-listing.ts", text: "= await data.next();", why: AT_HAND },
   { file: "sinks/blob/blob-listing.ts", text: "= await manifests.next();", why: AT_HAND },
-  { file: "src/pipeline/take.ts", text: "withoutFile(", why: RECORDS },
-  { file: "src/pipeline/take.ts", text: "described(ports, other", why: RECORDS },
-  { file: "src/pipeline/take.ts", text: "ports.remake(", why: RECORDS },
   { file: "src/pipeline/take.ts", text: "amend", why: AMENDED },
   { file: "src/deliver/discreet.ts", text: "quiet.check(", why: "`check` only" },
   { file: "src/pipeline/ask-head.ts", text: "lacksLowerBranches(", why: BESIDE },

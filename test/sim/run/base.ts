@@ -2,6 +2,7 @@ import type { Happening, Scenario, SinkSettings } from "../world/settings.ts";
 
 export const plainSink = (name: string): SinkSettings => ({
   name,
+  form: "files",
   ...{ about: "side", createOnly: "atomic", startingWith: false, greatest: true, hashes: false },
   detachMs: null,
   concurrency: 8,

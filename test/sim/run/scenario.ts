@@ -10,8 +10,26 @@ const PORTS = [
 ];
 const NAMES = ["files", "ceph", "lake"];
 
-/** A run from its seed alone. */
+/** A run from its seed alone. What came later to scenarios has dice of its own: the others stay as they were. */
 export function scenarioOf(seed: number): Scenario {
+  const plain = plainScenario(seed);
+  return withRecordSinks(plain, new Dice(seed).fork("record sinks"));
+}
+
+/** Sinks of records get plain ones only: the daemon cannot read what it encrypted. */
+function withRecordSinks(s: Scenario, dice: Dice): Scenario {
+  if (s.settings.encrypted || !dice.chance(0.2)) return s;
+  const at = dice.int(0, s.sinks.length - 1);
+  const form = at > 0 && dice.chance(0.5) ? "documents" : "ledger";
+  const other = { form, createOnly: "atomic" } as const;
+  const sinks = s.sinks.map((sink, i) => (i === at ? { ...sink, ...other } : sink));
+  if (at > 0 || sinks.length === 1) return { ...s, sinks };
+  // Files that a primary without files has lost are made of what Kafka has: it has to have it.
+  const happenings = s.happenings.filter((h) => h.do !== "compact" && h.do !== "retain");
+  return { ...s, sinks, happenings };
+}
+
+function plainScenario(seed: number): Scenario {
   const dice = new Dice(seed).fork("scenario");
   const sinks = sinksOf(dice);
   const daemons = dice.pick([1, 1, 2, 2, 2, 3]);
@@ -52,6 +70,7 @@ function settingsOf(dice: Dice): DaemonSettings {
 function sinksOf(dice: Dice): SinkSettings[] {
   return NAMES.slice(0, dice.pick([1, 2, 2, 2, 3])).map((name, i) => ({
     name,
+    form: "files",
     about: dice.chance(0.5) ? "side" : "metadata",
     createOnly: i > 0 && dice.chance(0.15) ? "head-then-put" : "atomic",
     startingWith: dice.chance(0.5),

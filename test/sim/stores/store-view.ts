@@ -30,10 +30,10 @@ export interface ViewPorts {
 
 type Listed = BlobHead & { path: string };
 
-/** A store as one process reaches it: every verb is one or a few requests. */
-export function storeView(p: ViewPorts): BlobStore {
+/** A request of one process to a store, with all that may come in between. */
+export function asking(p: ViewPorts): Ask {
   const { store, process } = p;
-  const ask = <T>(verb: string, effect: () => T, signal: AbortSignal): Promise<T> => {
+  return <T>(verb: string, effect: () => T, signal: AbortSignal): Promise<T> => {
     const noAnswer = (sent: boolean): SinkError =>
       new SinkError("sink-transient", `${store.name} ${verb}: ${sent ? "no answer" : "refused"}`);
     const { restored } = store;
@@ -48,6 +48,12 @@ export function storeView(p: ViewPorts): BlobStore {
     };
     return p.network.call(process, call);
   };
+}
+
+/** A store as one process reaches it: every verb is one or a few requests. */
+export function storeView(p: ViewPorts): BlobStore {
+  const { store } = p;
+  const ask = asking(p);
   const list = (folder: string): Listed[] =>
     store.paths(folder).map((path) => ({ path, ...headOf(store, path) }) as Listed);
   const view: BlobStore = {
@@ -81,7 +87,7 @@ export function storeView(p: ViewPorts): BlobStore {
   return { ...view, ...extras(p, ask, list) };
 }
 
-type Ask = <T>(verb: string, effect: () => T, signal: AbortSignal) => Promise<T>;
+export type Ask = <T>(verb: string, effect: () => T, signal: AbortSignal) => Promise<T>;
 
 /** The verbs that only some stores have. */
 function extras(p: ViewPorts, ask: Ask, list: (folder: string) => Listed[]): Partial<BlobStore> {

@@ -8,6 +8,8 @@ export interface Stored {
 
 export interface StoreStyle {
   readonly name: string;
+  /** Batches as files, every record as a document, or records appended in transactions. */
+  readonly form: "files" | "documents" | "ledger";
   /** A description is a file of its own, written first, or part of the object. */
   readonly about: "side" | "metadata";
   /** Create-only in one step, or a look and then an unconditional put. */
@@ -32,6 +34,8 @@ export class SimStore {
   readonly sides = new Map<string, { about: Uint8Array; at: number }>();
   readonly #listener: Listener;
   #tags = 0;
+  /** The newest transaction of each name, of a ledger. */
+  readonly #transactions = new Map<string, number>();
   /** It was restored to an earlier state: how often. */
   restored = 0;
 
@@ -48,6 +52,17 @@ export class SimStore {
   paths(folder: string): string[] {
     const prefix = `${folder}/`;
     return [...this.objects.keys()].filter((p) => p.startsWith(prefix)).sort();
+  }
+
+  /** Begins a transaction, after which those begun before under that name change nothing. */
+  begin(name: string): number {
+    const epoch = (this.#transactions.get(name) ?? 0) + 1;
+    this.#transactions.set(name, epoch);
+    return epoch;
+  }
+
+  isNewest(name: string, epoch: number): boolean {
+    return this.#transactions.get(name) === epoch;
   }
 
   create(path: string, bytes: Uint8Array, about: Uint8Array | null): "created" | "exists" {

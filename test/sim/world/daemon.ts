@@ -10,10 +10,8 @@ import { TopicCatalogue } from "../../../src/kafka/topics.ts";
 import type { TaskEvent } from "../../../src/pipeline/ports.ts";
 import type { Seed } from "../../../src/seal/keys.ts";
 import { type CutSealer, inlineSealer } from "../../../src/seal/pool.ts";
-import type { BlobStore } from "../../../src/sdk/blob-store.ts";
 import type { Sink, SinkPlugin } from "../../../src/sdk/sink.ts";
 import { z } from "zod";
-import { BlobSink } from "../../../sinks/blob/blob-sink.ts";
 import type { LimitOptions } from "../../../src/deliver/limit.ts";
 import { Patience } from "../check/patience.ts";
 import type { SimProcess } from "../core/process.ts";
@@ -24,7 +22,7 @@ import { type DaemonSettings, type SinkSettings, TOPIC } from "./settings.ts";
 export interface DaemonPorts {
   readonly process: SimProcess;
   readonly client: SimClient;
-  readonly sinks: readonly { readonly settings: SinkSettings; readonly store: BlobStore }[];
+  readonly sinks: readonly { readonly settings: SinkSettings; readonly sink: Sink }[];
   readonly settings: DaemonSettings;
   readonly group: string;
   readonly instanceId: string | null;
@@ -47,7 +45,6 @@ export interface RunningDaemon {
 const SESSION_MS = 6_000;
 const HEARTBEAT_MS = 1_500;
 const TRY_MS = 15_000;
-const TMP_MAX_AGE_MS = 3_600_000;
 
 /** What `src/daemon.ts` does with a configuration, on simulated ports. */
 export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
@@ -64,8 +61,8 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
     () => clock.now(),
   );
   const sinks = await openSinks(
-    p.sinks.map(({ settings: s, store }) => ({
-      ...{ name: s.name, kind: "simulated", plugin: pluginOf(s, store), config: {} },
+    p.sinks.map(({ settings: s, sink }) => ({
+      ...{ name: s.name, kind: "simulated", plugin: pluginOf(sink), config: {} },
       limits: { tryTimeoutMs: TRY_MS, limit: limitOf(s) },
       whenAway: { detachMs: s.detachMs },
     })),
@@ -92,7 +89,7 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
     ...{ archiveId, clusterId, format, codec, level, recompress: "auto", onPoison: "keep" },
     recipients: settings.encrypted ? [RECIPIENT] : [],
     keyIds: seeds.map((s) => s.keyId),
-    withRecordsDigest: false,
+    withRecordsDigest: sinks.some((s) => s.sink.capabilities.accepts === "records"),
   };
   const budget = new Budget(p.memoryBytes);
   const log = logTo((text) => p.trace(`${process.name}: ${text}`));
@@ -143,21 +140,10 @@ function sealerOf(process: SimProcess, seeds: readonly Seed[]): CutSealer {
   };
 }
 
-function pluginOf(s: SinkSettings, store: BlobStore): SinkPlugin {
-  const open = (): Promise<Sink> =>
-    Promise.resolve(
-      new BlobSink({
-        store,
-        capabilities: {
-          ...{ accepts: "sealed", createOnly: s.createOnly, setAside: false, remove: false },
-          ...{ backfill: "anywhere", evidence: s.hashes ? "server-hash" : "read-back" },
-          maxBatchBytes: 1 << 30,
-        },
-        tmpMaxAgeMs: TMP_MAX_AGE_MS,
-      }),
-    );
-  return { kind: "simulated", sdk: 1, schema: z.unknown(), open };
-}
+const pluginOf = (sink: Sink): SinkPlugin => ({
+  ...{ kind: "simulated", sdk: 1, schema: z.unknown() },
+  open: () => Promise.resolve(sink),
+});
 
 const limitOf = ({ concurrency, bytesPerSecond }: SinkSettings): LimitOptions =>
   bytesPerSecond === null ? { concurrency } : { concurrency, bytesPerSecond };

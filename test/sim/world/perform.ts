@@ -179,8 +179,19 @@ function restore(w: World, sink: number, back: number): void {
 function goBack(w: World, store: SimStore, back: number): void {
   const starts = [...store.objects.keys()].map((p) => placeOf(p)?.start ?? 0);
   const cut = Math.max(0, ...starts) * (1 - back);
-  store.restore((path) => (placeOf(path)?.start ?? 0) < cut || placeOf(path) === null);
+  const kept = new Set(store.paths("documents").filter((path) => batchOf(store, path) < cut));
+  store.restore((path) =>
+    path.startsWith("documents/") ? kept.has(path) : (placeOf(path)?.start ?? -1) < cut,
+  );
   w.watch.restored(store);
+}
+
+/** Where the batch of a document begins; those of one that is still being written belong to none. */
+function batchOf(store: SimStore, document: string): number {
+  const scope = document.slice(document.indexOf("/"), document.lastIndexOf("/"));
+  const starts = store.paths(`data${scope}`).map((path) => placeOf(path)?.start ?? 0);
+  const offset = Number(document.slice(-20));
+  return starts.findLast((start) => start <= offset) ?? Number.POSITIVE_INFINITY;
 }
 
 /** What an administrator does to committed offsets, for which the group has to be empty. */

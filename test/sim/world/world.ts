@@ -1,4 +1,5 @@
 import type { TaskEvent } from "../../../src/pipeline/ports.ts";
+import type { Sink } from "../../../src/sdk/sink.ts";
 import { Violation } from "../check/violation.ts";
 import { Watch } from "../check/watch.ts";
 import { FAIR, Network, type Weather } from "../core/network.ts";
@@ -9,7 +10,8 @@ import { waits } from "../core/waits.ts";
 import { SimClient } from "../kafka/client.ts";
 import { Cluster } from "../kafka/cluster.ts";
 import { SimStore } from "../stores/store.ts";
-import { type StoreTrouble, storeView } from "../stores/store-view.ts";
+import { sinkOf } from "../stores/sinks.ts";
+import type { StoreTrouble } from "../stores/store-view.ts";
 import { type RunningDaemon, startDaemon } from "./daemon.ts";
 import { type DaemonSettings, type Scenario, TOPIC } from "./settings.ts";
 
@@ -184,7 +186,7 @@ export class World {
         }),
         sinks: scenario.sinks.map((s, i) => ({
           settings: s,
-          store: this.#view(d, i, process, dice),
+          sink: this.#sink(d, i, process, dice),
         })),
         ...{ settings, group: second ? "second" : "first" },
         instanceId: scenario.staticIds ? `i${d}` : null,
@@ -210,10 +212,10 @@ export class World {
     }
   }
 
-  #view(d: number, i: number, process: SimProcess, dice: Dice): ReturnType<typeof storeView> {
+  #sink(d: number, i: number, process: SimProcess, dice: Dice): Sink {
     const store = this.stores[i];
     if (store === undefined) throw new RangeError(`no store ${i}`);
-    return storeView({
+    return sinkOf({
       ...{ process, network: this.network, store, unit: () => dice.unit() },
       weather: () => this.weather(d, [store.name]),
       trouble: () => this.#troubleOf(store.name),

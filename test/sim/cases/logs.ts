@@ -1,0 +1,135 @@
+import { plainSink, small } from "../run/base.ts";
+import { type Case, produce, stop } from "./case.ts";
+
+/** Logs that are cut short, and topics that are made again. */
+export const LOGS: readonly Case[] = [
+  [
+    "the log is cut short before anything is archived",
+    small([produce(400), { at: 2_000, do: "truncate", p: 0, back: 2 }, produce(6_000)], {
+      ageMs: 4_000,
+    }),
+  ],
+  [
+    "the log is cut short behind what is archived",
+    small(
+      [
+        produce(400),
+        produce(9_000, 4),
+        { at: 10_000, do: "truncate", p: 0, back: 2 },
+        produce(20_000),
+      ],
+      { ageMs: 4_000 },
+    ),
+  ],
+  [
+    "the log is cut short while a partition waits for its turn",
+    small(
+      [
+        produce(100, 5),
+        stop(6_000, 9_000),
+        { at: 8_000, do: "truncate", p: 0, back: 3 },
+        produce(9_000, 1),
+      ],
+      { partitions: 2, memoryMiB: 2 },
+    ),
+  ],
+  [
+    "the log is cut short while a sink that is waited for is away",
+    small([
+      produce(400),
+      { at: 3_000, do: "outage", sink: 1, ms: 12_000 },
+      produce(3_500, 4),
+      { at: 6_000, do: "truncate", p: 0, back: 2 },
+      produce(20_000),
+    ]),
+  ],
+  [
+    "the log is cut short while a sink is gone on without",
+    small(
+      [
+        produce(400),
+        { at: 3_000, do: "outage", sink: 1, ms: 12_000 },
+        ...[3_500, 6_000].map((at) => produce(at, 4)),
+        { at: 9_000, do: "truncate", p: 0, back: 2 },
+        produce(20_000),
+      ],
+      { sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }] },
+    ),
+  ],
+  [
+    "a commit that the coordinator refused for now is sent again behind the one that begins a branch",
+    small(
+      [
+        produce(100, 5),
+        produce(1_100, 2),
+        { at: 1_200, do: "move-coordinator", loadMs: 1_900 },
+        { at: 2_300, do: "truncate", p: 0, back: 9 },
+        produce(13_000),
+      ],
+      { seed: 550, quietAt: 12_000 },
+    ),
+    "branch 1 goes on from offset 0",
+  ],
+  [
+    "the coordinator refuses for now what a partition needs to begin again in its branch",
+    small(
+      [
+        produce(200, 1),
+        produce(450, 1),
+        { at: 900, do: "truncate", p: 0, back: 1 },
+        { at: 1_150, do: "move-coordinator", loadMs: 400 },
+        produce(17_000, 1),
+      ],
+      { seed: 6_001_205, ageMs: 1_500, quietAt: 18_000 },
+    ),
+    "the next branch could not be begun",
+  ],
+  [
+    "a topic is made again while a batch of the one before is on its way",
+    small(
+      [
+        ...[100, 3_000, 5_000, 60_000].map((at) => produce(at)),
+        { at: 3_500, do: "recreate-topic" },
+      ],
+      { quietAt: 70_000 },
+    ),
+    "stopped: topic-recreated",
+  ],
+  [
+    "an owner comes along a branch that ended, and a sink lacks the end of it",
+    small([
+      { at: 1_000, do: "outage", sink: 1, ms: 14_000 },
+      produce(1_500, 4),
+      { at: 6_000, do: "truncate", p: 0, back: 12 },
+      produce(6_100, 2),
+      stop(6_700, 500),
+    ]),
+    "branch 1 goes on from offset 0",
+  ],
+  [
+    "a partition begins anew while its topic is another one, and nobody knows yet",
+    small(
+      [
+        ...[100, 2_500, 7_000, 60_000].map((at) => produce(at)),
+        { at: 2_000, do: "outage", sink: 1, ms: 15_000 },
+        { at: 5_000, do: "freeze", daemon: 0, ms: 12_000 },
+        { at: 6_000, do: "recreate-topic" },
+      ],
+      { quietAt: 70_000 },
+    ),
+    "stopped: topic-recreated",
+  ],
+  [
+    "a rebalance comes while a branch begins",
+    small(
+      [
+        produce(400),
+        { at: 8_000, do: "trouble", sink: 0, ms: 6_000, what: "refuses-user" },
+        { at: 8_100, do: "truncate", p: 0, back: 1 },
+        { at: 9_000, do: "stop", daemon: 1, ms: 1_000 },
+        produce(40_000),
+      ],
+      { daemons: 2, quietAt: 60_000 },
+    ),
+  ],
+];
