@@ -1,5 +1,4 @@
-import type { Description, Manifest } from "../../src/core/description.ts";
-import { descriptionOf, encodeDescription, encodeManifest } from "../../src/core/manifest.ts";
+import type { Description } from "../../src/core/description.ts";
 import { batchId, type BatchKey, type Scope } from "../../src/core/scope.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import {
@@ -48,6 +47,11 @@ export class BatchDocuments {
     this.#indices = indices;
   }
 
+  /** Whoever writes knows this index from now on, and no other in its place. */
+  begin(signal: AbortSignal): Promise<void> {
+    return this.#indices.make(this.#indices.batches, signal);
+  }
+
   async identity(signal: AbortSignal): Promise<string | undefined> {
     return (await this.#get(ARCHIVE, signal))?.text;
   }
@@ -70,14 +74,16 @@ export class BatchDocuments {
     return { data: storedIn(data), manifest: storedIn(manifest) };
   }
 
-  /** False when a document of this id is there. */
+  /**
+   * False when a document of this id is there.
+   * @param text the description or the manifest, encoded
+   */
   create(
     kind: Kind,
-    d: Description | Manifest,
-    rejected: number,
+    d: Description,
+    { text, rejected }: Pick<Stored, "text" | "rejected">,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const text = "link" in d ? encodeManifest(d) : encodeDescription(d);
     return this.#create(idOf(kind, d), documentOf(kind, d, text, rejected), signal);
   }
 
@@ -188,8 +194,7 @@ function storedIn(found: FoundDocument | undefined): Stored | undefined {
 }
 
 /** The text as every sink has it, and beside it what is worth searching for. */
-function documentOf(kind: Kind, m: Description | Manifest, text: string, rejected: number): object {
-  const d = "link" in m ? descriptionOf(m) : m;
+function documentOf(kind: Kind, d: Description, text: string, rejected: number): object {
   const { topic, topicId, partition, branch, start, end, records } = d;
   const { minTimestamp, maxTimestamp, format } = d;
   const { path: file, size, codec, encryption } = d.seal;

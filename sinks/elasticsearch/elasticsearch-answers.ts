@@ -79,6 +79,17 @@ export const settingsAnswer = z.record(
   z.object({ settings: settingsLevel, defaults: settingsLevel }),
 );
 
+/** Of each index that has the name, or is behind an alias of that name. */
+export const indexAnswer = z.record(
+  z.string(),
+  z.object({
+    settings: z.object({ index: z.object({ uuid: z.string() }) }),
+    mappings: z
+      .object({ properties: z.record(z.string(), z.object({ type: word })).optional() })
+      .optional(),
+  }),
+);
+
 /** @throws SinkError `sink-transient`: a gateway may answer something else for a while. */
 export function answerOf<T>(schema: z.ZodType<T>, body: unknown, what: string): T {
   const result = checked(schema, body);

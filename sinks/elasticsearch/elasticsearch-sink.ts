@@ -68,6 +68,7 @@ export class ElasticsearchSink implements Sink {
   }
 
   async claim(identity: ArchiveIdentity, signal: AbortSignal): Promise<ArchiveIdentity> {
+    await this.#batches.begin(signal);
     const there = await this.identity(signal);
     if (there !== undefined) return there;
     await this.#batches.claim(encodeIdentity(identity), signal);
@@ -89,7 +90,8 @@ export class ElasticsearchSink implements Sink {
     const { rejected } = this.#holdsRecords
       ? await this.#writer.write(batch, signal)
       : { rejected: 0 };
-    if (await this.#batches.create("data", d, rejected, signal)) return { outcome: "created" };
+    const data = { text: encodeDescription(d), rejected };
+    if (await this.#batches.create("data", d, data, signal)) return { outcome: "created" };
     const now = await this.#compared(d, signal);
     if (now !== undefined) return now;
     throw vanished(d);
@@ -103,7 +105,7 @@ export class ElasticsearchSink implements Sink {
     if (before.data.text === about) {
       if (before.manifest?.text === text) return { outcome: "equal" };
       const { rejected } = before.data;
-      if (await this.#batches.create("manifest", manifest, rejected, signal))
+      if (await this.#batches.create("manifest", manifest, { text, rejected }, signal))
         return { outcome: "created" };
       const now = await this.#batches.get(manifest, signal);
       if (now.manifest?.text === text) return { outcome: "equal" };

@@ -123,7 +123,6 @@ export class RecordWriter {
         continue;
       }
       const refusal: Refusal = { status, ...refusalIn(item) };
-      if (refusal.type === "index_not_found_exception") this.#indices.forget(p.index);
       const refused = isPassing(refusal) || status === 401 || status === 403;
       if (refused || status < 400) throw errorOf(refusal, `document ${p.id}`);
       rejected.push({ ...p, refusal });

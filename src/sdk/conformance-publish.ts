@@ -60,6 +60,17 @@ export const publishCases: readonly ConformanceCase[] = [
     },
   ),
 
+  onPlace("a batch that is described by its manifest is the same", async ({ sink, open }) => {
+    const batch = madeBatch({ partition: 0, start: 0n });
+    const manifest = madeManifest(batch.description);
+    const described = { ...batch, description: manifest };
+    assert.deepEqual(await sink.publish(described, never), { outcome: "created" });
+    assert.deepEqual(await sink.describe(manifest, never), { outcome: "created" });
+    const other = await open();
+    assert.equal((await other.stat(batch.description, "bytes", never)).is, "whole");
+    assert.deepEqual(await other.publish(batch, never), { outcome: "equal" });
+  }),
+
   onPlace(
     "other bytes, another cut, another suffix of one start are different",
     async ({ sink, open }) => {
