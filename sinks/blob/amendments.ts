@@ -14,7 +14,10 @@ import type { BlobStore } from "../../src/sdk/blob-store.ts";
 import { readWhole, storedEquals } from "./read-whole.ts";
 import { refusedOr } from "./refused.ts";
 
-/** Of one batch, in order, up to the first number that is not there. */
+/**
+ * Of one batch, in order, up to the first number that is not there or is no amendment of that number: it is the
+ * last of the answer, and a store that has something under every name is not read without end.
+ */
 export async function readAmendments(
   store: BlobStore,
   key: BatchKey,
@@ -26,8 +29,14 @@ export async function readAmendments(
     const bytes = await readWhole(store, path, MAX_AMENDMENT_BYTES, signal);
     if (bytes === undefined) break;
     found.push(bytes);
+    if (!isNumbered(bytes, number)) break;
   }
   return found;
+}
+
+function isNumbered(bytes: Uint8Array, number: number): boolean {
+  const parsed = refusedOr(() => parseAmendment(bytes));
+  return typeof parsed !== "string" && parsed.number === number;
 }
 
 /** What the manifest's file may be now, the newest first; a text says why the amendments do not count. */

@@ -18,7 +18,7 @@ import { fsPlugin } from "../../sinks/fs/fs-plugin.ts";
 import { FsStore } from "../../sinks/fs/fs-store.ts";
 import { sweepTmp } from "../../sinks/fs/fs-sweep.ts";
 import { builtInSinks } from "../../sinks/index.ts";
-import { manifestPath } from "../../src/core/layout.ts";
+import { amendmentPath, manifestPath } from "../../src/core/layout.ts";
 import { IDENTITY, madeBatch, madeManifest, scopeOf } from "../../src/sdk/conformance-batches.ts";
 import { filesBelow, openSink } from "./fs-place.ts";
 
@@ -158,6 +158,16 @@ test("stray names are no batches", async () => {
   }
   expect((await sink.floor(scopeOf(0), 5n, never))?.start).toBe(0n);
   expect(await drain(sink.list(scopeOf(0), 0n, never))).toBe(1);
+});
+
+test("something under every name of an amendment is not read without end", async () => {
+  const sink = await openSink(address);
+  await sink.claim(IDENTITY, never);
+  await sink.publish(batch, never);
+  await sink.describe(madeManifest(batch.description), never);
+  for (let number = 1; number <= 30; number += 1)
+    await writeFile(join(base, amendmentPath(batch.description, number)), "{}");
+  expect(await sink.amendments?.(batch.description, never)).toHaveLength(1);
 });
 
 test("a sweep removes what is old and keeps what describes data without a manifest", async () => {

@@ -17,4 +17,5 @@ export const openTargets = async (): Promise<readonly Target[]> => [
   httpTarget(),
   storeTarget("elasticsearch"),
   storeTarget("hdfs"),
+  storeTarget("s3"),
 ];

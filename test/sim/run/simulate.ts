@@ -17,6 +17,8 @@ const THREADS = 2;
 /** Seeds that a thread gets at once. */
 const PORTION = 20;
 const SHOWN = 10;
+/** How far it is, every so many seeds. */
+const TOLD = 1_000;
 
 interface Portion {
   readonly first: number;
@@ -33,6 +35,7 @@ export async function simulate(o: SimulateOptions): Promise<number> {
   let done = 0;
   const take = (verdict: Verdict): void => {
     done += 1;
+    if (done % TOLD === 0) console.log(`${done} seeds, ${failed.length} failed so far`);
     if (verdict.failure === null) return;
     failed.push(verdict);
     if (failed.length <= SHOWN) console.log(told(verdict));
