@@ -1,5 +1,6 @@
 import type { Config, PipelineConfig } from "../config/config.ts";
 import { kafkaOptions } from "../config/kafka-options.ts";
+import { decodeRequests, type OperatorRequest, requestGroup } from "../core/operator-requests.ts";
 import type { Clock, Random } from "../core/ports.ts";
 import { KafkaClient } from "../kafka/client/kafka-client.ts";
 import { type FetchedPartition, Fetcher, type FetchWant } from "../kafka/fetcher.ts";
@@ -122,6 +123,23 @@ export class PipelineView {
       found.push(...(await this.#view.patiently(read)));
     }
     return new Map(found.map((c) => [keyOf(c), c]));
+  }
+
+  /** What operators ask of owners now; nothing where one may not read it. By partition. */
+  async orders(): Promise<ReadonlyMap<string, readonly OperatorRequest[]>> {
+    const orders = new Map<string, readonly OperatorRequest[]>();
+    const group = requestGroup(this.pipeline.group);
+    const read = (): Promise<readonly CommittedOffset[]> =>
+      readCommittedOffsets(this.#view.client, group, null, this.#signal);
+    try {
+      for (const c of await this.#view.patiently(read)) {
+        const requests = decodeRequests(c.metadata);
+        if (!("invalid" in requests)) orders.set(keyOf(c), requests);
+      }
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.code !== "kafka-auth") throw error;
+    }
+    return orders;
   }
 
   /** Partitions without a leader are left out; `latest` is the last stable offset. */

@@ -1,10 +1,11 @@
 import { wholeNumber } from "./arguments.ts";
 import type { Command, CommandOption } from "./command.ts";
-import { giveOrders } from "./orders/give-orders.ts";
+import { DRY_RUN, giveOrders } from "./orders/give-orders.ts";
 
 export const ORDER_OPTIONS: readonly CommandOption[] = [
   { flags: "--topic <name>", text: "of this topic", required: true },
   { flags: "--partition <number>", text: "only this partition", parse: wholeNumber },
+  DRY_RUN,
 ];
 
 export const pauseCommand: Command = {

@@ -1,7 +1,7 @@
 import { ArchiverError } from "../core/errors.ts";
 import { wholeNumber } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { giveOrders } from "./orders/give-orders.ts";
+import { DRY_RUN, giveOrders } from "./orders/give-orders.ts";
 
 export const skipCommand: Command = {
   name: "skip",
@@ -23,6 +23,7 @@ export const skipCommand: Command = {
       required: true,
       parse: why,
     },
+    DRY_RUN,
   ],
   examples: [
     'bulk-archiver skip --topic logs --partition 3 --to 4711 --reason "disk of broker 2 was damaged, ticket 815"',
@@ -37,6 +38,10 @@ export const skipCommand: Command = {
         ends: (r) => r.do === "skip",
         asks: { do: "skip", to, reason },
         stands: false,
+        would: (committed) =>
+          committed !== null && to <= committed
+            ? `refused: offset ${committed} is committed already`
+            : `asked to give up what cannot be read of [${committed ?? "-"}, ${to})`,
         otherwise: () => "",
       },
       args,

@@ -1,6 +1,7 @@
 import type { Config, PipelineConfig } from "../config/config.ts";
 import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
+import type { OperatorRequest } from "../core/operator-requests.ts";
 import { decodePlans } from "../core/plan-codec.ts";
 import type { Scope } from "../core/scope.ts";
 import type { CommittedOffset } from "../kafka/requests/offsets.ts";
@@ -32,6 +33,7 @@ export async function pipelineStatus(
 ): Promise<PartitionStatus[]> {
   const { pipeline } = view;
   const [committed, ends] = [await view.committed(), await view.offsets("latest")];
+  const orders = await view.orders();
   const mine = asked.filter((a) => pipeline.sinks.some((s) => s.name === a.tried.config.name));
   const primary = primaryOf(mine);
   const branches = await newestBranches(primary, signal);
@@ -43,11 +45,21 @@ export async function pipelineStatus(
       const scope = { topic, topicId, partition, branch };
       const key = keyOf(scope);
       const last = await lastBatches(mine, primary, scope, signal);
-      return partitionStatus(pipeline, scope, committed.get(key), ends.get(key) ?? null, last);
+      const end = ends.get(key) ?? null;
+      const waiting = end === null ? "the partition has no leader now" : ordered(orders.get(key));
+      return { ...partitionStatus(pipeline, scope, committed.get(key), end, last), waiting };
     });
     partitions.push(...(await Promise.all(some)));
   }
   return partitions;
+}
+
+/** What stands until somebody takes it back; a pause that ends by itself may be of one that has died. */
+function ordered(requests: readonly OperatorRequest[] = []): string | null {
+  const paused = requests.find((r) => r.do === "pause" && r.ttlMs === null);
+  if (paused !== undefined) return `paused by ${paused.by}`;
+  const skip = requests.find((r) => r.do === "skip");
+  return skip === undefined ? null : `asked to skip to ${skip.to} by ${skip.by}`;
 }
 
 /** The sink that decides: the first that creates atomically; the first one while none was opened. */
@@ -129,7 +141,7 @@ function partitionStatus(
         ? []
         : plans.plans.map(({ start, end: to }) => ({ start, end: to })),
     lastBatch: last === undefined ? null : lastBatch(last),
-    waiting: end === null ? "the partition has no leader now" : null,
+    waiting: null,
     oldestUnconfirmedMs: null,
     inFlight: 0,
   };

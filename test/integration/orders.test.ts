@@ -134,10 +134,32 @@ it("what nobody can do is refused, with the reason", async () => {
   expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("nowhere")]);
 });
 
+it("a dry run says what would be asked of whom, and asks nothing", async () => {
+  for (const command of [["pause"], ["skip", "--reason", "a test", "--to", "99999"]]) {
+    const only = [...command, "--partition", "0", "--dry-run"];
+    const { code, report } = await order(...only);
+    expect([code, report.partitions.map((p) => [p.partition, p.is])]).toEqual([
+      0,
+      [[0, "would-be"]],
+    ]);
+  }
+  await put();
+  await lanes.archived("all", [topic]);
+  expect(await stateOf(0)).toBe("running");
+});
+
 it("without a daemon a pause waits for the next one", async () => {
   await lanes.daemon.drain();
   const paused = await order("pause", "--partition", "2");
   expect(paused.report.partitions).toMatchObject([{ is: "waits" }]);
+  // Kafka alone tells of it.
+  const said = (await lanes.cli("status", "--json")).stdout;
+  const { partitions } = parse(said) as { partitions: { partition: number; waiting: string }[] };
+  expect(partitions.map((p) => p.waiting)).toEqual([
+    null,
+    null,
+    expect.stringMatching(/^paused by pause /),
+  ]);
   lanes.start();
   await put();
   await lanes.archived("all", [topic], { except: new Set([`${topic}/2`]) });

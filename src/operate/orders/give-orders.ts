@@ -3,7 +3,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import type { OperatorRequest } from "../../core/operator-requests.ts";
 import type { TopicPartition } from "../../kafka/requests/offsets.ts";
 import type { Arguments } from "../arguments.ts";
-import type { CommandContext } from "../command.ts";
+import type { CommandContext, CommandOption } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { KafkaView, keyOf, type PipelineView } from "../kafka-view.ts";
 import { type Asked, Operator } from "../repair/operator.ts";
@@ -24,7 +24,14 @@ export interface Order {
   readonly stands: boolean;
   /** In words, where nobody is asked: of how many requests it put an end to. */
   readonly otherwise: (ended: number) => string;
+  /** In words, with --dry-run. */
+  readonly would?: (committed: bigint | null) => string;
 }
+
+export const DRY_RUN: CommandOption = {
+  flags: "--dry-run",
+  text: "say of which partitions it would be asked, ask nothing",
+};
 
 /** Operators' commands wait for each other for so long. */
 const WAIT_MS = 30_000;
@@ -35,7 +42,7 @@ export async function giveOrders(
   args: Arguments,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { out, signal, clock, tool } = context;
+  const { out, signal, clock } = context;
   const config = await context.config();
   const topic = args.text("topic") ?? "";
   const pipeline = pipelineOf(config, topic);
@@ -46,6 +53,15 @@ export async function giveOrders(
     const partitions = inScope(view, topic, args.number("partition"));
     const committed = await view.committed();
     const { group } = pipeline;
+    const committedAt = (at: TopicPartition): bigint | null =>
+      committed.get(keyOf(at))?.offset ?? null;
+    if (args.flag("dryRun")) {
+      const answers = partitions.map((at): Ordered => {
+        const text = order.would?.(committedAt(at)) ?? `asked to ${order.command}`;
+        return { ...at, is: "would-be", text, committed: committedAt(at) };
+      });
+      return await told(order, { group, answers }, context);
+    }
     const note = (text: string): void => out.note(text);
     const about = { client: kafka.client, group, command: order.command, waitMs: WAIT_MS };
     const operator = await Operator.open({ ...about, clock, note }, signal);
@@ -56,18 +72,26 @@ export async function giveOrders(
       for (const waiting of asked) {
         const { at } = waiting;
         const answer = await answered(operator, order, waiting, signal);
-        answers.push({ ...at, ...answer, committed: committed.get(keyOf(at))?.offset ?? null });
+        answers.push({ ...at, ...answer, committed: committedAt(at) });
       }
     } finally {
       await operator.close();
     }
-    const ok = answers.every((a) => a.is !== "refused");
-    const report: OrdersReport = { ok, tool, command: order.command, group, partitions: answers };
-    await (out.json ? out.document(report) : out.text(lines(answers)));
-    return ok ? EXIT.done : EXIT.failed;
+    return await told(order, { group, answers }, context);
   } finally {
     await kafka.close();
   }
+}
+
+async function told(
+  { command }: Order,
+  { group, answers }: { readonly group: string; readonly answers: readonly Ordered[] },
+  { out, tool }: CommandContext,
+): Promise<ExitCode> {
+  const ok = answers.every((a) => a.is !== "refused");
+  const report: OrdersReport = { ok, tool, command, group, partitions: [...answers] };
+  await (out.json ? out.document(report) : out.text(lines(answers)));
+  return ok ? EXIT.done : EXIT.failed;
 }
 
 function inScope(

@@ -6,8 +6,10 @@ const ordered = z.strictObject({
   topic: z.string(),
   partition: z.int(),
   is: z
-    .enum(["done", "waits", "refused"])
-    .describe("`waits`: nobody owns the partition now; it is done when a daemon does"),
+    .enum(["done", "waits", "refused", "would-be"])
+    .describe(
+      "`waits`: nobody owns the partition now; it is done when a daemon does. `would-be`: with --dry-run",
+    ),
   text: z.string(),
   committed: offset.nullable().describe("Of the pipeline's group, before the command"),
 });
