@@ -88,6 +88,8 @@ export const cassandraPlugin: SinkPlugin<CassandraConfig> = {
   kind: "cassandra",
   sdk: 1,
   schema: cassandraSchema,
+  where: ({ contactPoints, keyspace }: CassandraConfig) =>
+    `${contactPoints.join(", ")} ${keyspace}`,
   // The driver is loaded by who uses it.
   open: async (config: CassandraConfig, host: Host, signal: AbortSignal): Promise<Sink> => {
     const { openCassandra } = await import("./cassandra-open.ts");

@@ -8,6 +8,11 @@ export const elasticsearchPlugin: SinkPlugin<ElasticsearchConfig> = {
   kind: "elasticsearch",
   sdk: 1,
   schema: elasticsearchSchema,
+  where: ({ url, indexPrefix, mode }: ElasticsearchConfig) =>
+    `${[url]
+      .flat()
+      .map((u) => new URL(u).host)
+      .join(", ")} ${indexPrefix}, ${mode}`,
   readable: (config) => config.mode === "documents",
   open: (config: ElasticsearchConfig, host: Host, _signal: AbortSignal): Promise<Sink> =>
     Promise.resolve(new ElasticsearchSink(config, new SearchClient(config, host.baseDir))),

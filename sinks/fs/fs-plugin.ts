@@ -23,6 +23,7 @@ export const fsPlugin: SinkPlugin<FsConfig> = {
   kind: "fs",
   sdk: 1,
   schema: fsSchema,
+  where: ({ path }: FsConfig, baseDir: string) => resolve(baseDir, path),
   open: (config: FsConfig, host: Host, _signal: AbortSignal): Promise<Sink> =>
     Promise.resolve(openFs(config, host)),
 };

@@ -17,6 +17,11 @@ export const hdfsPlugin: SinkPlugin<HdfsConfig> = {
   kind: "hdfs",
   sdk: 1,
   schema: hdfsSchema,
+  where: ({ url, path }: HdfsConfig) =>
+    `${[url]
+      .flat()
+      .map((u) => new URL(u).host)
+      .join(", ")} ${path}`,
   open: async (config: HdfsConfig, host: Host, signal: AbortSignal): Promise<Sink> => {
     const tls = await tlsOptions(config, host, signal);
     const http = new HttpLine({ idleMs: config.idleTimeout, tls });

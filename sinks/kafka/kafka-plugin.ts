@@ -13,6 +13,8 @@ export const kafkaPlugin: SinkPlugin<KafkaSinkConfig> = {
   kind: "kafka",
   sdk: 1,
   schema: kafkaSchema,
+  where: ({ brokers, topicPrefix }: KafkaSinkConfig) =>
+    topicPrefix === "" ? brokers.join(", ") : `${brokers.join(", ")} ${topicPrefix}*`,
   readable: () => true,
   open: (config: KafkaSinkConfig, host: Host, _signal: AbortSignal): Promise<Sink> => {
     const target = new TargetCluster(optionsOf(config, host));

@@ -6,6 +6,10 @@ export const s3Plugin: SinkPlugin<S3Config> = {
   kind: "s3",
   sdk: 1,
   schema: s3Schema,
+  where: ({ endpoint, region, bucket, prefix }: S3Config) => {
+    const host = endpoint === undefined ? `AWS ${region}` : new URL(endpoint).host;
+    return [host, bucket, ...(prefix === "" ? [] : [prefix])].join("/").replace(/\/+$/, "");
+  },
   open: async (config: S3Config, host: Host, _signal: AbortSignal): Promise<Sink> => {
     // The SDK is loaded where such a sink is opened, not by every command.
     const { openS3 } = await import("./s3-open.ts");

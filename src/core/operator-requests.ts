@@ -1,8 +1,5 @@
 import { z } from "zod";
-import { assert } from "./assert.ts";
-import { checked } from "./checked.ts";
-import { blake3Hex } from "./digest.ts";
-import { parse, stringify } from "./json.ts";
+import { decodeLine, encodeLine } from "./metadata-line.ts";
 
 /**
  * What operators ask of the daemon that owns a partition, and what it answers: each a line of ASCII in the
@@ -15,9 +12,6 @@ import { parse, stringify } from "./json.ts";
  * committed with them mean nothing.
  */
 const MAGIC = "bo1";
-/** The broker's limit (`offset.metadata.max.bytes`) is 4096 unless somebody lowered it. */
-const MAX_TEXT_CHARS = 4095;
-const CHECKSUM_CHARS = 16;
 const MAX_REQUESTS = 16;
 const MAX_REASON_CHARS = 300;
 const INT64_MAX = (1n << 63n) - 1n;
@@ -75,46 +69,16 @@ export type OperatorAnswers = z.output<typeof answers>;
 
 /** The empty text for no requests. @throws ArchiverError `assertion-failed` when they do not fit */
 export const encodeRequests = (list: readonly OperatorRequest[]): string =>
-  list.length === 0 ? "" : encode(requests.parse(list));
+  list.length === 0 ? "" : encodeLine(MAGIC, requests.parse(list));
 
-export const encodeAnswers = (value: OperatorAnswers): string => encode(answers.parse(value));
+export const encodeAnswers = (value: OperatorAnswers): string =>
+  encodeLine(MAGIC, answers.parse(value));
 
 /** Never throws: what is not ours or was cut short asks for nothing; the reason is for a warning. */
 export const decodeRequests = (
   text_: string,
 ): readonly OperatorRequest[] | { readonly invalid: string } =>
-  text_ === "" ? [] : decode(text_, requests);
+  text_ === "" ? [] : decodeLine(MAGIC, text_, requests);
 
 export const decodeAnswers = (text_: string): OperatorAnswers | { readonly invalid: string } =>
-  decode(text_, answers);
-
-function encode(value: unknown): string {
-  // Kafka counts characters, and ASCII is one byte each whoever counts.
-  const json = stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  const line = `${MAGIC} ${checksum(json)} ${json}`;
-  assert(line.length <= MAX_TEXT_CHARS, `${line.length} characters fit in no commit`);
-  return line;
-}
-
-function decode<T>(line: string, schema: z.ZodType<T>): T | { readonly invalid: string } {
-  if (!line.startsWith(`${MAGIC} `)) return { invalid: "not written by this product" };
-  if (line.length > MAX_TEXT_CHARS) return { invalid: `${line.length} characters are too many` };
-  const at = MAGIC.length + 1;
-  const json = line.slice(at + CHECKSUM_CHARS + 1);
-  if (line.slice(at, at + CHECKSUM_CHARS + 1) !== `${checksum(json)} `) {
-    return { invalid: "the checksum is wrong: the text was cut short or edited" };
-  }
-  try {
-    const found = checked(schema, parse(json));
-    return found.success ? found.data : { invalid: "written by a later version, or edited" };
-  } catch (error) {
-    if (error instanceof SyntaxError) return { invalid: "is not JSON" };
-    throw error;
-  }
-}
-
-const checksum = (json: string): string =>
-  blake3Hex(Buffer.from(json, "utf8")).slice(0, CHECKSUM_CHARS);
+  decodeLine(MAGIC, text_, answers);

@@ -1,6 +1,8 @@
 import { decodePlans } from "../core/plan-codec.ts";
+import { decodeProof, type ProofNote, proofGroup } from "../core/proof-note.ts";
 import type { KafkaClient } from "../kafka/client/kafka-client.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
+import { KafkaError } from "../kafka/kafka-error.ts";
 import type { GroupMember } from "../kafka/member.ts";
 import { readCommittedOffsets } from "../kafka/offset-commits.ts";
 import { describeConfigs } from "../kafka/requests/configs.ts";
@@ -52,10 +54,11 @@ export class GroupView {
     const partitions = catalogue.topics.flatMap(({ topic, partitions: all }) =>
       all.map(({ partition }) => ({ topic, partition })),
     );
-    const [described, committed, ends] = await Promise.all([
+    const [described, committed, ends, proofs] = await Promise.all([
       client.sendToCoordinator(group, describeGroup(group), signal, "offsets"),
       committedOf(client, group, partitions, signal),
       fetcher.offsets(partitions, "latest", signal),
+      proofsOf(client, group, catalogue, signal),
       this.#lookAtRetention(signal),
     ]);
     const members = described.protocol === PROTOCOL ? this.#named(described.members) : [];
@@ -80,6 +83,7 @@ export class GroupView {
           firstTimestampMs: first === null ? null : Number(first),
         };
       }),
+      proofs,
       retentionMs: this.#retention,
     };
   }
@@ -141,4 +145,26 @@ async function committedOf(
     found.push(...(await readCommittedOffsets(client, group, some, signal)));
   }
   return found;
+}
+
+/** What `verify --tell` left; who may not read that group shows none. */
+async function proofsOf(
+  client: KafkaClient,
+  group: string,
+  { topics }: TopicCatalogue,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ProofNote>> {
+  const wanted = topics.map(({ topic }) => ({ topic, partition: 0 }));
+  try {
+    const found = await committedOf(client, proofGroup(group), wanted, signal);
+    return new Map(
+      found.flatMap(({ topic, metadata }) => {
+        const note = decodeProof(metadata);
+        return note === null ? [] : [[topic, note] as const];
+      }),
+    );
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === "kafka-auth") return new Map();
+    throw error;
+  }
 }

@@ -20,6 +20,8 @@ export interface SinkSettings {
 
 export interface OpenedSink extends DecoratedSink {
   readonly kind: string;
+  /** What it writes to, for people; null: its package does not say. */
+  readonly where: string | null;
   /** After being away for so long the others go on without it; null: they wait. Null for the primary. */
   readonly detachMs: number | null;
   readonly mayBeAway: boolean;
@@ -56,7 +58,9 @@ export async function openSinks(
     );
     const { detachMs } = s.whenAway;
     const away = { detachMs, mayBeAway: detachMs !== null, fillsBeside: s.backfill === "auto" };
-    opened.push({ ...decorated, kind: s.kind, ...away, claim: unclaimed() });
+    const said = s.plugin.where?.(s.config, baseDir) ?? null;
+    const where = said === null ? null : (redact?.(said) ?? said);
+    opened.push({ ...decorated, kind: s.kind, where, ...away, claim: unclaimed() });
   }
   const first = primaryOf(opened);
   const primary: OpenedSink = { ...first, detachMs: null, mayBeAway: false, fillsBeside: false };

@@ -6,6 +6,7 @@ import type { KafkaClient } from "../kafka/client/kafka-client.ts";
 import { readCommittedOffsets } from "../kafka/offset-commits.ts";
 import type { TopicCatalogue } from "../kafka/topics.ts";
 import type { PartitionReport } from "../observe/group-report.ts";
+import { copiesOf } from "./copies-report.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import type { Partition } from "./partitions.ts";
 
@@ -45,9 +46,14 @@ export async function partitionReport(
   const scope: Scope = own?.scope ?? { topic, topicId, partition, branch };
   const [primary] = sinks;
   const read = primary === undefined ? NOTHING : await recent(primary, scope, signal);
+  const archived = read.manifests.map((m) => m.start);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(SINK_MS)]);
+  const copies = own === undefined ? [] : await copiesOf(own, sinks, archived, limit);
+  signal.throwIfAborted();
   return {
     ...{ group, topic, topicId, partition, branch },
     slots: own === undefined ? [] : slotsOf(own, sinks),
+    copies,
     commit: {
       offset: found?.offset ?? null,
       raw,

@@ -162,6 +162,7 @@ function sinkOf(o: OpenedSink, primary: boolean, behind: bigint): StatusReport["
     name: o.name,
     kind: o.kind,
     primary,
+    where: o.where,
     state: view.state,
     since: new Date(view.sinceMs).toISOString(),
     lastError: view.lastError?.text ?? null,

@@ -1,10 +1,13 @@
 import type { Manifest } from "../core/description.ts";
+import type { ProofNote } from "../core/proof-note.ts";
 
 /** What Kafka alone says of the group: every process can show all of it. */
 export interface GroupReport {
   readonly group: string;
   readonly members: readonly GroupMemberReport[];
   readonly partitions: readonly GroupPartitionReport[];
+  /** By topic: what `verify --tell` left last; topics of which nothing was told are not in it. */
+  readonly proofs: ReadonlyMap<string, ProofNote>;
   /** By topic, milliseconds; a topic that keeps everything is not in it. */
   readonly retentionMs: ReadonlyMap<string, number>;
 }
@@ -44,6 +47,8 @@ export interface PartitionReport {
     readonly end: bigint | null;
     readonly sinks: readonly { readonly name: string; readonly has: "none" | "data" | "whole" }[];
   }[];
+  /** Of a partition that stopped here: what each sink holds of the first batch in which they differ. */
+  readonly copies: readonly CopyReport[];
   /** Committed in Kafka; `raw` is the metadata as it stands there. */
   readonly commit: {
     readonly offset: bigint | null;
@@ -58,4 +63,18 @@ export interface PartitionReport {
   readonly manifests: readonly Manifest[];
   /** The newest one, letter by letter. */
   readonly newest: string | null;
+}
+
+/** What one sink holds under a batch's name. */
+export interface CopyReport {
+  readonly sink: string;
+  readonly start: bigint;
+  /** `unknown`: it did not answer, and `reason` says why. */
+  readonly is: "absent" | "data" | "whole" | "damaged" | "unknown";
+  readonly end: bigint | null;
+  readonly records: bigint | null;
+  readonly sizeBytes: number | null;
+  /** Of the stored file. */
+  readonly digest: string | null;
+  readonly reason: string | null;
 }

@@ -7,11 +7,15 @@ const MAX_OUTAGES = 100;
 export interface Sample {
   readonly records: number;
   readonly bytes: number;
+  /** Offsets that came to Kafka; null: not known. */
+  readonly produced: number | null;
   readonly oldestMs: number | null;
   readonly lag: number | null;
 }
 
-/** The last hour in steps of 15 s: four numbers a step, and when a sink was away. */
+const GAP = { records: null, bytes: null, produced: null, oldestMs: null, lag: null };
+
+/** The last hour in steps of 15 s: five numbers a step, and when a sink was away. */
 export class History {
   #samples: { readonly [K in keyof Sample]: number | null }[] = [];
   #untilMs: number;
@@ -26,14 +30,17 @@ export class History {
     return nowMs - this.#untilMs >= STEP_MS;
   }
 
-  /** `records` and `bytes` are since the last step. Steps that were missed (a frozen process) are gaps. */
-  add(nowMs: number, { records, bytes, oldestMs, lag }: Sample): void {
+  /** `records`, `bytes` and `produced` are since the last step. Steps that were missed (a frozen process) are gaps. */
+  add(nowMs: number, { records, bytes, produced, oldestMs, lag }: Sample): void {
     const missed = Math.min(STEPS, Math.floor((nowMs - this.#untilMs) / STEP_MS) - 1);
-    for (let i = 0; i < missed; i++)
-      this.#samples.push({ records: null, bytes: null, oldestMs: null, lag: null });
+    for (let i = 0; i < missed; i++) this.#samples.push(GAP);
     const seconds = Math.max(1, (nowMs - this.#untilMs) / 1000 - (missed * STEP_MS) / 1000);
     const rate = (n: number): number => Math.round(n / seconds);
-    this.#samples.push({ records: rate(records), bytes: rate(bytes), oldestMs, lag });
+    // Unlike this process, producers went on in the steps that were missed.
+    const whole = Math.max(1, (nowMs - this.#untilMs) / 1000);
+    const came = produced === null ? null : Math.round(produced / whole);
+    const rates = { records: rate(records), bytes: rate(bytes), produced: came };
+    this.#samples.push({ ...rates, oldestMs, lag });
     this.#samples = this.#samples.slice(-STEPS);
     this.#untilMs = nowMs;
     const from = nowMs - STEPS * STEP_MS;
@@ -55,6 +62,7 @@ export class History {
       untilMs: this.#untilMs,
       recordsPerS: of("records"),
       bytesPerS: of("bytes"),
+      producedPerS: of("produced"),
       oldestMs: of("oldestMs"),
       lag: of("lag"),
       outages: this.#outages.map((o) => ({ ...o })),

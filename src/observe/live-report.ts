@@ -39,6 +39,7 @@ const sink = z.strictObject({
   name: z.string(),
   kind: z.string(),
   primary: z.boolean(),
+  where: z.string().nullable().describe("What it writes to, in words for people"),
   level,
   state: z.string(),
   sinceMs: ms.nullable(),
@@ -70,6 +71,7 @@ const history = z.strictObject({
   untilMs: ms.describe("End of the last step"),
   recordsPerS: sample,
   bytesPerS: sample,
+  producedPerS: sample.describe("Offsets that came to this process's partitions, markers included"),
   oldestMs: sample,
   lag: sample,
   outages: z.array(z.strictObject({ sink: z.string(), fromMs: ms, toMs: ms.nullable() })),
@@ -100,6 +102,18 @@ export const liveReport = z.strictObject({
     memoryUsed: z.number(),
     memoryLimit: z.number(),
     inFlight: z.int().nonnegative(),
+    lastProof: z
+      .strictObject({
+        atMs: ms,
+        problems: z.int().nonnegative(),
+        grade: z.enum(["quick", "stored", "deep"]),
+        percent: z.number(),
+        across: z.boolean(),
+        againstKafka: z.boolean(),
+        unproven: z.int().nonnegative().describe("Topics of which nothing was told"),
+      })
+      .nullable()
+      .describe("What `verify --tell` left of the topic that was proven longest ago"),
     retentionLeftMs: ms.nullable().describe("How long Kafka keeps what is not archived"),
   }),
   groupError: z.string().nullable().describe("Why the others' part may be old"),

@@ -1,10 +1,12 @@
 import type { DaemonView } from "./daemon-host.ts";
+import { EndsWatch } from "./ends-watch.ts";
 import { eventWords } from "./event-words.ts";
 import type { ArchiverEvent } from "./events.ts";
 import type { GroupReport } from "./group-report.ts";
 import { History } from "./history.ts";
 import type { LiveEvent, LivePartition, LiveReport, LiveSink, LiveTotals } from "./live-report.ts";
 import { keyOf, MemberRates, rowsOf } from "./live-rows.ts";
+import { lastProof } from "./last-proof.ts";
 import { RateWindow } from "./rate-window.ts";
 import { SinkWatch } from "./sink-watch.ts";
 import type { PartitionStatus, StatusReport } from "./status-report.ts";
@@ -36,6 +38,7 @@ export class Live {
   readonly #rates = { records: new RateWindow(), raw: new RateWindow(), stored: new RateWindow() };
   readonly #step = { records: 0, bytes: 0 };
   readonly #members = new MemberRates();
+  readonly #ends = new EndsWatch();
   readonly #startedAtMs: number;
   #events: LiveEvent[] = [];
   #nextId = 1;
@@ -101,7 +104,8 @@ export class Live {
     const oldest = (partitions ?? []).flatMap((p) => p.oldestUnconfirmedMs ?? []);
     const lag = partitions?.reduce((sum, p) => sum + Number(p.lag ?? 0n), 0) ?? null;
     const oldestMs = partitions === undefined ? null : Math.max(0, ...oldest);
-    this.#history.add(nowMs, { ...this.#step, oldestMs, lag });
+    const produced = partitions === undefined ? null : this.#ends.grownBy(partitions);
+    this.#history.add(nowMs, { ...this.#step, produced, oldestMs, lag });
     [this.#step.records, this.#step.bytes] = [0, 0];
   }
 
@@ -200,6 +204,7 @@ export class Live {
       memoryUsed: status?.memory?.used ?? 0,
       memoryLimit: status?.memory?.limit ?? 0,
       inFlight: partitions.reduce((n, p) => n + p.inFlight, 0),
+      lastProof: lastProof(this.#groups),
       retentionLeftMs: this.#retentionLeft(partitions),
     };
   }

@@ -60,6 +60,7 @@ export class SinkWatch {
         name,
         kind: now?.kind ?? seen.kind,
         primary: now?.primary ?? seen.primary,
+        where: now?.where ?? null,
         level: LEVEL[state],
         state,
         sinceMs: seen.sinceMs,

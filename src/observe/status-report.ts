@@ -53,6 +53,11 @@ const sink = z.strictObject({
   name: z.string(),
   kind: z.string(),
   primary: z.boolean(),
+  where: z
+    .string()
+    .nullable()
+    .optional()
+    .describe("What it writes to, in words for people, without secrets; of a daemon only"),
   state: z.enum(["ok", "retrying", "parked", "unreachable", "unknown"]),
   since: z.string().nullable().describe("RFC 3339"),
   lastError: z.string().nullable(),

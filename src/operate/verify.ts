@@ -19,6 +19,7 @@ import type { VerifyReport } from "./verify/report.ts";
 import { runVerify, type VerifyRequest } from "./verify/run-verify.ts";
 import type { Sampling } from "./verify/sampling.ts";
 import { summary } from "./verify/summary.ts";
+import { refusePartial, tellProof } from "./verify/tell-proof.ts";
 
 export const verifyCommand: Command = {
   name: "verify",
@@ -57,6 +58,10 @@ export const verifyCommand: Command = {
       flags: "--head [file]",
       text: "published heads prove that nothing was removed from the end; default: where the configuration publishes them",
     },
+    {
+      flags: "--tell",
+      text: "leave the outcome in Kafka, where the daemons' page shows it; of whole topics in all sinks",
+    },
   ],
   examples: [
     "bulk-archiver verify",
@@ -64,6 +69,7 @@ export const verifyCommand: Command = {
     "bulk-archiver verify --sample 5% --deep --identity ./keys/identity",
     "bulk-archiver verify --deep --against-kafka --identity ./keys/identity",
     "bulk-archiver verify --across-sinks --topic logs --json",
+    "bulk-archiver verify --across-sinks --tell",
   ],
   schema: "verify.schema.json",
   run: async (args, context) => {
@@ -75,6 +81,7 @@ export const verifyCommand: Command = {
       throw new ArchiverError("usage", "--across-sinks needs at least two sinks of one archive");
     }
     const { out, signal } = context;
+    if (args.flag("tell")) refusePartial(args);
     const asked = await askedFor(args, context);
     const bar = new VerifyBar(out.stderr);
     const kafka = args.flag("againstKafka") ? await openKafka(config, context) : undefined;
@@ -88,6 +95,7 @@ export const verifyCommand: Command = {
       );
       bar.stop();
       await (out.json ? out.document(report) : out.stream([summary(report)]));
+      if (args.flag("tell")) await tellProof(report, config, context);
       return report.ok ? EXIT.done : EXIT.different;
     } finally {
       bar.stop();

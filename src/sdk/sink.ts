@@ -180,5 +180,7 @@ export interface SinkPlugin<C = unknown> {
   readonly schema: z.ZodType<C>;
   /** Whether such a sink stores readable records: with encryption on it then needs `plaintext: allow`. */
   readable?(config: C): boolean;
+  /** What it writes to, in a few words for people, such as `s3.example:9000/archive`; never a secret. */
+  where?(config: C, baseDir: string): string;
   open(config: C, host: Host, signal: AbortSignal): Promise<Sink>;
 }

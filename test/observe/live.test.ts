@@ -192,9 +192,15 @@ test("an hour of history in 240 steps, with gaps where the process was frozen", 
     world.now += 1000;
     if (s === 7000) world.now += 60_000;
     world.live.take({ what: "batch-confirmed", batch: description(), ms: 1 });
+    world.sample.produce(s);
     world.live.tick(false, AbortSignal.timeout(1000));
   }
   const { history } = world.report();
+  const produced = (history?.producedPerS ?? []).filter((v) => v !== null);
+  expect(produced).toHaveLength(237);
+  // 22 partitions get 3,500 to 4,900 a second each, also while the process was frozen.
+  expect(Math.min(...produced)).toBeGreaterThan(10_000);
+  expect(Math.max(...produced)).toBeLessThan(22 * 4_900);
   expect(history?.recordsPerS).toHaveLength(240);
   expect(history?.recordsPerS.filter((v) => v === null)).toHaveLength(3);
   expect(history?.recordsPerS.at(-1)).toBe(10);

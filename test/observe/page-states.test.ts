@@ -147,6 +147,36 @@ test("a partition's details say how far it is: in every sink, planned, only in K
   await expect.poll(shown).toEqual(["done"]);
 });
 
+test("beside the map: it keeps its place, the cell is marked, Escape gives the focus back", async () => {
+  const { page } = await show(new SampleView(SMALL));
+  const cell = page.locator("#map .cell").nth(3);
+  // Room to scroll: what is above the map grows when it gets narrower.
+  await page.setViewportSize({ width: 1240, height: 500 });
+  await cell.focus();
+  const before = await cell.boundingBox();
+  await page.keyboard.press("Enter");
+  await page.locator("#detail table").waitFor();
+  expect(await page.evaluate("document.body.classList.contains('beside')")).toBe(true);
+  const after = await cell.boundingBox();
+  // Windows scroll by whole pixels.
+  expect(Math.abs((after?.y ?? 0) - (before?.y ?? 0))).toBeLessThan(1);
+  expect({ ...after, y: 0 }).toEqual({ ...before, y: 0 });
+  const drawer = await page.locator("#drawer").boundingBox();
+  expect((before?.x ?? 0) + (before?.width ?? 0)).toBeLessThan(drawer?.x ?? 0);
+  expect(await page.locator("#map .cell[data-open]").count()).toBe(1);
+  // It is no modal dialog: the next cell opens by a click.
+  await page.locator("#map .cell").nth(4).click();
+  await expect.poll(() => page.locator("#drawer-title").innerText()).toMatch(/ 4$/);
+  for (const theme of ["light", "dark"] as const) {
+    await useTheme(page, theme);
+    expect(await violations(page)).toEqual([]);
+  }
+  await page.keyboard.press("Escape");
+  expect(await page.locator("#drawer").isVisible()).toBe(false);
+  expect(await page.locator("#map .cell[data-open]").count()).toBe(0);
+  expect(await page.evaluate("document.body.classList.contains('beside')")).toBe(false);
+});
+
 test("two pipelines that read one topic are told apart by their groups", async () => {
   const sample = new SampleView({ ...SMALL, alone: true, topics: [["logs", 4]] });
   for (const i of [2, 3]) sample.set(i, { group: "audit", partition: i - 2 });

@@ -6,6 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { configDir } from "../config/load.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
+import { cli } from "../operate/cli-process.ts";
 import { freePorts } from "../servers/server-process.ts";
 import { OtlpReceiver } from "./otlp-receiver.ts";
 import { openBrowser, openPage, useTheme, violations } from "./browser.ts";
@@ -87,6 +88,7 @@ test("at a glance: everything is safe, and how far", async () => {
   await says("#partitions-sum", /^4 in 1 topic$/);
   expect(await page.locator("#map .cell").count()).toBe(4);
   await says("#sinks tr[data-sink=copy]", /Healthy[\s\S]*No error yet/);
+  expect(await text("#sinks tr[data-sink=copy] small")).toBe(`Folder, ${join(dir, "copy")}`);
   await says("#members", new RegExp(`${name}-1[\\s\\S]*this one[\\s\\S]*4`));
   await says("#events", /Owns 4 partitions of group/);
 });
@@ -97,7 +99,7 @@ test("it moves without being loaded again, and the history grows", async () => {
   const before = await text("#about");
   await says("#about", new RegExp(`^(?!${before.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$)`));
   expect(await confirmed()).toMatch(/records\/s/);
-  await says(".chart:first-child .read", /records\/s/, 25_000);
+  await says(".chart:first-child .read", /^confirmed \d\S*.*\/s\s*produced \d\S*.*\/s$/, 45_000);
   expect(await page.locator(".chart:first-child .line").count()).toBeGreaterThan(0);
   expect(await page.evaluate("window.loadedOnce")).toBe(true);
 });
@@ -115,6 +117,16 @@ test("a partition's details: what Kafka has committed and what the primary holds
   await page.keyboard.press("Escape");
   expect(await page.evaluate("document.activeElement.dataset.key")).toBe(`${name}/${name}/1`);
 });
+
+test("what verify --tell found is the last proof, and a part proves nothing", async () => {
+  const figure = "#figures div:nth-child(6)";
+  await says(figure, /^Last proof\s+–\s+none told/);
+  const argv = ["verify", "--across-sinks", "--tell", "--config", join(dir, "page.yaml")];
+  expect((await cli([...argv, "--partition", "1"])).code).toBe(2);
+  const { code, stdout, stderr } = await cli(argv);
+  expect(code, stdout + stderr).toBe(0);
+  await says(figure, /^Last proof\s+\d+\ss\s+ago\s+chains and files whole, sinks equal$/);
+}, 60_000);
 
 test("filter, sort and table", async () => {
   await page.locator("#filter").fill(`${name} 2`);

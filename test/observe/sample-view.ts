@@ -11,7 +11,7 @@ export interface SampleOptions {
   readonly members: number;
   /** The one process has them all. @default false */
   readonly alone?: boolean;
-  readonly sinks: readonly (readonly [name: string, kind: string])[];
+  readonly sinks: readonly (readonly [name: string, kind: string, where?: string])[];
 }
 
 export const SMALL: SampleOptions = {
@@ -25,9 +25,9 @@ export const SMALL: SampleOptions = {
   ],
   members: 3,
   sinks: [
-    ["files", "fs"],
-    ["ceph", "s3"],
-    ["lake", "hdfs"],
+    ["files", "fs", "/mnt/archive"],
+    ["ceph", "s3", "rgw.eu1:8000/archive"],
+    ["lake", "hdfs", "nn1:9870, nn2:9870 /archive"],
   ],
 };
 
@@ -73,7 +73,8 @@ export class SampleView {
     this.#rows = o.topics.flatMap(([topic, count]) =>
       Array.from({ length: count }, (_v, partition) => rowOf(topic, partition)),
     );
-    this.#sinks = o.sinks.map(([name, kind], i) => ({
+    this.#sinks = o.sinks.map(([name, kind, where = ""], i) => ({
+      ...(where === "" ? {} : { where }),
       ...{ name, kind, primary: i === 0, state: "ok", since: null, lastError: null, next: null },
       behind: 0n,
     }));
@@ -88,11 +89,30 @@ export class SampleView {
   tick(): void {
     this.#ticks += 1;
     for (const [i, row] of this.#rows.entries()) {
+      if ((row.waitsFor ?? []).length > 0) continue;
       const end = (row.end ?? 0n) + BigInt((i * 7) % 90);
       const caught = (this.#ticks + i) % 9 === 0;
       const committed = caught ? end : (row.committed ?? 0n);
       const oldest = caught ? null : (row.oldestUnconfirmedMs ?? 0) + 1000;
       Object.assign(row, { end, committed, lag: end - committed, oldestUnconfirmedMs: oldest });
+    }
+  }
+
+  /** A second's worth of records came, for the own partitions as many in every sample. */
+  produce(second: number): void {
+    for (const [i, row] of this.#rows.entries()) {
+      const came = 4_000 + 500 * Math.sin(second / 300) + ((second * 7 + i) % 11) * 40;
+      const by = BigInt(Math.round((came * 22) / this.own.length));
+      if ((row.waitsFor ?? []).length > 0) {
+        const end = (row.end ?? 0n) + by;
+        Object.assign(row, { end, lag: end - (row.committed ?? 0n) });
+        continue;
+      }
+      const committed = (row.committed ?? 0n) + by;
+      const pendingPlans = row.pendingPlans.map(({ start, end }) => ({
+        ...{ start: committed, end: committed + end - start },
+      }));
+      Object.assign(row, { end: (row.end ?? 0n) + by, committed, pendingPlans });
     }
   }
 
@@ -113,6 +133,17 @@ export class SampleView {
     });
   }
 
+  /** The second sink holds other bytes than all others. */
+  #copies(start: bigint): PartitionReport["copies"] {
+    const digest = "9fd5e82375e7".repeat(5);
+    return this.#sinks.map(({ name }, i) => ({
+      ...{ sink: name, start, is: "whole" as const, end: start + 42_000n, reason: null },
+      ...(i === 1
+        ? { records: 41_102n, sizeBytes: 3_100_000, digest: "dc317786f4c6".repeat(5) }
+        : { records: 41_998n, sizeBytes: 3_800_000, digest }),
+    }));
+  }
+
   #detail(topic: string, partition: number): PartitionReport | null {
     const row = this.#rows.find((r) => r.topic === topic && r.partition === partition);
     if (row === undefined) return null;
@@ -131,11 +162,13 @@ export class SampleView {
       manifests.unshift(made);
       ({ link } = made);
     }
-    const sinks = this.#sinks.map(({ name, state }) => ({
-      ...{ name, has: state === "ok" ? ("whole" as const) : ("none" as const) },
-    }));
+    const sinks = this.#sinks.map(({ name, state }, i) => {
+      const lacks = state !== "ok" || (row.state === "stopped" && i === 1);
+      return { name, has: lacks ? ("none" as const) : ("whole" as const) };
+    });
     return {
       ...{ group: "archiver", topic, topicId: row.topicId, partition, branch: 0 },
+      copies: row.state === "stopped" ? this.#copies(offset) : [],
       slots: [{ start: offset, end: offset + 42_000n, sinks }],
       commit: { offset, raw: "ba1 1 …", chain: { offset, link }, behind: [] },
       ...{ source: "files", trouble: null, manifests, newest: JSON.stringify({ link }) },
@@ -169,6 +202,15 @@ export class SampleView {
         ...{ topic: p.topic, partition: p.partition, owner: names[Math.floor(i / share)] ?? null },
         ...{ committed: p.committed, end: p.end, plans: [], lacks: [], firstTimestampMs: null },
       })),
+      proofs: new Map(
+        this.#o.topics.map(([topic]) => [
+          topic,
+          {
+            ...{ atMs: Date.now() - 312_000, problems: 0, grade: "stored", percent: 100 },
+            ...{ across: true, againstKafka: false },
+          } as const,
+        ]),
+      ),
       retentionMs: new Map(this.#o.topics.map(([topic]) => [topic, 7 * 86_400_000])),
     };
   }

@@ -10,6 +10,8 @@ const FOLDER = fileURLToPath(new URL("../../docs/screens/", import.meta.url));
 mkdirSync(FOLDER, { recursive: true });
 const HOUR_S = 3600;
 const browser = await openBrowser();
+/** Among the partitions of the sample. */
+const STOPPED = 7;
 
 interface Picture {
   readonly name: string;
@@ -17,7 +19,7 @@ interface Picture {
   readonly sample: SampleOptions;
   readonly width: number;
   readonly down: boolean;
-  /** Opens the details of the first partition. */
+  /** A partition has stopped over a conflict, and its details are open. */
   readonly detail?: boolean;
 }
 
@@ -25,7 +27,7 @@ const PICTURES: readonly Picture[] = [
   { name: "safe", theme: "light", sample: SMALL, width: 1440, down: false },
   { name: "sink-away", theme: "dark", sample: SMALL, width: 1440, down: true },
   { name: "thousand", theme: "light", sample: MANY, width: 1440, down: false },
-  { name: "detail", theme: "light", sample: SMALL, width: 1440, down: true, detail: true },
+  { name: "detail", theme: "dark", sample: SMALL, width: 1440, down: false, detail: true },
   { name: "phone", theme: "dark", sample: SMALL, width: 390, down: true },
 ];
 
@@ -48,11 +50,13 @@ for (const { name, theme, sample: options, width, down, detail } of PICTURES) {
       ...description(),
       records: BigInt(90_000 + Math.round(12_000 * Math.sin(s / 300)) + (s % 17) * 900),
     };
-    http.live.take({
-      what: "batch-confirmed",
-      batch: { ...batch, seal: { ...batch.seal, size: 3_900_000 } },
-      ms: 40,
-    });
+    const waits = down && s > HOUR_S - 420;
+    if (!waits)
+      http.live.take({
+        what: "batch-confirmed",
+        batch: { ...batch, seal: { ...batch.seal, size: 3_900_000 } },
+        ms: 40,
+      });
     http.live.take({ what: "batch-sealed", batch, rawBytes: 18_000_000, ms: 20, reason: "bytes" });
     for (const [sink] of options.sinks)
       http.live.take({
@@ -65,18 +69,19 @@ for (const { name, theme, sample: options, width, down, detail } of PICTURES) {
       });
     if (down && s === HOUR_S - 420) away(http, sample);
     for (let i = 0; i < 22; i++) {
-      if (down && s > HOUR_S - 420)
+      if (waits)
         sample.set(i, {
           oldestUnconfirmedMs: (s - HOUR_S + 450) * 1000,
           waitsFor: ["lake"],
-          lag: BigInt(s) * 900n,
           waiting: "delivers to the sinks",
         });
       else sample.set(i, { oldestUnconfirmedMs: ((s + i * 7) % 60) * 1000 });
     }
+    if (detail === true && s === HOUR_S - 9) stopped(http, sample);
+    sample.produce(s);
     http.live.tick(s > HOUR_S - 10, AbortSignal.timeout(1000));
-    if (s > HOUR_S - 10) {
-      sample.tick();
+    if (s > HOUR_S - 10) sample.tick();
+    if (s % 15 === 0 || s > HOUR_S - 10) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -86,8 +91,8 @@ for (const { name, theme, sample: options, width, down, detail } of PICTURES) {
   await page.locator("#map .cell").first().waitFor();
   await page.waitForTimeout(500);
   if (detail === true) {
-    await page.locator("#map .cell[data-key*=web]").nth(3).click();
-    await page.locator("#detail table").waitFor();
+    await page.locator("#map .cell[data-state=stopped]").click();
+    await page.locator("#detail .copies").waitFor();
   }
   await page.screenshot({ path: `${FOLDER}${name}.png`, fullPage: width > 400 && detail !== true });
   console.log(name, Math.round((real() - began) / 1000 - HOUR_S), "s");
@@ -95,6 +100,20 @@ for (const { name, theme, sample: options, width, down, detail } of PICTURES) {
   await http.server.close();
 }
 await browser.close();
+
+function stopped(http: Awaited<ReturnType<typeof startHttp>>, sample: SampleView): void {
+  const { topic, partition, topicId, branch } = sample.own[STOPPED] ?? {};
+  if (topic === undefined || partition === undefined) throw new Error("no such partition");
+  const scope = { topic, partition, topicId: topicId ?? "_", branch: branch ?? 0 };
+  const text = "ceph holds other bytes than planned";
+  http.live.take({ what: "partition-stopped", scope, code: "sink-conflict", text });
+  const committed = sample.own[STOPPED]?.committed ?? 0n;
+  sample.set(STOPPED, {
+    ...{ state: "stopped", waiting: `stopped: ${text}`, waitsFor: ["ceph"] },
+    ...{ committed, end: committed + 61_300n, lag: 61_300n },
+    pendingPlans: [{ start: committed, end: committed + 42_000n }],
+  });
+}
 
 function away(http: Awaited<ReturnType<typeof startHttp>>, sample: SampleView): void {
   const text = "cannot reach nn1:9870 and nn2:9870: connection refused";

@@ -9,15 +9,23 @@ const CHARTS = [
   {
     title: "Throughput",
     series: {
-      Records: ["recordsPerS", (v) => `${count(Math.round(v))} records/s`, short],
-      Bytes: ["bytesPerS", (v) => `${bytes(v)}/s`, bytes],
+      Records: {
+        lines: { confirmed: "recordsPerS", produced: "producedPerS" },
+        words: (v) => `${short(v)}/s`,
+        axis: short,
+      },
+      Bytes: { lines: { stored: "bytesPerS" }, words: (v) => `${bytes(v)}/s`, axis: bytes },
     },
   },
   {
     title: "Lag",
     series: {
-      Time: ["oldestMs", duration, duration],
-      Offsets: ["lag", (v) => `${count(Math.round(v))} offsets`, short],
+      Time: { lines: { "": "oldestMs" }, words: duration, axis: duration },
+      Offsets: {
+        lines: { "": "lag" },
+        words: (v) => `${count(Math.round(v))} offsets`,
+        axis: short,
+      },
     },
   },
 ];
@@ -109,14 +117,14 @@ function open({ title, series }) {
 function draw(state) {
   if (last === null) return;
   const { history, limits } = last;
-  const [key, words, axisWords] = state.series[state.shown];
+  const { lines, words, axis } = state.series[state.shown];
+  const [key, second] = Object.values(lines);
   const values = history[key];
+  const beside = second === undefined ? [] : history[second];
   const n = values.length;
   const limit = key === "oldestMs" ? limits.unconfirmedMs : null;
-  const top = nice(
-    Math.max(0, limit === null ? 0 : limit * 1.15, ...values.map((v) => v ?? 0)),
-    key,
-  );
+  const all = [...values, ...beside].map((v) => v ?? 0);
+  const top = nice(Math.max(0, limit === null ? 0 : limit * 1.15, ...all), key);
   const steps = 240;
   const x = (i) => W - ((n - 1 - i) / (steps - 1)) * W;
   const y = (v) => H - (v / top) * H;
@@ -124,32 +132,46 @@ function draw(state) {
     ...bands(history, steps),
     line(0, H / 2, W, H / 2, "grid"),
     ...(limit === null ? [] : [line(0, y(limit), W, y(limit), "limit")]),
-    ...runs(values).flatMap((run) => [area(run, values, x, y), path(run, values, x, y)]),
+    ...runs(values).map((run) => area(run, values, x, y)),
+    ...runs(beside).map((run) => path(run, beside, x, y, "line second")),
+    ...runs(values).map((run) => path(run, values, x, y, "line")),
   );
   state.bound.hidden = limit === null;
   if (limit !== null) {
     write(state.bound, `limit ${words(limit)}`);
     state.bound.style.bottom = `${(100 * limit) / top}%`;
   }
-  state.axis.replaceChildren(...[top, top / 2, 0].map((v) => make("span", {}, axisWords(v))));
+  state.axis.replaceChildren(...[top, top / 2, 0].map((v) => make("span", {}, axis(v))));
   const from = history.untilMs - steps * history.stepMs;
   const marks = [0, 1, 2, 3].map((i) => minute(from + (i * steps * history.stepMs) / 4));
   state.ticks.replaceChildren(...[...marks, "now"].map((t) => make("span", {}, t)));
   state.input.max = String(Math.max(0, n - 1));
-  readOut(state, values, words, history);
+  readOut(state, lines, words, history);
   const open = history.outages.filter((o) => o.toMs === null).map((o) => o.sink);
   write(state.note, open.length === 0 ? "" : `${open.join(", ")} away`);
 }
 
-function readOut(state, values, words, history) {
-  const n = values.length;
+/** Of the last step, or of the one that is pointed at: a line's look, its name and its value. */
+function readOut(state, lines, words, history) {
+  const names = Object.entries(lines);
+  const n = history[names[0][1]].length;
   const at = state.scrub === null ? n - 1 : Math.min(state.scrub, n - 1);
-  const value = values[at] ?? null;
   const when = history.untilMs - (n - 1 - at) * history.stepMs;
-  const text = value === null ? "no data" : words(value);
-  write(state.read, state.scrub === null ? text : `${time(when)}  ${text}`);
+  const said = names.map(([name, key]) => {
+    const value = history[key][at] ?? null;
+    return [name, value === null ? "no data" : words(value)];
+  });
+  const parts = said.flatMap(([name, text], i) => [
+    ...(name === "" ? [] : [make("i", { class: i === 0 ? "key" : "key second" }), `${name} `]),
+    make("b", {}, text),
+  ]);
+  const moment = state.scrub === null ? [] : [make("span", { class: "when" }, time(when))];
+  const shown = JSON.stringify([state.scrub === null ? "" : time(when), said]);
+  if (state.said !== shown) state.read.replaceChildren(...moment, ...parts);
+  state.said = shown;
   if (state.scrub === null) state.input.value = String(Math.max(0, n - 1));
-  state.input.setAttribute("aria-valuetext", `${time(when)}: ${text}`);
+  const aloud = said.map(([name, text]) => `${name} ${text}`.trim()).join(", ");
+  state.input.setAttribute("aria-valuetext", `${time(when)}: ${aloud}`);
   state.cross.hidden = state.scrub === null || n === 0;
   state.cross.style.left = `${100 - ((n - 1 - at) / 239) * 100}%`;
 }
@@ -171,11 +193,11 @@ function runs(values) {
 const points = (run, values, x, y) =>
   run.map((i) => `${x(i).toFixed(1)} ${y(values[i]).toFixed(1)}`);
 
-function path(run, values, x, y) {
+function path(run, values, x, y, look) {
   const at = points(run, values, x, y);
   return shape("path", {
     d: `M${(at.length === 1 ? [at[0], at[0]] : at).join("L")}`,
-    class: "line",
+    class: look,
   });
 }
 

@@ -1,19 +1,12 @@
-import {
-  byId,
-  bytes,
-  command,
-  count,
-  duration,
-  glyph,
-  make,
-  stateWords,
-  time,
-  write,
-} from "./format.js";
+import { agree, batches } from "./batches.js";
+import { copies } from "./copies.js";
+import { byId, command, count, duration, glyph, make, stateWords, time, write } from "./format.js";
 import { ageOf, matches, nameOf, ordered, keyOf, partitionAt } from "./partitions.js";
 import { progress } from "./progress.js";
 
 const REFRESH_MS = 5_000;
+/** As in page.css. */
+const BESIDE = matchMedia("(min-width: 1181px)");
 let key = null;
 let detail = null;
 let asked = 0;
@@ -26,20 +19,47 @@ export function openDrawer() {
   byId("next").addEventListener("click", () => step(1));
   drawer.addEventListener("close", () => {
     key = null;
+    mark();
+    besides(false);
     // Focus goes back to where the details were opened from.
     from?.focus();
   });
   drawer.addEventListener("click", (e) => {
     if (e.target === drawer) drawer.close();
   });
+  // Of a modal one the browser does this.
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape" && drawer.open && !e.defaultPrevented) drawer.close();
+  });
+  // Made narrow or wide, the window has another place for them.
+  BESIDE.addEventListener("change", () => drawer.close());
 }
 
 export function showDetail(of) {
   if (key === null) from = document.activeElement;
   [key, detail, asked] = [of, null, 0];
+  mark();
   draw();
   const drawer = byId("drawer");
-  if (!drawer.open) drawer.showModal();
+  if (drawer.open) return;
+  // Where there is room for both, the details lie beside the map and leave it in reach.
+  if (!BESIDE.matches) return drawer.showModal();
+  drawer.show();
+  besides(true);
+}
+
+/** What is above the map has less room then, and grows: the map keeps its place in the window. */
+function besides(on) {
+  const map = byId("partitions");
+  const before = map.getBoundingClientRect().top;
+  document.body.classList.toggle("beside", on);
+  scrollBy(0, map.getBoundingClientRect().top - before);
+}
+
+/** On the map: whose details are open. */
+function mark() {
+  for (const cell of document.querySelectorAll(".cell"))
+    cell.toggleAttribute("data-open", cell.dataset.key === key);
 }
 
 /** Called with each update: the facts move, what Kafka and a sink hold is asked again now and then. */
@@ -89,6 +109,7 @@ function draw() {
   const kept = [...byId("detail").querySelectorAll("details[open]")].map((d) => d.dataset.name);
   byId("detail").replaceChildren(
     state(p),
+    ...(detail === null || detail.error !== undefined ? [] : copies(detail, p)),
     facts(p),
     ...(detail === null
       ? [make("p", { class: "gone" }, "Asking Kafka and the primary …")]
@@ -151,21 +172,14 @@ function more(p) {
   if (detail.error !== undefined)
     return [make("p", { class: "gone" }, `Not to be had now: ${detail.error}`)];
   const { commit, manifests, slots, trouble, source, branch, topicId } = detail;
-  const plan = p.plan === null ? "none" : `${count(p.plan.start)} to ${count(p.plan.end)}`;
-  const receipts = slots.map((s) =>
-    make(
-      "li",
-      {},
-      make("span", {}, `${count(s.start)} to ${count(s.end)}`),
-      ...s.sinks.map(receipt),
-    ),
-  );
+  const plan =
+    p.plan === null ? "none committed" : `${count(p.plan.start)} to ${count(p.plan.end)}`;
   const scope = `--topic ${p.topic} --partition ${p.partition}`;
   return [
     section(
       "Pending plan",
       plan,
-      make("ul", { class: "receipts" }, ...receipts),
+      ...slots.map(delivered),
       fold(
         "plan",
         "The commit as it stands in Kafka",
@@ -196,8 +210,28 @@ function more(p) {
 }
 
 const HAS = { none: "waits", data: "has the data", whole: "confirmed" };
-const receipt = ({ name, has }) =>
-  make("span", { class: "receipt", "data-has": has }, `${name} ${HAS[has]}`);
+const LEVEL = { none: "attention", data: "work", whole: "ok" };
+
+/** One batch under way: what each sink has of it. */
+const delivered = ({ start, end, sinks }) =>
+  make(
+    "div",
+    { class: "delivered" },
+    make("p", {}, `${count(start)} to ${count(end)}`),
+    make(
+      "ul",
+      {},
+      ...sinks.map(({ name, has }) =>
+        make(
+          "li",
+          { "data-level": LEVEL[has] },
+          glyph(LEVEL[has]),
+          make("span", {}, name),
+          make("span", { class: "has" }, HAS[has]),
+        ),
+      ),
+    ),
+  );
 
 const fold = (name, title, text) =>
   make(
@@ -209,44 +243,3 @@ const fold = (name, title, text) =>
 
 /** Only spaces are added: numbers beyond 2^53 stay as they are written. */
 const pretty = (text) => text.replaceAll(/([{[,])(?=["{[])/g, "$1\n  ").trim();
-
-function batches(manifests) {
-  if (manifests.length === 0) return make("p", { class: "soft" }, "No batch yet.");
-  const head = ["Start", "Offsets", "Records", "Stored", "Last record"].map((t) =>
-    make("th", { scope: "col", class: "number" }, t),
-  );
-  const body = manifests.map((m) => {
-    const cells = [
-      count(m.start),
-      count(BigInt(m.end) - BigInt(m.start)),
-      count(m.records),
-      bytes(m.seal.size),
-      m.maxTimestamp === null ? "–" : time(Number(m.maxTimestamp)),
-    ];
-    return make("tr", {}, ...cells.map((t) => make("td", { class: "number" }, t)));
-  });
-  const whole = manifests
-    .slice(0, -1)
-    .every((m, i) => m.start === manifests[i + 1].end && m.prevLink === manifests[i + 1].link);
-  const said = whole
-    ? "No gap, no overlap; each link follows from the one before."
-    : "These do not follow on each other: run verify.";
-  return make(
-    "div",
-    {},
-    make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)),
-    make("p", { class: "soft" }, said),
-  );
-}
-
-/** The link that was committed to Kafka is the one that the primary's manifest holds. */
-function agree({ chain }, manifests, source) {
-  const m = chain === null ? undefined : manifests.find((x) => x.end === chain.offset);
-  if (m === undefined) return null;
-  const same = m.link === chain.link;
-  return make(
-    "p",
-    { class: "soft" },
-    same ? `The same link is in ${source}.` : `${source} holds another link: run verify.`,
-  );
-}

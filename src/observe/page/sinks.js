@@ -7,6 +7,15 @@ const WORDS = {
   none: "Not known",
   work: "Being filled",
 };
+/** As people write them; a kind of a package's own is called what the package calls it. */
+const KINDS = {
+  fs: "Folder",
+  s3: "S3",
+  hdfs: "HDFS",
+  elasticsearch: "Elasticsearch",
+  cassandra: "Cassandra",
+  kafka: "Kafka",
+};
 const NS = "http://www.w3.org/2000/svg";
 const rows = new Map();
 
@@ -31,6 +40,7 @@ export function showSinks(sinks, nowMs) {
 function open(name) {
   const row = {
     kind: make("small"),
+    primary: make("span", { class: "tag", hidden: true }, "primary"),
     state: make("td", { class: "state" }),
     stateWord: make("span"),
     strip: document.createElementNS(NS, "svg"),
@@ -44,7 +54,12 @@ function open(name) {
   row.strip.setAttribute("viewBox", "0 0 120 16");
   row.strip.setAttribute("class", "strip");
   row.strip.setAttribute("role", "img");
-  const title = make("th", { scope: "row" }, make("span", { class: "name" }, name), row.kind);
+  const title = make(
+    "th",
+    { scope: "row" },
+    make("span", { class: "name" }, name, " ", row.primary),
+    row.kind,
+  );
   const cells = [title, row.state, make("td", {}, row.strip), row.behind, row.p95];
   row.line = make(
     "tr",
@@ -59,7 +74,10 @@ function open(name) {
 
 function show(row, s, nowMs) {
   attribute(row.line, "data-level", s.level);
-  write(row.kind, s.primary ? `${s.kind}, primary` : s.kind);
+  row.primary.hidden = !s.primary;
+  const kind = KINDS[s.kind] ?? s.kind;
+  write(row.kind, s.where === null ? kind : `${kind}, ${s.where}`);
+  attribute(row.kind, "title", s.where ?? "");
   if (row.level !== s.level) row.state.replaceChildren(glyph(s.level), row.stateWord);
   row.level = s.level;
   const since = s.level === "ok" || s.sinceMs === null ? "" : ` ${duration(nowMs - s.sinceMs)}`;

@@ -71,14 +71,12 @@ function icon(level) {
 const rows = new Map();
 
 function figures(t, limits, nowMs) {
-  const upTo =
-    t.oldestMs === null ? "nothing is pending" : `confirmed up to ${time(nowMs - t.oldestMs)}`;
-  figure(
-    "Oldest unconfirmed",
-    duration(t.oldestMs),
-    "",
-    `${upTo}, limit ${duration(limits.unconfirmedMs)}`,
-  );
+  const limit = `limit ${duration(limits.unconfirmedMs)}`;
+  const since =
+    t.oldestMs === null
+      ? `nothing is pending, ${limit}`
+      : `from ${time(nowMs - t.oldestMs)}, ${limit}`;
+  figure("Oldest unconfirmed", duration(t.oldestMs), "", since);
   figure(
     "Confirmed",
     count(t.recordsPerS),
@@ -87,13 +85,8 @@ function figures(t, limits, nowMs) {
   );
   figure("Lag", t.lag === null ? "–" : short(t.lag), "offsets", "in this process's partitions");
   const share = t.memoryLimit === 0 ? "" : `of ${bytes(t.memoryLimit)}`;
-  figure("Memory", bytes(t.memoryUsed), share, "for batches");
-  figure(
-    "In flight",
-    count(t.inFlight),
-    t.inFlight === 1 ? "batch" : "batches",
-    "built, sealed or delivered",
-  );
+  const batches = `${count(t.inFlight)} ${t.inFlight === 1 ? "batch" : "batches"} in flight`;
+  figure("Memory", bytes(t.memoryUsed), share, batches);
   figure(
     "Kafka keeps it for",
     duration(t.retentionLeftMs),
@@ -102,6 +95,27 @@ function figures(t, limits, nowMs) {
       ? "nothing waits, or it is kept for ever"
       : "shortest retention left",
   );
+  proof(t.lastProof, nowMs);
+}
+
+const GRADES = {
+  quick: "chains whole",
+  stored: "chains and files whole",
+  deep: "every file opened",
+};
+
+/** What `verify --tell` said last of the topic that was looked at longest ago. */
+function proof(p, nowMs) {
+  if (p === null) return figure("Last proof", "–", "", "none told: verify --tell");
+  const all = p.percent === 100 || p.grade === "quick" ? "" : ` (${p.percent} % of them)`;
+  const equal = p.across ? ", sinks equal" : "";
+  const found =
+    p.problems === 0
+      ? `${GRADES[p.grade]}${all}${equal}`
+      : `${count(p.problems)} found: run verify`;
+  const missing = p.unproven === 0 ? "" : `; not of ${count(p.unproven)} topics`;
+  const unit = p.problems === 0 ? "ago" : p.problems === 1 ? "ago, 1 problem" : "ago, problems";
+  figure("Last proof", duration(nowMs - p.atMs), unit, `${found}${missing}`);
 }
 
 function figure(name, value, unit, note) {

@@ -14,6 +14,7 @@ import {
   encodeRequests,
   requestGroup,
 } from "../../../src/core/operator-requests.ts";
+import { decodeProof, encodeProof } from "../../../src/core/proof-note.ts";
 import { decodePlans, encodePlans } from "../../../src/core/plan-codec.ts";
 import { readManifest } from "../../../src/operate/verify/own-manifest.ts";
 import { parseLine as parseRollUpLine } from "../../../src/operate/index/roll-up.ts";
@@ -79,7 +80,8 @@ function readPlan(input: Buffer): boolean {
 function mendedRequest(input: Buffer): Buffer {
   const text = input.toString("utf8");
   const json = text.slice(21);
-  return Buffer.from(`bo1 ${blake3Hex(Buffer.from(json, "utf8")).slice(0, 16)} ${json}`);
+  const magic = input.toString("latin1", 0, 3) === "bp1" ? "bp1" : "bo1";
+  return Buffer.from(`${magic} ${blake3Hex(Buffer.from(json, "utf8")).slice(0, 16)} ${json}`);
 }
 
 function readRequest(input: Buffer): boolean {
@@ -87,12 +89,18 @@ function readRequest(input: Buffer): boolean {
   const [requests, answers] = [decodeRequests(text), decodeAnswers(text)];
   if (!("invalid" in requests) && text !== "") encodeRequests(requests);
   if (!("invalid" in answers)) encodeAnswers(answers);
-  return !("invalid" in requests) || !("invalid" in answers);
+  const proof = decodeProof(text);
+  if (proof !== null) encodeProof(proof);
+  return !("invalid" in requests) || !("invalid" in answers) || proof !== null;
 }
 
 const by = "somebody@host 12";
 const id = "0123456789abcdef";
 const requests = [
+  encodeProof({
+    ...{ atMs: 1_795_270_676_531, problems: 0, grade: "deep", percent: 100 },
+    ...{ across: true, againstKafka: false },
+  }),
   encodeRequests([{ id, by, do: "pause", ttlMs: 60_000, beat: 3 }]),
   encodeRequests([
     { id, by, do: "skip", to: 12n, reason: "poison" },
