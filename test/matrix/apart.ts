@@ -8,11 +8,12 @@ export async function apart(
   outer: Stage,
   options: KafkaOptions,
   play: (s: Stage) => Promise<void>,
+  partitions = 3,
 ): Promise<void> {
   const { kafka, doors, close } = await kafkaBehindDoors(1, { heap: "320m", ...options });
   try {
     await groupsAreReady(kafka.bootstrap);
-    const s = await Stage.open(outer.name, outer.path("apart"), kafka, 3, { doors });
+    const s = await Stage.open(outer.name, outer.path("apart"), kafka, partitions, { doors });
     try {
       await play(s);
     } finally {

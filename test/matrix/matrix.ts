@@ -5,7 +5,7 @@ import { commandLine, numberOf } from "../command-line.ts";
 import { groupsAreReady } from "../kafka/live-kafka.ts";
 import { CephServer } from "../servers/ceph.ts";
 import type { KafkaServer } from "../servers/kafka.ts";
-import { CASES, NEW_CASES } from "./cases.ts";
+import { CASES } from "./cases.ts";
 import { kafkaBehindDoors } from "./doors.ts";
 import { type Around, type FaultCase, Stage } from "./stage.ts";
 import { type Outcome, show, table } from "./verdicts.ts";
@@ -41,10 +41,9 @@ function chosen(): readonly FaultCase[] {
   const [, i = 0, n = 0] = (/^(\d+)\/(\d+)$/.exec(o.shard) ?? []).map(Number);
   if (!(i >= 1 && i <= n)) throw new Error(`--shard ${o.shard}: expected I/N, I from 1 to N`);
   const { only } = o;
-  const all = only === undefined ? CASES : [...CASES, ...NEW_CASES];
-  return all
-    .filter((_, at) => at % n === i - 1)
-    .filter(({ name }) => only === undefined || only.some((text) => name.includes(text)));
+  return CASES.filter((_, at) => at % n === i - 1).filter(
+    ({ name }) => only === undefined || only.some((text) => name.includes(text)),
+  );
 }
 
 async function play(

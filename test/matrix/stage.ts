@@ -280,7 +280,7 @@ export class Stage {
 }
 
 /** A log line's own words; an error that ends the daemon is said in plain text. */
-function textOf(line: string): string {
+export function textOf(line: string): string {
   if (!line.startsWith("{")) return line.slice(0, 200);
   const { code, text, msg, reason } = JSON.parse(line) as Readonly<Record<string, string>>;
   return [msg, code, text ?? reason]

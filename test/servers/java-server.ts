@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, cpSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gone } from "./server-process.ts";
@@ -48,9 +48,26 @@ export abstract class JavaServer {
     await this.#launch();
   }
 
+  /** Keeps a copy of all that is on its disk; what it answers puts that in place of everything. */
+  async snapshot(): Promise<() => Promise<void>> {
+    await this.kill();
+    cpSync(this.#dir, this.#copy, { recursive: true });
+    await this.#launch();
+    return async () => {
+      await this.kill();
+      rmSync(this.#dir, { recursive: true });
+      renameSync(this.#copy, this.#dir);
+      await this.#launch();
+    };
+  }
+
+  get #copy(): string {
+    return `${this.#dir}.copy`;
+  }
+
   async stop(): Promise<void> {
     await this.kill();
-    rmSync(this.#dir, { recursive: true, force: true });
+    for (const dir of [this.#dir, this.#copy]) rmSync(dir, { recursive: true, force: true });
   }
 
   /** Stopped, with nothing left, where it does not start. */

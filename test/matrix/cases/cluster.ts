@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LiveTopic } from "../../faults/topic.ts";
-import { groupsAreReady, until } from "../../kafka/live-kafka.ts";
-import { KafkaServer } from "../../servers/kafka.ts";
+import { until } from "../../kafka/live-kafka.ts";
+import type { KafkaServer } from "../../servers/kafka.ts";
+import { apart } from "../apart.ts";
 import { AUDITED } from "../promises.ts";
-import { type FaultCase, Stage } from "../stage.ts";
+import type { FaultCase, Stage } from "../stage.ts";
 
 /** A broker's death is noticed after seconds instead of nine, so that a case is not mostly waiting. */
 const PROPERTIES = { "broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "500" };
@@ -133,21 +134,8 @@ export const onCluster = (
 ): FaultCase => ({
   name,
   shows: o.shows ?? AUDITED,
-  run: async (outer) => {
-    const kafka = await KafkaServer.start({ nodes: 3, heap: "320m", properties: PROPERTIES });
-    try {
-      await groupsAreReady(kafka.bootstrap);
-      const s = await Stage.open(name, outer.path("cluster"), kafka, o.partitions ?? 3);
-      try {
-        await run(s, new Cluster(kafka, s));
-      } finally {
-        outer.injected.push(...s.injected);
-        outer.reported.push(...s.reported);
-        outer.wrong.push(...s.wrong);
-        await s.close();
-      }
-    } finally {
-      await kafka.stop();
-    }
+  run: (outer) => {
+    const options = { nodes: 3, properties: PROPERTIES } as const;
+    return apart(outer, options, (s) => run(s, new Cluster(s.kafka, s)), o.partitions);
   },
 });

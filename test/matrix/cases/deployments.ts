@@ -1,9 +1,13 @@
 import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LiveTopic } from "../../faults/topic.ts";
+import { until } from "../../kafka/live-kafka.ts";
+import { contentOf } from "../../operate/archive-damage.ts";
 import { KafkaServer } from "../../servers/kafka.ts";
 import { AUDITED } from "../promises.ts";
 import type { FaultCase, Stage } from "../stage.ts";
+
+const JOINED_MS = 60_000;
 
 const twoGroups = (name: string, second: "later" | "at once"): FaultCase => ({
   name,
@@ -54,6 +58,45 @@ const changed = (
 });
 
 export const DEPLOYMENTS: readonly FaultCase[] = [
+  {
+    name: "two deployments with one group and one prefix, configured differently",
+    shows: AUDITED,
+    run: async (s) => {
+      const one = s.config("one.yaml");
+      const other = s.config("other.yaml", {
+        batch: "{ bytes: 16KiB, age: 300ms }",
+        ...{ format: "ndjson", compression: "{ codec: gzip }" },
+      });
+      s.live.begin(30, 40);
+      s.start(one);
+      await s.archivesSome();
+      for (let round = 0; round < 3; round += 1) {
+        const daemon = s.start(other);
+        await until("it has joined", JOINED_MS, async () => {
+          await sleep(100);
+          return daemon.said(/partitions assigned/);
+        });
+        await sleep(s.dice.between(3_000, 6_000));
+        await s.archivesSome();
+        await (round === 1 ? daemon.drain() : daemon.kill());
+      }
+      s.injected.push(
+        "a second daemon of other format, codec and size of batches joins three times",
+      );
+      await s.live.stop();
+      await s.settled();
+      await s.drained();
+      const made = [...contentOf(s.path("files")).keys()];
+      for (const name of [/\.log\.zst/, /\.ndjson\.gz/]) {
+        s.expect(
+          made.some((file) => name.test(file)),
+          `${name} was made by one of them`,
+        );
+      }
+      await s.audited();
+      await s.verified(one);
+    },
+  },
   twoGroups("two groups on one prefix, one after the other", "later"),
   twoGroups("two groups on one prefix, both at once", "at once"),
   {

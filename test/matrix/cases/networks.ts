@@ -4,9 +4,9 @@ import type { FaultProxy, Faults } from "../../servers/fault-proxy.ts";
 import type { Dice } from "../../soak/dice.ts";
 import type { Bucket } from "../bucket.ts";
 import { heal } from "../doors.ts";
-import { apart } from "../apart.ts";
 import { AUDITED, type Promised } from "../promises.ts";
 import type { FaultCase, Stage } from "../stage.ts";
+import { onCluster } from "./cluster.ts";
 
 /** Longer than the session time-out of 6 s. */
 const OUTAGE_MS = 10_000;
@@ -206,47 +206,24 @@ const DETACHED: FaultCase = {
   },
 };
 
-/** Which of three brokers, from 1. */
-function coordinatorOf(s: Stage): number {
-  const said = s.kafka.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", [
-    ...["--bootstrap-server", s.kafka.bootstrap, "--group", s.topic, "--describe", "--state"],
-  ]);
-  const [, id] = /127\.0\.0\.1:\d+\s+\((\d)\)/.exec(said) ?? [];
-  if (id === undefined) throw new Error(`no coordinator is named: ${said}`);
-  return Number(id);
-}
-
-/** All partitions are led by the other two brokers. */
-async function ledByOthers(s: Stage, id: number): Promise<void> {
-  const replicas = [1, 2, 3].filter((broker) => broker !== id);
-  const partitionAssignment = [0, 1, 2].map((partition) => ({ partition, replicas }));
-  await s.admin.alterPartitionReassignments({ topics: [{ topic: s.topic, partitionAssignment }] });
-  await until("the coordinator leads no partition", 60_000, async () => {
-    await sleep(200);
-    const { topics } = await s.admin.fetchTopicMetadata({ topics: [s.topic] });
-    return topics[0]?.partitions.every(({ leader }) => replicas.includes(leader)) === true;
-  });
-}
-
-const COORDINATOR: FaultCase = {
-  name: "a daemon is cut off from its group's coordinator only",
-  shows: AUDITED,
-  run: (outer) =>
-    apart(outer, { nodes: 3 }, async (s) => {
-      const door = s.door(0);
-      s.start(s.config("c.yaml", { bootstrap: door.bootstrap }));
-      await s.put(300);
-      await s.settled();
-      const id = coordinatorOf(s);
-      await ledByOthers(s, id);
-      await throughDoor(s, door.networks[id - 1], {
-        name: "",
-        done: `silent towards broker ${id}, which coordinates; the other two are reached`,
-        disturb: (faults) => (faults.silent = true),
-        hit: swallowed,
-      });
-    }),
-};
+const COORDINATOR = onCluster(
+  "a daemon is cut off from its group's coordinator only",
+  async (s, c) => {
+    const door = s.door(0);
+    s.start(s.config("c.yaml", { bootstrap: door.bootstrap }));
+    await s.put(300);
+    await s.settled();
+    const { broker } = await c.coordinator();
+    const others = [0, 1, 2].filter((b) => b !== broker);
+    for (const partition of [0, 1, 2]) await c.moveTo(s.topic, partition, others);
+    await throughDoor(s, door.networks[broker], {
+      name: "",
+      done: `silent towards broker ${broker + 1}, which coordinates; the other two are reached`,
+      disturb: (faults) => (faults.silent = true),
+      hit: swallowed,
+    });
+  },
+);
 
 export const NETWORKS: readonly FaultCase[] = [
   ...KAFKA.map(towardsKafka),

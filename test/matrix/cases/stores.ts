@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SealedBatch } from "../../../src/sdk/sink.ts";
+import { until } from "../../kafka/live-kafka.ts";
 import { batchesOf } from "../../operate/archive-damage.ts";
 import { AUDITED } from "../promises.ts";
-import type { FaultCase, Stage } from "../stage.ts";
+import { type FaultCase, type Stage, textOf } from "../stage.ts";
 import { cassandra } from "../stores/cassandra.ts";
 import { ceph } from "../stores/ceph.ts";
 import { elasticsearch } from "../stores/elasticsearch.ts";
@@ -18,6 +19,9 @@ const KINDS: Readonly<Record<string, () => Promise<Store>>> = {
   Elasticsearch: elasticsearch,
   "a Kafka sink": kafka,
 };
+const TROUBLE = /sink (?:does not answer as it should|refuses the credentials)/;
+/** One that is parked is asked once a minute. */
+const TOLD_MS = 100_000;
 const SINKS = ["--sink", "files", "--sink", "store"];
 
 /** A folder decides, the store follows; small batches, so that there are some. */
@@ -67,21 +71,31 @@ const restarted = async (s: Stage, store: Store): Promise<void> => {
   s.injected.push("its server is frozen for 12 s");
 };
 
-const troubled = (kind: string): FaultCase => ({
-  name: `${kind} is killed, and frozen`,
+/** Something happens to the store under production; the daemon runs on, and everything is right in the end. */
+const through = (
+  kind: string,
+  what: string,
+  act: (s: Stage, store: Store) => Promise<void>,
+): FaultCase => ({
+  name: `${kind} ${what}`,
   shows: [...AUDITED, "waits"],
   run: (s) =>
     withStore(kind, async (store) => {
       const config = configured(s, store);
       const daemon = s.start(config);
       await underway(s);
-      await restarted(s, store);
+      await act(s, store);
       s.expect(daemon.running, "the daemon runs on");
-      s.said(/sink does not answer as it should/);
       await s.live.stop();
       await well(s, config, store);
     }),
 });
+
+const troubled = (kind: string): FaultCase =>
+  through(kind, "is killed, and frozen", async (s, store) => {
+    await restarted(s, store);
+    s.said(/sink does not answer as it should/);
+  });
 
 const removed = (kind: string): FaultCase => ({
   name: `${kind} loses everything while the daemon runs`,
@@ -129,6 +143,27 @@ const restored = (kind: string): FaultCase => ({
     }),
 });
 
+/** Does it, and waits for a line more that says so. */
+async function told(s: Stage, line: RegExp, act: () => Promise<unknown>): Promise<void> {
+  const before = s.heard(line).length;
+  await act();
+  await until(`${line} is said`, TOLD_MS, async () => {
+    await sleep(100);
+    return s.heard(line).length > before;
+  });
+  s.reported.push(textOf(s.heard(line).at(-1) ?? ""));
+}
+
+const refusing = (kind: string): FaultCase =>
+  through(kind, "takes nothing for a while", async (s, store) => {
+    for (const { what, begin, end } of store.refusals ?? []) {
+      await told(s, TROUBLE, begin);
+      s.injected.push(`${what}, until the daemon says so`);
+      await told(s, /sink is well/, end);
+      await s.archivesSome();
+    }
+  });
+
 /** Batches of the middle of partition 0: neither the first nor the newest. */
 function chosen(s: Stage, many: number): readonly SealedBatch[] {
   const own = batchesOf(s.path("files")).filter((b) => b.partition === 0);
@@ -165,8 +200,11 @@ const damaged = (kind: string): FaultCase => ({
       const found = await s.cli(...verify, "--identity", s.identity);
       s.expect(found.code === 3, `verify ends with 3, not ${found.code}: ${found.stderr}`);
       for (const { description } of batches) {
-        const name = String(description.start).padStart(20, "0");
-        const line = found.stdout.split("\n").find((l) => l.includes(name));
+        const path = String(description.start).padStart(20, "0");
+        const named = new RegExp(
+          `^PROBLEM  store .*(?:/${path}\\.|  offset ${description.start}  )`,
+        );
+        const line = found.stdout.split("\n").find((l) => named.test(l));
         if (line === undefined) s.wrong.push(`verify does not name ${description.start}`);
         else s.reported.push(line.trim().slice(0, 200));
       }
@@ -198,5 +236,6 @@ export const STORES: readonly FaultCase[] = [
   ...kinds.map(troubled),
   ...kinds.map(removed),
   ...kinds.map(damaged),
-  ...["Ceph", "HDFS"].map(restored),
+  ...kinds.map(restored),
+  ...kinds.filter((kind) => kind !== "Cassandra").map(refusing),
 ];

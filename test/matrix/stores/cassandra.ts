@@ -45,6 +45,7 @@ export async function cassandra(): Promise<Store> {
     signal: (name) => (name === "SIGSTOP" ? server.freeze() : server.thaw()),
     remove: () => cql.execute(`DROP KEYSPACE ${keyspace}`, [], { prepare: false }),
     renew: () => Promise.resolve(),
+    snapshot: () => server.snapshot(),
     audited: filesAudited((into) => unload(address, keyspace, into)),
     stop: async () => {
       await cql.shutdown();

@@ -2,7 +2,9 @@ import {
   CopyObjectCommand,
   CreateBucketCommand,
   DeleteBucketCommand,
+  DeleteBucketPolicyCommand,
   DeleteObjectCommand,
+  PutBucketPolicyCommand,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { CephServer } from "../../servers/ceph.ts";
@@ -13,8 +15,14 @@ import { filesAudited, type Store } from "./store.ts";
 
 const PREFIX = "site-a";
 
+const readOnly = (bucket: string): string => {
+  const Resource = [`arn:aws:s3:::${bucket}/*`];
+  const denied = { Effect: "Deny", Principal: "*", Action: ["s3:PutObject"], Resource };
+  return JSON.stringify({ Version: "2012-10-17", Statement: [denied] });
+};
+
 export async function ceph(): Promise<Store> {
-  const server = await CephServer.start();
+  const server = await CephServer.start({ gateway: { rgw_bucket_quota_ttl: "0" } });
   const s3 = { endpoint: server.endpoint, ...server.user };
   const client = foreignClient(s3);
   const place = await s3Target(() => s3, "plain", { prefix: PREFIX }).place();
@@ -30,6 +38,8 @@ export async function ceph(): Promise<Store> {
       await client.send(new CopyObjectCommand({ Bucket: to, Key, CopySource: `${from}/${Key}` }));
     }
   };
+  // Of the bucket: what a user has in all is counted minutes late.
+  const quota = ["--quota-scope=bucket", `--bucket=${Bucket}`, "--uid=archiver"];
   const keyOf = (path: string) => ({ Bucket, Key: `${PREFIX}/${path}` });
   return {
     settings: { kind: "s3", ...settings, timeout: "2s", connectTimeout: "2s" },
@@ -44,6 +54,21 @@ export async function ceph(): Promise<Store> {
       {
         what: "its object is deleted",
         do: ({ description: { seal } }) => client.send(new DeleteObjectCommand(keyOf(seal.path))),
+      },
+    ],
+    refusals: [
+      {
+        what: "its bucket has no room",
+        begin: () => {
+          server.admin(["quota", "set", "--max-objects=1", ...quota]);
+          return Promise.resolve(server.admin(["quota", "enable", ...quota]));
+        },
+        end: () => Promise.resolve(server.admin(["quota", "disable", ...quota])),
+      },
+      {
+        what: "its bucket is read-only",
+        begin: () => client.send(new PutBucketPolicyCommand({ Bucket, Policy: readOnly(Bucket) })),
+        end: () => client.send(new DeleteBucketPolicyCommand({ Bucket })),
       },
     ],
     kill: () => server.kill("gateway"),

@@ -1,6 +1,8 @@
+import { batchId } from "../../../src/core/scope.ts";
+import type { SealedBatch } from "../../../src/sdk/sink.ts";
 import { ElasticsearchServer } from "../../servers/elasticsearch.ts";
 import { searchHolds } from "../../sinks/all/same-records.ts";
-import type { Store } from "./store.ts";
+import type { Refusal, Store } from "./store.ts";
 
 const PREFIX = "matrix";
 
@@ -17,33 +19,52 @@ export async function elasticsearch(): Promise<Store> {
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return text;
   };
-  const record = (topic: string, id: string): string =>
-    `${PREFIX}-records-${topic}-000000/_doc/${encodeURIComponent(id)}?refresh=true`;
-  const update = (topic: string, id: string): string =>
-    record(topic, id).replace("_doc", "_update");
-  const changed: string[] = [];
+  const document = (index: string, id: string): string =>
+    `${PREFIX}-${index}/_doc/${encodeURIComponent(id)}?refresh=true`;
+  const record = ({ description: d }: SealedBatch): string =>
+    document(`records-${d.topic}-000000`, `${d.topicId}:${d.partition}:${d.start}`);
+  const damaged: string[] = [];
+  /** What says that the batch is there. */
+  const remember = ({ description: d }: SealedBatch): void => {
+    for (const kind of ["data", "manifest"]) {
+      damaged.push(document("batches", `${kind}/${batchId(d)}`));
+    }
+  };
+  const blocked = (what: string, block: string): Refusal => {
+    const set = (on: boolean | null) => (): Promise<unknown> =>
+      post("PUT", `${PREFIX}-*/_settings`, { [`index.blocks.${block}`]: on });
+    return { what, begin: set(true), end: set(null) };
+  };
   return {
     settings: { kind: "elasticsearch", url, indexPrefix: PREFIX, plaintext: "allow" },
     place: "the indices",
     damages: [
       {
         what: "a document of it is changed",
-        do: ({ description: d }) => {
-          const id = `${d.topicId}:${d.partition}:${d.start}`;
-          changed.push(record(d.topic, id));
-          return post("POST", update(d.topic, id), { doc: { value: "of somebody else" } });
+        do: (batch) => {
+          remember(batch);
+          damaged.push(record(batch));
+          const path = record(batch).replace("_doc", "_update");
+          return post("POST", path, { doc: { value: "of somebody else" } });
         },
       },
       {
         what: "a document of it is deleted",
-        do: ({ description: d }) =>
-          post("DELETE", record(d.topic, `${d.topicId}:${d.partition}:${d.start}`)),
+        do: (batch) => {
+          remember(batch);
+          return post("DELETE", record(batch));
+        },
       },
     ],
     byHand: {
-      what: "the changed document is removed",
-      do: () => Promise.all(changed.map((path) => post("DELETE", path))),
+      what: "the changed document is removed, and those that say that the two batches are there",
+      do: () => Promise.all(damaged.map((path) => post("DELETE", path))),
     },
+    refusals: [
+      // What a node does itself at its flood-stage mark.
+      blocked("its disk is full", "read_only_allow_delete"),
+      blocked("its indices are read-only", "read_only"),
+    ],
     kill: () => server.kill(),
     restart: () => server.restart(),
     signal: (name) => (name === "SIGSTOP" ? server.freeze() : server.thaw()),
@@ -52,6 +73,7 @@ export async function elasticsearch(): Promise<Store> {
       await post("DELETE", names.trim().split(/\s+/).join());
     },
     renew: () => Promise.resolve(),
+    snapshot: () => server.snapshot(),
     audited: async (s) => {
       await s.audited(["files"]);
       const records = await searchHolds(url, PREFIX, {

@@ -29,6 +29,18 @@ export async function hadoop(): Promise<Store> {
         do: ({ description: { seal } }) => foreign.remove(`${path}/${seal.path}`),
       },
     ],
+    refusals: [
+      {
+        what: "its folder has no room",
+        begin: () => server.admin("-setSpaceQuota", "4", path),
+        end: () => server.admin("-clrSpaceQuota", path),
+      },
+      {
+        what: "it is in safe mode, which takes no change",
+        begin: () => server.admin("-safemode", "enter"),
+        end: () => server.admin("-safemode", "leave"),
+      },
+    ],
     kill: () => Promise.all(NODES.map((node) => server.kill(node))),
     restart: async () => {
       const nameNode = server.restart("namenode1");

@@ -1,19 +1,29 @@
+import { cpSync, renameSync, rmSync } from "node:fs";
 import { Kafka, logLevel } from "kafkajs";
 import { KafkaServer } from "../../servers/kafka.ts";
 import { targetHolds } from "../../sinks/all/same-records.ts";
 import type { Store } from "./store.ts";
 
+const [TOPIC, WRITE, DENY, PREFIXED] = [2, 4, 2, 4];
+const AUTHORIZER = {
+  "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+  "allow.everyone.if.no.acl.found": "true",
+};
 const PREFIX = "copy.";
 
 export async function kafka(): Promise<Store> {
   const clusterId = "bWF0cml4LWthZmthLXNpbg";
-  const server = await KafkaServer.start({ heap: "384m", clusterId });
+  const server = await KafkaServer.start({ heap: "384m", clusterId, properties: AUTHORIZER });
   const brokers = server.bootstrap.split(",");
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   const removed = async (): Promise<void> => {
     const topics = (await admin.listTopics()).filter((name) => name.startsWith(PREFIX));
     await admin.deleteTopics({ topics });
+  };
+  const acl = {
+    ...{ resourceType: TOPIC, resourceName: PREFIX, resourcePatternType: PREFIXED },
+    ...{ principal: "User:ANONYMOUS", host: "*", operation: WRITE, permissionType: DENY },
   };
   return {
     settings: {
@@ -34,12 +44,32 @@ export async function kafka(): Promise<Store> {
         },
       },
     ],
+    refusals: [
+      {
+        what: "its topics may not be written",
+        begin: () => admin.createAcls({ acl: [acl] }),
+        end: () => admin.deleteAcls({ filters: [acl] }),
+      },
+    ],
     kill: () => server.kill(0),
     restart: () => server.restart(0),
     signal: (name) => server.signal(0, name),
     byHand: { what: "the copy and its ledger are removed", do: removed },
     remove: removed,
     renew: () => Promise.resolve(),
+    snapshot: async () => {
+      const [logs = ""] = server.logDirs;
+      const copy = `${logs}.copy`;
+      await server.shutDown(0);
+      cpSync(logs, copy, { recursive: true });
+      await server.restart(0);
+      return async () => {
+        await server.shutDown(0);
+        rmSync(logs, { recursive: true });
+        renameSync(copy, logs);
+        await server.restart(0);
+      };
+    },
     audited: async (s) => {
       await s.audited(["files"]);
       const target = { bootstrap: server.bootstrap, topic: `${PREFIX}${s.topic}` };

@@ -1,6 +1,13 @@
 import type { SealedBatch } from "../../../src/sdk/sink.ts";
 import type { Stage } from "../stage.ts";
 
+/** What makes it take nothing for a while, as it happens to such a server. */
+export interface Refusal {
+  readonly what: string;
+  begin(): Promise<unknown>;
+  end(): Promise<unknown>;
+}
+
 /** What somebody with the store's own tools does to one batch. */
 export interface Damage {
   /** In words: what became of the batch. */
@@ -18,6 +25,8 @@ export interface Store {
   readonly damages: readonly Damage[];
   /** What an operator does himself before `reconcile` can mend, where a sink sets nothing aside. */
   readonly byHand?: { readonly what: string; do(): Promise<unknown> };
+  /** Where a server of this kind can be made to. */
+  readonly refusals?: readonly Refusal[];
   kill(): Promise<unknown>;
   restart(): Promise<unknown>;
   signal(name: "SIGSTOP" | "SIGCONT"): void;
