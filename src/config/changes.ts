@@ -48,16 +48,17 @@ function refusal(at: Path): string | null {
   const [first, name, key] = at;
   if (first === "log" || first === "drainTimeout") return null;
   if (first === "pipelines") {
-    if (name === undefined || key === undefined) return `a pipeline that comes or goes ${RESTART}`;
+    if (name === undefined || key === undefined)
+      return `as a pipeline that comes or goes ${RESTART}`;
     if (key === "topics") return null;
-    if (key === "group") return `another group is another member: ${RESTART}`;
-    if (key === "sinks") return `which sinks there are, and in which order, decides: ${RESTART}`;
+    if (key === "group") return `makes it a member of another group and ${RESTART}`;
+    if (key === "sinks") return `decides who the primary is and ${RESTART}`;
     return RESTART;
   }
   if (first === "sinks") {
-    if (key === undefined) return `a sink that comes or goes ${RESTART}`;
+    if (key === undefined) return `as a sink that comes or goes ${RESTART}`;
     if (key === "limits" || CREDENTIAL.test(at.at(-1) ?? "")) return null;
-    return `where and how a sink writes ${RESTART}`;
+    return `decides where and how a sink writes and ${RESTART}`;
   }
   return RESTART;
 }

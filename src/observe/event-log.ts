@@ -104,9 +104,9 @@ function logProcess(log: Log, event: ProcessEvent): void {
   }
 }
 
-/** An event's own fields; what it was is the line's text. */
+/** An event's own fields; what it was is the line's text, and which pipeline's the log's own field. */
 function fieldsOf(event: ArchiverEvent): object {
-  const { what: _what, ...fields } = event;
+  const { what: _what, pipeline: _pipeline, ...fields } = event;
   return fields;
 }
 

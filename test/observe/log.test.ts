@@ -51,6 +51,13 @@ test("every kind of event has its line", () => {
   }
 });
 
+test("of several pipelines each line names its own, once", () => {
+  const { log, lines } = capture({ level: "trace" });
+  const own = log.child({ pipeline: "audit" });
+  for (const event of EVENTS) logEvent(own, Object.assign({ ...event }, { pipeline: "audit" }));
+  for (const line of lines) expect(line.match(/"pipeline":"audit"/g), line).toHaveLength(1);
+});
+
 test("what waits for a person is an error line, what heals by itself a warning", () => {
   const { log, lines } = capture({ level: "trace" });
   for (const event of EVENTS) logEvent(log, event);
