@@ -20,7 +20,7 @@ export async function rewrapStored(
   key: BatchKey,
   make: Make,
   signal: AbortSignal,
-): Promise<"replaced" | "there"> {
+): Promise<"replaced" | "there" | "gone"> {
   const { now, before } = await amendedForm(store, key, signal);
   const { path, size, digest } = now.seal;
   const head = await store.head(path, signal);
@@ -28,6 +28,7 @@ export async function rewrapStored(
     head === undefined
       ? await asideOf(store, path, before, signal)
       : await readWhole(store, path, head.size, signal);
+  if (bytes === undefined && head === undefined) return "gone";
   if (bytes === undefined) throw refused(path, "it went away while it was read");
   if (head !== undefined && blake3Hex(bytes) === digest) {
     await dropOld(store, path, before, signal);
@@ -73,12 +74,12 @@ async function asideOf(
   path: string,
   digests: ReadonlySet<string>,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Uint8Array | undefined> {
   for (const aside of await asides(store, path, signal)) {
     const bytes = await readWhole(store, aside.path, aside.size, signal);
     if (bytes !== undefined && digests.has(blake3Hex(bytes))) return bytes;
   }
-  throw refused(path, "it is gone, here and in quarantine/; reconcile brings it back");
+  return undefined;
 }
 
 /** Whoever was a recipient of the old file could still open it. */

@@ -144,14 +144,14 @@ export interface Sink {
   amend?(key: BatchKey, amendment: Amendment, signal: AbortSignal): Promise<"equal" | "different">;
   /**
    * Replaces a stored file by the one that the newest amendment describes, from the one it supersedes;
-   * whatever was done of it before is gone on with. The old file is gone afterwards. Rejects with
-   * `sink-permanent` when neither of the two is there. Operator commands only, after `amend`.
+   * whatever was done of it before is gone on with. The old file is gone afterwards. `gone`: neither of the
+   * two is there. Operator commands only, after `amend`.
    */
   rewrap?(
     key: BatchKey,
     make: (old: Uint8Array) => Promise<Uint8Array>,
     signal: AbortSignal,
-  ): Promise<"replaced" | "there">;
+  ): Promise<"replaced" | "there" | "gone">;
   readRecords?(key: BatchKey, signal: AbortSignal): AsyncIterable<readonly ArchivedRecord[]>;
   setAside?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;
   remove?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;

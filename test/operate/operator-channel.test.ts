@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ArchiverError } from "../../src/core/errors.ts";
 import type { Asked } from "../../src/operate/repair/operator.ts";
 import { Operator } from "../../src/operate/repair/operator.ts";
 import type { KafkaClient } from "../../src/kafka/client/kafka-client.ts";
@@ -93,6 +94,54 @@ test("one command at a time: the second waits, or says who holds the group", asy
   );
   await first.close();
   await (await waiting).close();
+});
+
+test("a pause lasts as long as its work; who can no longer renew it stops before the owner goes on", async () => {
+  const client = await connected(bootstrap);
+  clients.push(client);
+  let silent = false;
+  const waiting = new Set<(why: Error) => void>();
+  const unanswered = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => {
+      waiting.add(reject);
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    });
+  // The connection of a machine that drops out of the network: nothing comes back, and it takes long to fail.
+  const falling = new Proxy(client, {
+    get: (of, what) => {
+      if (what !== "sendToCoordinator") return Reflect.get(of, what, of) as unknown;
+      return (...asked: Parameters<KafkaClient["sendToCoordinator"]>) =>
+        silent ? unanswered(asked[2]) : of.sendToCoordinator(...asked);
+    },
+  });
+  const given = { group: name, command: "test", waitMs: 20_000, clock: nodeClock };
+  const pauseMs = 8_000;
+  const note = (): void => undefined;
+  const operator = await Operator.open({ ...given, client: falling, pauseMs, note }, never);
+  const at = { topic: name, partition: 0 };
+  const stands = async (): Promise<bigint | undefined> => (await topic.committed(name))[0];
+  await topic.archived(name, 30_000, alive);
+  const before = await stands();
+  const paused = operator.paused(
+    at,
+    async (held, signal) => {
+      await topic.produce(400);
+      // Longer than a pause lasts that nobody renews, even if it had begun this very moment.
+      await nodeClock.sleep(pauseMs * 1.5, never);
+      held.check();
+      expect([await stands(), signal.aborted]).toEqual([before, false]);
+      silent = true;
+      await expect(unanswered(signal)).rejects.toThrow(/no longer sure/);
+      silent = false;
+      for (const fail of waiting) fail(new ArchiverError("kafka-unreachable", "timed out"));
+      throw signal.reason;
+    },
+    never,
+  );
+  await expect(paused).rejects.toThrow(/the pause of .* is no longer sure/);
+  expect(await stands()).toBe(before);
+  await topic.archived(name, 30_000, alive);
+  await operator.close();
 });
 
 test("what a daemon does not know is refused, and who died does not pause for ever", async () => {

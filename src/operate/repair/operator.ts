@@ -27,6 +27,8 @@ export interface OperatorOptions {
   readonly command: string;
   /** How long to wait for another operator command. */
   readonly waitMs: number;
+  /** After so long without a sign of ours an owner takes a pause for over. @default 60 000 */
+  readonly pauseMs?: number;
   readonly clock: Clock;
   readonly note: (text: string) => void;
 }
@@ -43,10 +45,19 @@ export interface Held {
 
 const POLL_MS = 500;
 const TTL_MS = 60_000;
-const RENEW_MS = 5_000;
+/** Of a pause's time: how often it is renewed. */
+const RENEWALS = 12;
 /** An owner that drains takes up to 20 s, and its reading of requests 3 s. */
 const ANSWER_MS = 60_000;
 const WITHDRAW_MS = 3_000;
+
+/** By `clock.now()`; the owner begins no earlier than twice that far from the last sign of ours. */
+interface Sure {
+  until: number;
+}
+
+const unsure = (at: TopicPartition): ArchiverError =>
+  new ArchiverError("operator-busy", `the pause of ${keyOf(at)} is no longer sure`);
 
 const keyOf = (p: TopicPartition): string => `${p.topic}/${p.partition}`;
 
@@ -143,13 +154,16 @@ export class Operator {
     const { clock } = this.#o;
     const over = new AbortController();
     const during = AbortSignal.any([signal, over.signal, this.#member.lost]);
-    let good = clock.now() + TTL_MS / 2;
-    const id = await this.ask(at, { do: "pause", ttlMs: TTL_MS, beat: 0 }, during);
-    const renewing = this.#renew(at, id, () => (good = clock.now() + TTL_MS / 2), during, over);
+    const ttlMs = this.#o.pauseMs ?? TTL_MS;
+    const sure = { until: clock.now() + ttlMs / 2 };
+    const id = await this.ask(at, { do: "pause", ttlMs, beat: 0 }, during);
+    const renewing = Promise.all([
+      this.#renew(at, { id, ttlMs, sure }, during, over),
+      this.#watch(at, sure, during, over),
+    ]);
     const check = (): void => {
       during.throwIfAborted();
-      if (clock.now() < good) return;
-      throw new ArchiverError("operator-busy", `the pause of ${keyOf(at)} is no longer sure`);
+      if (clock.now() >= sure.until) throw unsure(at);
     };
     try {
       await this.answer(at, id, during);
@@ -169,25 +183,40 @@ export class Operator {
   /** Ends when `during` aborts; never rejects: what fails ends the pause. */
   async #renew(
     at: TopicPartition,
-    id: string,
-    renewed: () => void,
+    { id, ttlMs, sure }: Pick<PauseRequest, "id"> & { readonly ttlMs: number; readonly sure: Sure },
     during: AbortSignal,
     over: AbortController,
   ): Promise<void> {
     const { clock } = this.#o;
+    const everyMs = ttlMs / RENEWALS;
     while (!during.aborted) {
       try {
-        await clock.sleep(RENEW_MS, during);
+        await clock.sleep(everyMs, during);
         const next = this.requests(at).map((r) =>
           r.id === id ? { ...(r as PauseRequest), beat: (r as PauseRequest).beat + 1 } : r,
         );
         const before = clock.now();
         await this.#write(at, next, during);
-        if (clock.now() - before < RENEW_MS) renewed();
+        if (clock.now() - before < everyMs) sure.until = clock.now() + ttlMs / 2;
       } catch (error) {
         if (during.aborted) return;
         over.abort(error);
       }
+    }
+  }
+
+  /** While a renewal waits for Kafka, the work must not go on beyond what is sure. */
+  async #watch(
+    at: TopicPartition,
+    sure: Sure,
+    during: AbortSignal,
+    over: AbortController,
+  ): Promise<void> {
+    const { clock } = this.#o;
+    while (!during.aborted) {
+      const left = sure.until - clock.now();
+      if (left <= 0) over.abort(unsure(at));
+      else await Promise.allSettled([clock.sleep(left, during)]);
     }
   }
 

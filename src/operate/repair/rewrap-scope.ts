@@ -6,9 +6,9 @@ import type { Scope } from "../../core/scope.ts";
 import { manifestMacKey } from "../../seal/keys.ts";
 import { rewrapped } from "../../seal/age-rewrap.ts";
 import { manifestsFrom } from "../archived-manifests.ts";
-import { keptBatches } from "../kept-batches.ts";
 import { amendedBatch } from "./amended.ts";
 import type { RepairContext } from "./context.ts";
+import { GoneData } from "./gone-data.ts";
 import type { Held } from "./operator.ts";
 import type { RepairProblem, RewrappedPartition } from "./report.ts";
 import { type Named, objection, readFile } from "./verified.ts";
@@ -20,13 +20,13 @@ export interface RewrapOptions {
   readonly recipients: (now: readonly string[]) => readonly string[];
   readonly identities: readonly Uint8Array[];
   readonly dryRun: boolean;
+  /** A partition is not kept paused for longer at a time: Kafka holds what comes meanwhile. */
+  readonly pauseMs: number;
   readonly onDone: (bytes: number) => void;
 }
 
 type Tally = { -readonly [K in keyof RewrappedPartition]: RewrappedPartition[K] };
 
-/** A partition is not kept paused for longer at a time: Kafka holds what comes meanwhile. */
-const PAUSE_MS = 60_000;
 const MAX_PROBLEMS = 100;
 
 /**
@@ -71,6 +71,7 @@ class ScopeRewrap {
   readonly #tally: Tally;
   /** While the partition is paused: of this pause. */
   readonly #signal: AbortSignal;
+  readonly #goneData: GoneData;
 
   constructor(
     repair: RepairContext,
@@ -82,6 +83,7 @@ class ScopeRewrap {
     this.#repair = repair;
     this.#o = o;
     this.#scope = scope;
+    this.#goneData = new GoneData(repair, scope);
     this.#tally = tally;
     this.#signal = signal;
   }
@@ -89,7 +91,7 @@ class ScopeRewrap {
   /** Whether there is anything encrypted from there on: else nobody need be paused. */
   async needed(from: bigint): Promise<boolean> {
     for await (const m of this.#manifests(from)) {
-      if (m.seal.encryption !== "none") return true;
+      if (m.seal.encryption !== "none" && !(await this.#expired(m))) return true;
     }
     return false;
   }
@@ -97,10 +99,13 @@ class ScopeRewrap {
   /** For as long as a pause may last; answers where to go on, null at the end. `held` null: look only. */
   async some(from: bigint, held: Held | null): Promise<bigint | null> {
     const { clock } = this.#repair;
-    const until = clock.now() + PAUSE_MS;
+    const until = clock.now() + this.#o.pauseMs;
+    let looked = false;
     for await (const m of this.#manifests(from)) {
       this.#signal.throwIfAborted();
-      if (held !== null && clock.now() >= until) return m.start;
+      if (held !== null && looked && clock.now() >= until) return m.start;
+      looked = true;
+      if (await this.#expired(m)) continue;
       this.#tally.batches += 1;
       if (m.seal.encryption === "none") this.#tally.clear += 1;
       else await this.#batch(m, held);
@@ -113,10 +118,21 @@ class ScopeRewrap {
     const signal = this.#signal;
     const [first] = this.#o.sinks;
     if (first === undefined) return;
-    const { sink } = keptBatches(first.sink, this.#repair.config, this.#repair);
+    const { sink } = first;
     for await (const m of manifestsFrom({ sink, scope: this.#scope }, from, signal)) {
       if (m.start >= from) yield m;
     }
+  }
+
+  /** Of which nothing is left anywhere, nor waits to be gone on with. */
+  async #expired(m: Manifest): Promise<boolean> {
+    if (!(await this.#gone(m))) return false;
+    const amendments = await this.#o.sinks[0]?.sink.amendments?.(m, this.#signal);
+    return (amendments ?? []).length === 0;
+  }
+
+  #gone(m: Manifest): Promise<boolean> {
+    return this.#goneData.everywhere(this.#o.sinks, m, this.#signal);
   }
 
   async #batch(m: Manifest, held: Held | null): Promise<void> {
@@ -126,15 +142,15 @@ class ScopeRewrap {
       const amendments = await this.#known(m);
       const now = { ...m, seal: { ...m.seal, ...sealOf(amendments.at(-1)) } };
       const recipients = this.#o.recipients(now.seal.recipients);
-      const due = !same(recipients, now.seal.recipients);
+      const others = !same(recipients, now.seal.recipients);
       if (held === null) {
-        if (due) this.#tally.rewrapped += 1;
+        if (others && !(await this.#gone(m))) this.#tally.rewrapped += 1;
         else this.#tally.there += 1;
         return;
       }
       // What a run before this one has left half done comes first: the next step begins with its file.
       let replaced = amendments.length > 0 && (await this.#files(m, amendments, held));
-      if (due) {
+      if (others && !(await this.#gone(m))) {
         const next = await this.#amend(m, now, amendments, recipients);
         replaced = await this.#files(m, [...amendments, next], held);
       }
@@ -207,9 +223,13 @@ class ScopeRewrap {
     const make = (old: Uint8Array): Promise<Uint8Array> =>
       rewrapped(old, identities, { recipients, batchId: m.batchId });
     let replaced = false;
-    for (const { sink } of sinks) {
+    for (const named of sinks) {
       held.check();
-      if ((await sink.rewrap?.(m, make, signal)) === "replaced") replaced = true;
+      const done = await named.sink.rewrap?.(m, make, signal);
+      if (done === "replaced") replaced = true;
+      if (done !== "gone" || (await this.#goneData.from(named, m, signal))) continue;
+      const text = `${m.seal.path} is gone, here and in quarantine/; reconcile brings it back`;
+      throw new ArchiverError("sink-permanent", `sink ${named.name}: ${text}`);
     }
     return replaced;
   }
