@@ -61,10 +61,10 @@ function equalStores(primary: SimStore, other: SimStore, logs: Logs): void {
   for (const path of new Set([...theirs.keys(), ...own.keys()])) {
     const [a, b] = [theirs.get(path), own.get(path)];
     const lacking = a === undefined ? primary : b === undefined ? other : null;
-    if (lacking === other && leftBehind(path, primary, logs)) continue;
+    if (a !== undefined && b === undefined && leftBehind(a.path, primary, logs)) continue;
     if (lacking !== null) throw new Violation("no-loss", `${lacking.name} has no ${path}`);
     if (!alike && path.startsWith("data/")) continue;
-    if (a !== undefined && b !== undefined && Buffer.compare(a, b) !== 0)
+    if (a !== undefined && b !== undefined && Buffer.compare(a.bytes, b.bytes) !== 0)
       throw new Violation("same-bytes", `${path} differs in ${primary.name} and ${other.name}`);
   }
 }
@@ -72,9 +72,12 @@ function equalStores(primary: SimStore, other: SimStore, logs: Logs): void {
 const holdsFiles = ({ style }: SimStore): boolean => style.form === "files";
 
 /** What lies in a store; a sink of records has data under a name of its own, and what only it has is left out. */
-function named({ objects }: SimStore, alike: boolean): Map<string, Uint8Array> {
+function named(
+  { objects }: SimStore,
+  alike: boolean,
+): Map<string, { readonly path: string; readonly bytes: Uint8Array }> {
   const kept = [...objects].filter(([path]) => !/^(?:tmp|documents)\//.test(path));
-  return new Map(kept.map(([path, { bytes }]) => [alike ? path : unnamed(path), bytes]));
+  return new Map(kept.map(([path, { bytes }]) => [alike ? path : unnamed(path), { path, bytes }]));
 }
 
 /** Records of a sink of records against what was produced; none of them belongs to no batch. */

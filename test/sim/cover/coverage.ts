@@ -4,6 +4,7 @@ import { run } from "../run/run.ts";
 import { scenarioOf } from "../run/scenario.ts";
 import { CASES } from "../cases.ts";
 import type { Scenario } from "../world/settings.ts";
+import { ELSEWHERE, wrongWith } from "./elsewhere.ts";
 import { EXEMPT } from "./exempt.ts";
 import { type Site, sites } from "./protocol-path.ts";
 
@@ -115,11 +116,22 @@ export async function cover(firstSeed: number, runs: number): Promise<Coverage> 
 
 /** Waits at which no crash was tried and that are not known to be out of reach. */
 export const uncovered = (c: Coverage): Coverage["sites"] =>
-  c.sites.filter((s) => s.crashes === 0 && !EXEMPT.some((e) => matches(e, s)));
+  c.sites.filter((s) => s.crashes === 0 && !isElsewhere(s) && !EXEMPT.some((e) => matches(e, s)));
 
 /** Reasons that fit no wait any more. */
 export const stale = (c: Coverage): readonly string[] =>
   EXEMPT.filter((e) => !c.sites.some((s) => matches(e, s))).map((e) => `${e.file}: ${e.text}`);
+
+/** Files that are said to run elsewhere only, and run here, or whose test kills nobody. */
+export const wrongElsewhere = (c: Coverage): readonly string[] =>
+  ELSEWHERE.flatMap((e) => {
+    const own = c.sites.filter((s) => s.place.startsWith(`${e.file}:`));
+    const wrong = own.length === 0 ? `${e.file}: it waits for nothing` : wrongWith(e);
+    const runs = own.some((s) => s.waits > 0) ? [`${e.file}: the simulation runs it`] : [];
+    return wrong === null ? runs : [wrong, ...runs];
+  });
+
+const isElsewhere = (s: Site): boolean => ELSEWHERE.some((e) => s.place.startsWith(`${e.file}:`));
 
 const matches = (e: (typeof EXEMPT)[number], s: Site): boolean =>
   s.place.startsWith(`${e.file}:`) && s.text.includes(e.text);

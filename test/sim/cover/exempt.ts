@@ -7,6 +7,13 @@ interface Exempt {
 
 const AT_HAND = "what it waits for is at hand: no time passes in the simulation";
 const PRUNED = "an archive whose beginning was pruned: an operator's command made it";
+const DRAINS = "a simulated daemon never drains: test/faults/failpoints.test.ts ends it by SIGTERM";
+const ASKED =
+  "what operators ask of a running daemon: test/integration/orders.test.ts kills it there";
+const PLAIN =
+  "sinks of records get plain ones here: test/sinks/all/all-six.test.ts has encrypted ones";
+const ELECTED = "an epoch that left nothing in the log; it asks and changes nothing";
+const LEADERS = "the simulated catalogue always knows a leader; it asks and changes nothing";
 const AMENDED = "a batch that was rewrapped: an operator's command made it";
 const BESIDE = "`backfill: auto` for a sink that was added or restored: tested with files";
 const SWEPT = "leftovers are swept when they are an hour old: tested with files";
@@ -49,6 +56,30 @@ export const EXEMPT: readonly Exempt[] = [
   { file: "sinks/blob/look.ts", text: "const late = await readManifest(", why: "a race of three" },
   { file: "sinks/blob/blob-sink.ts", text: "head(description.seal.path", why: SWEPT },
   { file: "sinks/blob/blob-sink.ts", text: "head(manifestPath(description)", why: SWEPT },
+  { file: "src/daemon/archiver.ts", text: "await Promise.all(loops)", why: DRAINS },
+  { file: "src/daemon/archiver.ts", text: "await clock.sleep(20)", why: DRAINS },
+  { file: "src/daemon/archiver.ts", text: "this.member.stop()", why: DRAINS },
+  { file: "src/kafka/member.ts", text: "await watched;", why: DRAINS },
+  { file: "src/kafka/member.ts", text: 'request, timeout, "offsets")', why: DRAINS },
+  { file: "src/daemon/operator-desk.ts", text: "this.#perform(lease", why: ASKED },
+  { file: "src/daemon/operator-desk.ts", text: "this.#answer(lease", why: ASKED },
+  { file: "src/daemon/operator-desk.ts", text: "this.#resume(lease", why: ASKED },
+  { file: "src/daemon/operator-desk.ts", text: "this.#p.begin(lease)", why: ASKED },
+  { file: "src/daemon/operator-desk.ts", text: "this.#p.perform(", why: ASKED },
+  { file: "src/daemon/operator-desk.ts", text: "client.sendToCoordinator(to", why: ASKED },
+  { file: "src/daemon/operator-perform.ts", text: "await inside(", why: ASKED },
+  { file: "src/daemon/operator-perform.ts", text: "await begin()", why: ASKED },
+  { file: "src/daemon/log-port.ts", text: '"latest", signal)', why: ASKED },
+  { file: "src/daemon/log-port.ts", text: "maxBytes: PEEK_BYTES", why: ASKED },
+  { file: "src/daemon/open-sinks.ts", text: "s.plugin.open(", why: AT_HAND },
+  { file: "src/daemon/range.ts", text: "await Promise.resolve()", why: AT_HAND },
+  { file: "src/daemon/range.ts", text: "await built", why: AT_HAND },
+  { file: "src/daemon/record-port.ts", text: "readRecords(description", why: AT_HAND },
+  { file: "src/daemon/record-port.ts", text: "await rangeOf(", why: PLAIN },
+  { file: "src/daemon/record-port.ts", text: "const cut = await readRange(", why: PLAIN },
+  { file: "src/daemon/begin-branch.ts", text: "await primary.floor(", why: ELECTED },
+  { file: "src/kafka/leaders.ts", text: "await this.#led(", why: AT_HAND },
+  { file: "src/kafka/leaders.ts", text: "await this.refresh(signal);", why: LEADERS },
   { file: "sinks/blob/look.ts", text: "await damaged(", why: DAMAGED },
   { file: "sinks/blob/blob-sink.ts", text: "look(this.#store, manifest", why: DAMAGED },
 ];

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { awaitPlaces } from "./await-places.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const FOLDERS = ["src/pipeline", "src/deliver", "sinks/blob"];
+const FOLDERS = ["src/pipeline", "src/deliver", "sinks/blob", "src/daemon", "src/kafka"];
 
 /** Files in these folders that no daemon runs while it archives: operator commands and `check`. */
 const COMMANDS = new Set([
@@ -18,7 +18,9 @@ const COMMANDS = new Set([
 ]);
 
 export const isProtocol = (path: string): boolean =>
-  FOLDERS.some((f) => path.startsWith(`${f}/`)) && path.endsWith(".ts") && !COMMANDS.has(path);
+  FOLDERS.includes(path.slice(0, path.lastIndexOf("/"))) &&
+  path.endsWith(".ts") &&
+  !COMMANDS.has(path);
 
 /** A wait in the sources, as `file:line`, and the line. */
 export interface Site {

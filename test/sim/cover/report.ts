@@ -1,4 +1,5 @@
-import { cover, stale, uncovered } from "./coverage.ts";
+import { cover, stale, uncovered, wrongElsewhere } from "./coverage.ts";
+import { ELSEWHERE } from "./elsewhere.ts";
 
 /** Prints how often a crash was tried at each wait; the answer is the exit code. */
 export async function reportCoverage(firstSeed: number, runs: number): Promise<number> {
@@ -11,7 +12,14 @@ export async function reportCoverage(firstSeed: number, runs: number): Promise<n
       `${c.sites.length - never.length - known} crashed at, ${known} out of reach, ${never.length} never`,
   );
   for (const s of never) console.log(`never: ${s.place}  ${s.text} (${s.waits} waits)`);
+  for (const { file, killedIn } of ELSEWHERE)
+    console.log(
+      `elsewhere: ${file}, ${killedIn === null ? "nothing outlives it" : `killed in ${killedIn}`}`,
+    );
+  const wrong = wrongElsewhere(c);
+  for (const text of wrong) console.log(`elsewhere, wrongly: ${text}`);
   for (const text of stale(c)) console.log(`no longer out of reach: ${text}`);
   for (const text of c.failures) console.log(text);
-  return never.length + stale(c).length + c.failures.length === 0 ? 0 : 1;
+  const faults = [...never, ...wrong, ...stale(c), ...c.failures];
+  return faults.length === 0 ? 0 : 1;
 }
