@@ -21,6 +21,22 @@ export function checked<T>(
   }
 }
 
+/**
+ * As `checked`, without the keys that the schema does not know: those of a later version, which adds keys. What
+ * else is wrong is still refused.
+ */
+export function checkedKnown<T>(schema: z.ZodType<T>, value: unknown): z.ZodSafeParseResult<T> {
+  const found = checked(schema, value);
+  if (found.success) return found;
+  const own = structuredClone(value);
+  for (const issue of found.error.issues) {
+    if (issue.code !== "unrecognized_keys") return found;
+    const holder = issue.path.reduce<unknown>((at, key) => Reflect.get(at as object, key), own);
+    for (const key of issue.keys) Reflect.deleteProperty(holder as object, key);
+  }
+  return checked(schema, own);
+}
+
 /** As `checked`, where a schema may ask others. */
 export async function checkedLater<T>(
   schema: z.ZodType<T>,

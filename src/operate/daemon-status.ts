@@ -1,5 +1,5 @@
 import type { HttpConfig } from "../config/config.ts";
-import { checked } from "../core/checked.ts";
+import { checkedKnown } from "../core/checked.ts";
 import { parse } from "../core/json.ts";
 import { type StatusReport, statusReport } from "../observe/status-report.ts";
 
@@ -43,7 +43,7 @@ export async function askDaemon(
     if (error instanceof SyntaxError) return foreign;
     throw error;
   }
-  const parsed = checked(statusReport, bigintsOf(value));
+  const parsed = checkedKnown(statusReport, bigintsOf(value));
   return parsed.success ? parsed.data : foreign;
 }
 

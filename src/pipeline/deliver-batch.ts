@@ -36,7 +36,7 @@ export async function publish(
   const { state } = published;
   if (state.is === "absent") throw vanished(named, batch);
   if (state.is === "damaged") {
-    return alarm("primary-invalid", named, batch, `holds something invalid: ${state.reason}`);
+    return alarm(codeOf(sink), named, batch, `holds something invalid: ${state.reason}`);
   }
   if (sink !== 0) return conflict(named, batch, state);
   const found = state.is === "data" ? state.description : state.manifest;
@@ -65,7 +65,7 @@ export async function describe(
     throw vanished(named, { description: manifest });
   }
   return alarm(
-    sink === 0 ? "primary-invalid" : "sink-conflict",
+    codeOf(sink),
     named,
     { description: manifest },
     `has another manifest for it (${described.state.is})`,
@@ -127,6 +127,8 @@ export function sinkAt(ports: TaskPorts, sink: number): NamedSink {
   return named;
 }
 
+type AlarmCode = "primary-invalid" | "sink-conflict";
+
 type Described = {
   readonly description: { readonly start: bigint } & Parameters<typeof batchId>[0];
 };
@@ -140,12 +142,9 @@ export const vanished = (named: NamedSink, batch: Described): VanishedError =>
     `sink ${named.name}: ${batchId(batch.description)} was there and is gone; it is looked for again`,
   );
 
-const alarm = (
-  code: "primary-invalid" | "sink-conflict",
-  named: NamedSink,
-  batch: Described,
-  text: string,
-): Result => ({
+const codeOf = (sink: number): AlarmCode => (sink === 0 ? "primary-invalid" : "sink-conflict");
+
+const alarm = (code: AlarmCode, named: NamedSink, batch: Described, text: string): Result => ({
   of: "alarm",
   code,
   text: `sink ${named.name}, batch ${batchId(batch.description)}: ${text}`,

@@ -163,6 +163,23 @@ test("`status` sends the token of its own configuration", async () => {
   });
 });
 
+test("`status` passes over what a later daemon says besides", async () => {
+  const memory = { limit: 1, used: 0, colour: { of: "later" } };
+  const later = { ...STATUS, memory, weather: [1, 2] };
+  const { server } = await start(() => viewOf(() => later));
+  const port = Number(new URL(server.url).port);
+  const http = { host: "127.0.0.1", port, hosts: [], publicPaths: [], token: null };
+  const known = await askDaemon(http, AbortSignal.timeout(5_000));
+  expect(known).toMatchObject({ source: "daemon", verdict: { level: "ok" } });
+  expect(JSON.stringify(known, (_, v: unknown) => String(v))).not.toMatch(/colour|weather/);
+  const wrong = { ...later, source: 7 } as unknown as typeof STATUS;
+  const other = await start(() => viewOf(() => wrong));
+  const at = { ...http, port: Number(new URL(other.server.url).port) };
+  expect(await askDaemon(at, AbortSignal.timeout(5_000))).toMatchObject({
+    unknown: expect.stringContaining("no daemon of this version"),
+  });
+});
+
 test("a token that cannot be read lets nobody in", async () => {
   const { ask, errors } = await start(() => null, {
     token: () => {
