@@ -156,10 +156,10 @@ async function told(s: Stage, line: RegExp, act: () => Promise<unknown>): Promis
 
 const refusing = (kind: string): FaultCase =>
   through(kind, "takes nothing for a while", async (s, store) => {
-    for (const { what, begin, end } of store.refusals ?? []) {
-      await told(s, TROUBLE, begin);
-      s.injected.push(`${what}, until the daemon says so`);
-      await told(s, /sink is well/, end);
+    for (const refusal of store.refusals ?? []) {
+      await told(s, TROUBLE, () => refusal.begin());
+      s.injected.push(`${refusal.what}, until the daemon says so`);
+      await told(s, /sink is well/, () => refusal.end());
       await s.archivesSome();
     }
   });
