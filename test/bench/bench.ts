@@ -138,7 +138,7 @@ try {
   if (only.has("sinks")) await benchSinks({ bootstrap, dir, records: fewer });
   if (only.has("commands")) await benchIndex({ bootstrap, batches });
   const [brokerPid = -1] = kafka.pids;
-  if (only.has("restore")) await benchRestore({ bootstrap, dir, records: fewer, brokerPid });
+  if (only.has("restore")) await benchRestore({ bootstrap, dir, records, brokerPid });
 } finally {
   await kafka.stop();
   rmSync(dir, { recursive: true, force: true });
