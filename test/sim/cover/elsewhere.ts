@@ -22,6 +22,7 @@ export const ELSEWHERE: readonly Elsewhere[] = [
   { file: "src/daemon/heads.ts", killedIn: HEADS },
   { file: "src/daemon/pipeline-heads.ts", killedIn: HEADS },
   { file: "src/daemon/reload.ts", killedIn: null },
+  { file: "src/daemon/copies-report.ts", killedIn: null },
   { file: "src/daemon/group-view.ts", killedIn: null },
   { file: "src/daemon/partition-report.ts", killedIn: null },
   { file: "src/kafka/sole-member.ts", killedIn: "test/operate/rewrap-stores.test.ts" },
