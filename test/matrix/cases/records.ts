@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { bigRecord, bulkRecords, oddRecords, record } from "../../integration/odd-records.ts";
 import { RawProducer } from "../../integration/raw-producer.ts";
 import { rot } from "../../integration/rotten-log.ts";
@@ -13,6 +14,8 @@ import type { FaultCase, Stage } from "../stage.ts";
 
 const CODECS: readonly RecordCodec[] = ["none", "gzip", "snappy", "lz4", "zstd"];
 const ARCHIVED_MS = 60_000;
+/** 200 partitions are looked at in every sink before they are fetched. */
+const TOLD_MS = 120_000;
 
 /** Two groups archive the topic: record batches as they are, and lines of JSON. */
 const FORMATS = {
@@ -82,6 +85,37 @@ async function everyShape(s: Stage, producers: readonly RawProducer[]): Promise<
   }
 }
 
+const poisoned = (name: string, partitions: number): FaultCase => ({
+  name,
+  shows: [...AUDITED, "waits", "damage-is-an-error"],
+  run: (outer) =>
+    apart(
+      outer,
+      { heap: "768m" },
+      async (s) => {
+        const config = await s.archivedOnce();
+        const [rotten = 0n] = await s.live.ends();
+        await s.put(Math.max(600, 20 * partitions));
+        const ends = await s.live.ends();
+        await rotted(s, rotten);
+        s.injected.push(`a bit of the record batch at offset ${rotten} is flipped, the CRC stays`);
+        s.start(config);
+        await s.says(/corrupt-record-batch/, TOLD_MS);
+        await until("the other partitions are archived", ARCHIVED_MS, async () => {
+          await sleep(200);
+          const committed = await s.live.committed(s.topic);
+          return ends.every((end, p) => committed[p] === (p === 0 ? rotten : end));
+        });
+        s.reported.push(`partition 0 waits at ${rotten}, the other ${partitions - 1} are archived`);
+        await s.drained();
+        await rotted(s, rotten);
+        s.injected.push("then it is as it was, as after a new leader with a good copy");
+        await s.goesOn(config);
+      },
+      partitions,
+    ),
+});
+
 export const RECORDS: readonly FaultCase[] = [
   {
     name: "records null, empty, huge and not UTF-8, in every codec",
@@ -139,30 +173,8 @@ export const RECORDS: readonly FaultCase[] = [
       }
     },
   },
-  {
-    name: "a record batch rots in Kafka's log",
-    shows: [...AUDITED, "waits", "damage-is-an-error"],
-    run: (outer) =>
-      apart(outer, {}, async (s) => {
-        const config = await s.archivedOnce();
-        const [rotten = 0n] = await s.live.ends();
-        await s.put(600);
-        const ends = await s.live.ends();
-        await rotted(s, rotten);
-        s.injected.push(`a bit of the record batch at offset ${rotten} is flipped, the CRC stays`);
-        s.start(config);
-        await s.says(/corrupt-record-batch/);
-        await until("the other partitions are archived", ARCHIVED_MS, async () => {
-          const committed = await s.live.committed(s.topic);
-          return committed[0] === rotten && [1, 2].every((p) => committed[p] === ends[p]);
-        });
-        s.reported.push(`partition 0 waits at ${rotten}, the others are archived`);
-        await s.drained();
-        await rotted(s, rotten);
-        s.injected.push("then it is as it was, as after a new leader with a good copy");
-        await s.goesOn(config);
-      }),
-  },
+  poisoned("a record batch rots in Kafka's log", 3),
+  poisoned("200 partitions, a record batch of one rots in Kafka's log", 200),
 ];
 
 /** `status` says that a transaction is open: nothing else would tell it from a topic without records. */
