@@ -20,6 +20,8 @@ const SECONDS = 36;
 /** Rounds until the daemon's first files are out and the rate is even. */
 const SETTLED = 10;
 const RECORDS = 10;
+/** How long it takes is printed, not judged: on a busy machine it is minutes. */
+const PATIENCE_MS = 240_000;
 const topic = named("many");
 let lanes: Lanes;
 
@@ -54,7 +56,8 @@ afterAll(async () => {
 });
 
 describe(`${PARTITIONS} partitions in one process of 256 MiB`, () => {
-  it("make files of the size that rate and age allow, within the budget", async () => {
+  const timeout = 2 * PATIENCE_MS;
+  it("make files of the size that rate and age allow, within the budget", { timeout }, async () => {
     const producer = await EvenProducer.open(sharedKafka(), topic, PARTITIONS);
     await firstRecords();
     const { pid } = lanes.start();
@@ -69,7 +72,7 @@ describe(`${PARTITIONS} partitions in one process of 256 MiB`, () => {
       limit = memory?.limit ?? 0;
     }
     const began = performance.now();
-    await lanes.archived("files", [topic], { ms: 2 * AGE_S * 1_000 + 20_000 });
+    await lanes.archived("files", [topic], { ms: PATIENCE_MS });
     const tookS = (performance.now() - began) / 1_000;
     const { peakMb, cpuSeconds } = costOf(pid);
     await lanes.daemon.drain();
