@@ -13,6 +13,7 @@ import { Authority } from "./certificates.ts";
 import { JavaServer } from "./java-server.ts";
 import { mavenJars } from "./maven-jars.ts";
 import { answers, freePorts } from "./server-process.ts";
+import { SmallDisk } from "./small-disk.ts";
 
 const CASSANDRA_VERSION = "5.0.9";
 const STORE_PASSWORD = "of-the-key-store";
@@ -21,6 +22,8 @@ export interface CassandraOptions extends Partial<Omit<CassandraSettings, "keySt
   /** Another address of the loopback, for a further node of the cluster of `joins`. */
   readonly host?: string;
   readonly joins?: CassandraServer;
+  /** Its folder lies on a disk of this size. @default that of the system */
+  readonly diskMib?: number;
   readonly say?: (text: string) => void;
 }
 
@@ -50,8 +53,9 @@ export class CassandraServer extends JavaServer {
     jars: string,
     settings: CassandraSettings,
     ca: string,
+    disk: SmallDisk | undefined,
   ) {
-    super("Cassandra", place.dir);
+    super("Cassandra", place.dir, disk);
     this.place = place;
     this.#jars = jars;
     this.#settings = settings;
@@ -61,6 +65,7 @@ export class CassandraServer extends JavaServer {
   static async start(o: CassandraOptions = {}): Promise<CassandraServer> {
     const jars = await mavenJars("cassandra", CASSANDRA_VERSION, o.say);
     const dir = mkdtempSync(join(tmpdir(), "archiver-cassandra-"));
+    const disk = o.diskMib === undefined ? undefined : SmallDisk.at(dir, o.diskMib);
     for (const name of ["conf/triggers", "logs", "tmp"]) {
       mkdirSync(join(dir, name), { recursive: true });
     }
@@ -75,7 +80,7 @@ export class CassandraServer extends JavaServer {
     };
     writeFileSync(join(dir, "conf", "logback.xml"), LOGBACK);
     writeFileSync(join(dir, "conf", "cassandra.yaml"), cassandraYaml(place, settings));
-    return new CassandraServer(place, jars, settings, authority.ca).begin();
+    return new CassandraServer(place, jars, settings, authority.ca, disk).begin();
   }
 
   get address(): CassandraAddress {

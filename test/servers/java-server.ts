@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, cpSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { closeSync, cpSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gone } from "./server-process.ts";
+import type { SmallDisk } from "./small-disk.ts";
 
 const START_MS = 120_000;
 const LOOK_MS = 100;
@@ -11,11 +12,14 @@ const LOOK_MS = 100;
 export abstract class JavaServer {
   readonly #name: string;
   readonly #dir: string;
+  /** Where the folder has one of its own. */
+  readonly disk: SmallDisk | undefined;
   #child: ChildProcess | undefined;
 
-  protected constructor(name: string, dir: string) {
+  protected constructor(name: string, dir: string, disk?: SmallDisk) {
     this.#name = name;
     this.#dir = dir;
+    this.disk = disk;
   }
 
   /** Of `java`. */
@@ -55,8 +59,9 @@ export abstract class JavaServer {
     await this.#launch();
     return async () => {
       await this.kill();
-      rmSync(this.#dir, { recursive: true });
-      renameSync(this.#copy, this.#dir);
+      // The folder itself stays: it may be where a disk is mounted.
+      for (const name of readdirSync(this.#dir)) rmSync(join(this.#dir, name), { recursive: true });
+      cpSync(this.#copy, this.#dir, { recursive: true });
       await this.#launch();
     };
   }
@@ -67,6 +72,7 @@ export abstract class JavaServer {
 
   async stop(): Promise<void> {
     await this.kill();
+    this.disk?.unmount();
     for (const dir of [this.#dir, this.#copy]) rmSync(dir, { recursive: true, force: true });
   }
 

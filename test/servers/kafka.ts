@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { kafkaClassPath } from "./kafka-jars.ts";
 import { KafkaSecurity, type Listener, LISTENERS, type SecurityOptions } from "./kafka-security.ts";
 import { answers, freePorts, gone } from "./server-process.ts";
+import { SmallDisk } from "./small-disk.ts";
 
 export interface KafkaOptions {
   /** One node, or three with a controller quorum. */
@@ -22,6 +23,8 @@ export interface KafkaOptions {
   readonly doors?: readonly (readonly number[])[];
   /** A folder of logs that another Kafka of one node left: copied, and gone on with. */
   readonly from?: string;
+  /** All nodes' folders lie on a disk of this size. @default that of the system */
+  readonly diskMib?: number;
   readonly say?: (text: string) => void;
 }
 
@@ -47,8 +50,11 @@ export class KafkaServer {
   readonly #heap: string;
   readonly #clusterId: string;
   readonly #security: KafkaSecurity | null;
+  /** Where the folder has one of its own. */
+  readonly disk: SmallDisk | undefined;
 
   private constructor(nodes: readonly Node[], dir: string, classPath: string, o: KafkaOptions) {
+    this.disk = o.diskMib === undefined ? undefined : SmallDisk.at(dir, o.diskMib);
     this.#nodes = nodes;
     this.#dir = dir;
     this.#classPath = classPath;
@@ -158,6 +164,7 @@ export class KafkaServer {
   async stop(): Promise<void> {
     for (const { child } of this.#nodes) child?.kill("SIGKILL");
     for (const { child } of this.#nodes) if (child !== null) await gone(child);
+    this.disk?.unmount();
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
@@ -223,6 +230,8 @@ export class KafkaServer {
       `-Xmx${this.#heap}`,
       "-Xms128m",
       "-XX:TieredStopAtLevel=1",
+      // On a full disk a page of a mapped file cannot be had, of which it dies.
+      "-XX:+ErrorFileToStderr",
       "-cp",
       this.#classPath,
     ];

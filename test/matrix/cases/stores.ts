@@ -237,5 +237,5 @@ export const STORES: readonly FaultCase[] = [
   ...kinds.map(removed),
   ...kinds.map(damaged),
   ...kinds.map(restored),
-  ...kinds.filter((kind) => kind !== "Cassandra").map(refusing),
+  ...kinds.map(refusing),
 ];

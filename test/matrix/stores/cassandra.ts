@@ -8,9 +8,11 @@ const BATCH = "topic = ? AND topic_id = ? AND partition = ? AND branch = ? AND s
 const BUCKET = 10_000n;
 /** Later than anything that is written now: what is put there again is hidden by the tombstone. */
 const AHEAD_US = 20n * 60n * 1_000_000n;
+/** With room for what it keeps of its own. */
+const DISK_MIB = 512;
 
 export async function cassandra(): Promise<Store> {
-  const server = await CassandraServer.start();
+  const server = await CassandraServer.start({ diskMib: DISK_MIB });
   const { address } = server;
   const place = await newPlace(address);
   const { cql, keyspace } = place;
@@ -38,6 +40,17 @@ export async function cassandra(): Promise<Store> {
             ...[d.topic, d.topicId, d.partition, d.branch, d.start],
             d.start / BUCKET,
           ]),
+      },
+    ],
+    refusals: [
+      {
+        what: "its disk is full",
+        begin: () => Promise.resolve(server.disk?.fill()),
+        // A node that could not write stops taking part until it is started again.
+        end: () => {
+          server.disk?.free();
+          return server.restart();
+        },
       },
     ],
     kill: () => server.kill(),

@@ -10,10 +10,15 @@ const AUTHORIZER = {
   "allow.everyone.if.no.acl.found": "true",
 };
 const PREFIX = "copy.";
+/** With room for two copies of what it keeps. */
+const DISK_MIB = 1_024;
 
 export async function kafka(): Promise<Store> {
   const clusterId = "bWF0cml4LWthZmthLXNpbg";
-  const server = await KafkaServer.start({ heap: "384m", clusterId, properties: AUTHORIZER });
+  const server = await KafkaServer.start({
+    ...{ heap: "384m", clusterId, diskMib: DISK_MIB },
+    properties: AUTHORIZER,
+  });
   const brokers = server.bootstrap.split(",");
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
@@ -49,6 +54,15 @@ export async function kafka(): Promise<Store> {
         what: "its topics may not be written",
         begin: () => admin.createAcls({ acl: [acl] }),
         end: () => admin.deleteAcls({ filters: [acl] }),
+      },
+      {
+        what: "its disk is full",
+        begin: () => Promise.resolve(server.disk?.fill()),
+        // A broker that could not write has ended.
+        end: () => {
+          server.disk?.free();
+          return server.restart(0);
+        },
       },
     ],
     kill: () => server.kill(0),
