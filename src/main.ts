@@ -10,7 +10,6 @@ if (cache !== undefined) process.env["NODE_COMPILE_CACHE"] ??= cache;
 const { commands } = await import("./operate/commands.ts");
 const { runCli } = await import("./operate/cli.ts");
 const { EXIT } = await import("./operate/exit-code.ts");
-const { dropKafkajsTimerWarning } = await import("./operate/kafkajs-warning.ts");
 
 const stop = new AbortController();
 let signals = 0;
@@ -23,7 +22,6 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-dropKafkajsTimerWarning();
 // Nobody reads what we say about it any more: the work itself goes on.
 process.stderr.on("error", () => undefined);
 // The same for help; where a command's result goes to, it looks for itself (chunk-output.ts).

@@ -9,7 +9,10 @@ const require = createRequire(import.meta.url);
 
 export const KAFKAJS_VERSION = "2.2.4";
 
-/** kafkajs computes a pause from a time that may have passed; newer Nodes warn of that on stderr. It is harmless. */
+/**
+ * kafkajs computes a pause from a time that it never set or that has passed, and Node warns of a negative timer.
+ * It is harmless, it runs at once: only this one warning is left out, wherever kafkajs is used.
+ */
 const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
 process.emitWarning = (...args: unknown[]): void => {
   if (args[1] !== "TimeoutNegativeWarning") emitWarning(...args);

@@ -109,8 +109,8 @@ export class Transactions {
     signal: AbortSignal,
   ): Promise<T> {
     if (!(error instanceof ArchiverError) || signal.aborted) throw error;
-    // A new epoch ends what is open, so that afterwards nothing is undecided.
     const taken = isKafkaError(error, "INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED");
+    // A new epoch ends what is open, so that afterwards nothing is undecided.
     if (unknown && !isFenced(error)) await this.#open(work.transactionalId, signal);
     for (let tries = taken ? OTHER.tries : 1; tries > 0; tries -= 1) {
       const found = await work.look(signal);
