@@ -37,6 +37,7 @@ export function statusOf(s: StatusSources): StatusReport {
         ...partitionOf(group, p, archiver.trouble(p.scope), s.clock),
         waitsFor: waitsFor(p.task.state, sinks),
         lacks: sinks.flatMap(({ name }, i) => (isAttached(p.task.state, i) ? [] : [name])),
+        conflictIn: p.task.state.stop?.sink ?? null,
       })),
       ...archiver.desk.paused.map((p) => pausedOf(group, p)),
     ]),

@@ -49,6 +49,10 @@ const sink = z.strictObject({
   behind: digits.nullable().describe("Offsets that the primary has and this sink has not"),
   waiting: z.int().nonnegative().describe("Partitions that wait for it"),
   lacking: z.int().nonnegative().describe("Partitions that went on without it"),
+  conflicts: z
+    .int()
+    .nonnegative()
+    .describe("Partitions of this process that have stopped over what it holds"),
   writeP95Ms: ms.nullable().describe("Of the last writes"),
   minutes: z.string().describe("The last hour: 0 well, 1 tried again, 2 away, - not known"),
 });

@@ -4,10 +4,11 @@ import { eventWords } from "./event-words.ts";
 import type { ArchiverEvent } from "./events.ts";
 import type { GroupReport } from "./group-report.ts";
 import { History } from "./history.ts";
-import type { LiveEvent, LivePartition, LiveReport, LiveSink, LiveTotals } from "./live-report.ts";
+import type { LiveEvent, LiveReport, LiveTotals } from "./live-report.ts";
 import { keyOf, MemberRates, rowsOf } from "./live-rows.ts";
 import { lastProof } from "./last-proof.ts";
 import { RateWindow } from "./rate-window.ts";
+import { withPartitions } from "./sink-levels.ts";
 import { SinkWatch } from "./sink-watch.ts";
 import type { PartitionStatus, StatusReport } from "./status-report.ts";
 import { startingVerdict, verdictOf } from "./verdict.ts";
@@ -154,7 +155,7 @@ export class Live {
       isAway,
     };
     const partitions = rowsOf(status?.partitions ?? [], this.#groups, rules);
-    const sinks = watched.map((s) => withLacking(s, partitions));
+    const sinks = withPartitions(watched, partitions, status?.partitions ?? []);
     const totals = this.#totals(status, nowMs);
     const ages = partitions.flatMap((p) => (p.oldestAtMs === null ? [] : [nowMs - p.oldestAtMs]));
     const oldestMs = ages.length === 0 ? null : Math.max(0, ...ages);
@@ -223,12 +224,6 @@ export class Live {
     });
     return left.length === 0 ? null : Math.min(...left);
   }
-}
-
-/** A sink that answers and was gone without is being filled: it has not what the others have. */
-function withLacking(sink: LiveSink, partitions: readonly LivePartition[]): LiveSink {
-  const lacking = partitions.filter((p) => p.lacks.includes(sink.name)).length;
-  return { ...sink, lacking, level: sink.level === "ok" && lacking > 0 ? "work" : sink.level };
 }
 
 /** What an update holds of the new report: only partitions, events and history that changed. */

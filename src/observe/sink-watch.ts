@@ -70,6 +70,7 @@ export class SinkWatch {
         behind: now?.behind == null ? null : String(now.behind),
         waiting: waiting(name),
         lacking: 0,
+        conflicts: 0,
         writeP95Ms: p95(seen.writes),
         minutes: minutesText(seen.minutes, nowMs),
       };

@@ -47,6 +47,11 @@ const partition = z.strictObject({
     .array(z.string())
     .optional()
     .describe("Sinks that it went on without and that are not filled yet; of a daemon only"),
+  conflictIn: z
+    .string()
+    .nullable()
+    .optional()
+    .describe("The sink over whose content it has stopped; of a daemon only"),
 });
 
 const sink = z.strictObject({

@@ -107,7 +107,7 @@ const waitText = (s: LiveSink): string =>
       : `${countWords(s.waiting, "partition waits", "partitions wait")} for it, nothing is lost`;
 
 function parked(f: VerdictFacts): Verdict | null {
-  const sink = f.sinks.find((s) => s.level === "human");
+  const sink = f.sinks.find((s) => s.state === "parked");
   if (sink === undefined) return null;
   return {
     level: "human",

@@ -1,8 +1,8 @@
 import { amendedForms, parseAmendment } from "../core/amendment.ts";
 import type { Description } from "../core/description.ts";
-import { ArchiverError } from "../core/errors.ts";
 import { descriptionOf, parseManifest } from "../core/manifest.ts";
 import type { BatchKey } from "../core/scope.ts";
+import { SinkConflict } from "./alarm.ts";
 import type { NamedSink } from "./ports.ts";
 
 /**
@@ -12,17 +12,18 @@ import type { NamedSink } from "./ports.ts";
 
 /** What the batch's file may be in a sink, the newest first; empty when there are no amendments. */
 export async function amendedFiles(
-  { sink }: NamedSink,
+  named: NamedSink,
   key: BatchKey,
   signal: AbortSignal,
 ): Promise<readonly Description[]> {
+  const { sink } = named;
   const stored = (await sink.amendments?.(key, signal)) ?? [];
   if (stored.length === 0) return [];
   const manifest = await sink.manifest(key, signal);
   if (manifest === undefined) return [];
   const amendments = stored.map((bytes) => parseAmendment(bytes));
   const forms = amendedForms(parseManifest(manifest), amendments);
-  if (typeof forms === "string") throw new ArchiverError("primary-invalid", forms);
+  if (typeof forms === "string") throw new SinkConflict("primary-invalid", named, forms);
   return forms.map((form) => descriptionOf(form));
 }
 
@@ -38,6 +39,6 @@ export async function passAmendments(
     const amendment = parseAmendment(bytes);
     if ((await to.sink.amend(key, amendment, signal)) === "equal") continue;
     const text = `sink ${to.name} has another amendment ${amendment.number} of ${amendment.batchId}`;
-    throw new ArchiverError("sink-conflict", text);
+    throw new SinkConflict("sink-conflict", to, text);
   }
 }

@@ -53,7 +53,7 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "differs":
       return adopt(t, e.slot, e.end, e.mark);
     case "alarm":
-      return halt(t, { code: e.code, text: e.text });
+      return halt(t, e);
     case "renew":
       return renew(t);
     case "tail":
@@ -74,7 +74,10 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
   }
 }
 
-const halt = (t: Task, stop: Stop): Task => ({ ...t, phase: "stopped", slots: [], stop });
+const halt = (t: Task, { code, text, sink }: Stop): Task => {
+  const stop = { code, text, ...(sink === undefined ? {} : { sink }) };
+  return { ...t, phase: "stopped", slots: [], stop };
+};
 
 const change = (t: Task, id: number, f: (s: Slot) => Slot): Task => ({
   ...t,

@@ -1,4 +1,5 @@
-import { ArchiverError, isWaitedFor } from "../core/errors.ts";
+import { isWaitedFor } from "../core/errors.ts";
+import { alarmOf } from "./alarm.ts";
 import { copyNext } from "./copy-next.ts";
 import { sinkAt } from "./deliver-batch.ts";
 import type { Event } from "./effect.ts";
@@ -40,9 +41,7 @@ export async function catchUp(p: CatchUpPorts, sink: number, signal: AbortSignal
     } catch (error) {
       if (signal.aborted) return;
       if (!isWaitedFor(error)) {
-        const code = error instanceof ArchiverError ? error.code : "assertion-failed";
-        const text = error instanceof Error ? error.message : String(error);
-        p.dispatch({ of: "alarm", code, text });
+        p.dispatch(alarmOf(error));
         return;
       }
       const most = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(tries, 16));

@@ -1,7 +1,7 @@
-import { ArchiverError } from "../core/errors.ts";
 import { descriptionOf, macOk } from "../core/manifest.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published } from "../sdk/sink.ts";
+import { SinkConflict } from "./alarm.ts";
 import { passAmendments } from "./amended.ts";
 import { sinkAt } from "./deliver-batch.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
@@ -23,12 +23,12 @@ export async function copyNext(
   if (manifest === undefined || manifest.end <= at) return null;
   if (manifest.start !== at) {
     const text = `sink ${named.name} ends at ${at}, inside the primary's batch ${batchId(manifest)}`;
-    throw new ArchiverError("sink-conflict", text);
+    throw new SinkConflict("sink-conflict", named, text);
   }
   const macKey = task.judge.macKeyOf(manifest);
   if (macKey !== null && !macOk(manifest, macKey)) {
     const text = `sink ${primary.name}, batch ${batchId(manifest)}: its manifest is not signed by this seed`;
-    throw new ArchiverError("primary-invalid", text);
+    throw new SinkConflict("primary-invalid", primary, text);
   }
   return task.copyTurn(sink, async () => {
     const { size } = manifest.seal;
@@ -53,5 +53,5 @@ export async function copyNext(
 function refuseOther(named: NamedSink, id: string, published: Published): void {
   if (published.outcome !== "different") return;
   const text = `sink ${named.name} holds another batch ${id} than the primary (${published.state.is})`;
-  throw new ArchiverError("sink-conflict", text);
+  throw new SinkConflict("sink-conflict", named, text);
 }

@@ -147,6 +147,7 @@ const codeOf = (sink: number): AlarmCode => (sink === 0 ? "primary-invalid" : "s
 const alarm = (code: AlarmCode, named: NamedSink, batch: Described, text: string): Result => ({
   of: "alarm",
   code,
+  sink: named.name,
   text: `sink ${named.name}, batch ${batchId(batch.description)}: ${text}`,
 });
 

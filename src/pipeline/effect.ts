@@ -1,4 +1,4 @@
-import type { Committed, Head, Look, PlanMark } from "./state.ts";
+import type { Committed, Head, Look, PlanMark, Stop } from "./state.ts";
 
 /** `again`: what was committed last, because the group has something else. */
 export type CommitReason = "start" | "plan" | "offset" | "tail" | "again";
@@ -69,7 +69,7 @@ export type Result =
     }
   | { readonly of: "described"; readonly slot: number; readonly sink: number }
   /** A conflict or something invalid: the partition stops. */
-  | { readonly of: "alarm"; readonly code: string; readonly text: string };
+  | ({ readonly of: "alarm" } & Stop);
 
 /** What happens to a task from outside. */
 export type Event =

@@ -2,6 +2,7 @@ import { genesisLink } from "../core/chain.ts";
 import type { Description, Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { scopeText } from "../core/scope.ts";
+import { SinkConflict } from "./alarm.ts";
 import type { TaskPorts } from "./ports.ts";
 
 /** Links kept in memory: those of the newest batches, by the offset where the batch ends. */
@@ -47,8 +48,9 @@ export class Links {
     const found = start === 0n ? undefined : await primary.sink.floor(scope, start - 1n, signal);
     if (found === undefined) return genesisLink(archiveId, scope);
     if (found.end !== start) {
-      throw new ArchiverError(
+      throw new SinkConflict(
         "primary-invalid",
+        primary,
         `${scopeText(scope)} in sink ${primary.name}: a batch begins at ${start}, but the one before ` +
           `it is ${found.start} to ${found.end}`,
       );

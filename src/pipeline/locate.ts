@@ -4,6 +4,7 @@ import { type Behind, type ChainHead, decodePlans } from "../core/plan-codec.ts"
 import type { Plan } from "../core/plan.ts";
 import { type BatchKey, batchId, type Scope, scopeText } from "../core/scope.ts";
 import type { State } from "../sdk/sink.ts";
+import { SinkConflict } from "./alarm.ts";
 import { firstManifest } from "./first-manifest.ts";
 import type { Links } from "./links.ts";
 import { markOf, planMark } from "./marks.ts";
@@ -173,8 +174,9 @@ const whole = (m: Manifest): Look => ({
 
 function refuseDamaged(named: NamedSink, key: BatchKey, state: State): void {
   if (state.is !== "damaged") return;
-  throw new ArchiverError(
+  throw new SinkConflict(
     "primary-invalid",
+    named,
     `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`,
   );
 }

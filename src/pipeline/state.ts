@@ -76,6 +76,8 @@ export type Look =
 export interface Stop {
   readonly code: string;
   readonly text: string;
+  /** Name of the sink whose content contradicts the archive, where it is one's. */
+  readonly sink?: string;
 }
 
 export interface Task {

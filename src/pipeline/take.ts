@@ -1,4 +1,3 @@
-import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
 import { blake3Hex } from "../core/digest.ts";
 import type { Description } from "../core/description.ts";
@@ -6,6 +5,7 @@ import { descriptionOf, encodeDescription } from "../core/manifest.ts";
 import type { Plan } from "../core/plan.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
+import { SinkConflict } from "./alarm.ts";
 import { amendedFiles } from "./amended.ts";
 import { sinkAt, vanished } from "./deliver-batch.ts";
 import { markOf } from "./marks.ts";
@@ -58,8 +58,9 @@ export async function described(
   const state = await named.sink.stat(key, "cheap", signal);
   if (state.is === "absent") return undefined;
   if (state.is === "damaged") {
-    throw new ArchiverError(
+    throw new SinkConflict(
       "primary-invalid",
+      named,
       `sink ${named.name}, batch ${batchId(key)}: ${state.reason}`,
     );
   }
@@ -128,8 +129,9 @@ async function wholeFile(
   return at === bytes.length && blake3Hex(bytes) === description.seal.digest ? bytes : null;
 }
 
-const invalid = (named: NamedSink, d: Description, text: string): ArchiverError =>
-  new ArchiverError(
+const invalid = (named: NamedSink, d: Description, text: string): SinkConflict =>
+  new SinkConflict(
     "primary-invalid",
+    named,
     `sink ${named.name}, batch ${batchId(d)} at ${d.seal.path}: ${text}`,
   );

@@ -5,6 +5,7 @@ import { type ChainHead, encodePlans } from "../core/plan-codec.ts";
 import type { Plan } from "../core/plan.ts";
 import { scopeText } from "../core/scope.ts";
 import type { Lease } from "../kafka/lease.ts";
+import { alarmOf, readBy } from "./alarm.ts";
 import { apply, sending } from "./apply.ts";
 import { askHead } from "./ask-head.ts";
 import { behindOf, CatchUps, marksOf } from "./away.ts";
@@ -162,7 +163,7 @@ export class PartitionTask {
         await this.#pause(key, error, signal);
         // A batch that was found and is gone: what the sinks hold has to be looked at again.
         if (effect.do === "take" && error instanceof VanishedError) event = { of: "lost-batch" };
-      } else event = failure(error);
+      } else event = alarmOf(error, readBy(this.#ports, effect));
     }
     // An effect that was aborted has no say any more; the same key may be under way again.
     if (this.#running.get(key) !== controller) return;
@@ -293,8 +294,3 @@ export class PartitionTask {
     return plan;
   }
 }
-
-const failure = (error: unknown): Event => {
-  const code = error instanceof ArchiverError ? error.code : "assertion-failed";
-  return { of: "alarm", code, text: messageOf(error) };
-};

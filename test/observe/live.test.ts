@@ -97,6 +97,31 @@ test("a stopped partition needs a person: it comes before a sink that is away", 
   expect(verdict.todo.map((t) => t.command).join()).toContain("--topic logs.web --partition 7");
 });
 
+test("a sink over whose content partitions stopped waits for a person, with what to do; the others are well", () => {
+  const world = new World();
+  world.sample.set(7, { state: "stopped", conflictIn: "ceph" });
+  world.sample.set(8, { state: "stopped", conflictIn: "ceph" });
+  const rows = (): unknown[] =>
+    world.report().sinks.map((s) => [s.name, s.level, s.conflicts, s.todo]);
+  const todo = expect.stringContaining("`verify --across-sinks`, then `reconcile`");
+  const well = [
+    ["files", "ok", 0, null],
+    ["lake", "ok", 0, null],
+  ];
+  expect(rows()).toEqual([well[0], ["ceph", "human", 2, todo], well[1]]);
+  // It is away as well: what that takes is said too.
+  world.live.take({ what: "sink-state", sink: "ceph", state: "retrying" });
+  expect(rows()[1]).toEqual([
+    ...["ceph", "human", 2],
+    expect.stringMatching(/`reconcile`.*Start ceph or open the way to it/),
+  ]);
+  world.live.take({ what: "sink-state", sink: "ceph", state: "ok" });
+  world.sample.set(7, { state: "running", conflictIn: null });
+  world.sample.set(8, { state: "stopped", conflictIn: "files" });
+  const deep = expect.stringContaining("`verify --deep --sink files`");
+  expect(rows()).toEqual([["files", "human", 1, deep], ["ceph", "ok", 0, null], well[1]]);
+});
+
 test("refused credentials, changing owners, lateness, a drain: each has its words", () => {
   const parked = new World();
   parked.live.take({

@@ -59,6 +59,20 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+test("the sink's own row says that it is in conflict, for how many partitions, and what to do", async () => {
+  const { page, complaints } = await openPage(browser, url);
+  const copy = page.locator("#sinks tr[data-sink=copy]");
+  await copy.and(page.locator("[data-level=human]")).waitFor();
+  expect(await copy.locator(".state").innerText()).toBe("In conflict");
+  expect(await copy.locator(".error").innerText()).toMatch(
+    /^1 partition waits for an operator\.\s*To do: .*`verify --across-sinks`, then `reconcile`/,
+  );
+  expect(await page.locator("#sinks tr[data-sink=files] .state").innerText()).toBe("Healthy");
+  expect(await page.locator("#sinks-sum").innerText()).toBe("1 of 2 healthy");
+  expect(complaints).toEqual([]);
+  await page.close();
+}, 60_000);
+
 test("both copies are shown side by side, with what tells them apart and the way out", async () => {
   const { page, complaints } = await openPage(browser, url);
   await page.locator("#verdict[data-level=human]").waitFor();

@@ -35,11 +35,11 @@ test("a damaged file under the batch's name is said of the sink that has it, and
   const published = (at: number): ReturnType<typeof publish> =>
     publish(ports as unknown as TaskPorts, 0, at, batch, never);
   expect(await published(0)).toMatchObject({
-    ...{ of: "alarm", code: "primary-invalid" },
+    ...{ of: "alarm", code: "primary-invalid", sink: "files" },
     text: expect.stringContaining("sink files"),
   });
   expect(await published(1)).toMatchObject({
-    ...{ of: "alarm", code: "sink-conflict" },
+    ...{ of: "alarm", code: "sink-conflict", sink: "copy" },
     text: expect.stringContaining("sink copy"),
   });
 });

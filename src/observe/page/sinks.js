@@ -80,16 +80,26 @@ function show(row, s, nowMs) {
   attribute(row.kind, "title", s.where ?? "");
   if (row.level !== s.level) row.state.replaceChildren(glyph(s.level), row.stateWord);
   row.level = s.level;
-  const since = s.level === "ok" || s.sinceMs === null ? "" : ` ${duration(nowMs - s.sinceMs)}`;
-  write(row.stateWord, `${WORDS[s.level]}${since}`);
+  const well = s.level === "ok" || s.conflicts > 0;
+  const since = well || s.sinceMs === null ? "" : ` ${duration(nowMs - s.sinceMs)}`;
+  write(row.stateWord, s.conflicts > 0 ? "In conflict" : `${WORDS[s.level]}${since}`);
   write(row.behind, count(s.behind));
   write(row.p95, s.writeP95Ms === null ? "–" : `${s.writeP95Ms}\u00a0ms`);
-  if (s.error === null) write(row.error, "No error yet.");
-  else write(row.error, `${s.error.atMs === null ? "" : `${time(s.error.atMs)} `}${s.error.text}`);
+  write(row.error, troubleWords(s));
   const next = s.nextMs === null ? "" : ` Next try ${time(s.nextMs)}.`;
   write(row.todo, s.todo === null ? "" : `To do: ${s.todo}${next}`);
   if (row.minutes !== s.minutes) strip(row.strip, s.minutes);
   row.minutes = s.minutes;
+}
+
+/** Why it is not well; a sink that answers may hold other bytes than the archive. */
+function troubleWords(s) {
+  const wait = s.conflicts === 1 ? "1 partition waits" : `${count(s.conflicts)} partitions wait`;
+  const conflict = s.conflicts === 0 ? [] : [`${wait} for an operator.`];
+  const at = s.error === null || s.error.atMs === null ? "" : `${time(s.error.atMs)} `;
+  const last = s.error === null ? [] : [`${at}${s.error.text}`];
+  const words = [...conflict, ...last];
+  return words.length === 0 ? "No error yet." : words.join(" ");
 }
 
 /** A bar a minute: flat when well, higher and amber when tried again or away. */
