@@ -1,4 +1,3 @@
-import type { TestProject } from "vitest/node";
 import { ServerDesk } from "./servers/server-desk.ts";
 import { DESK, type SharedServers } from "./servers/shared-servers.ts";
 
@@ -7,7 +6,7 @@ import { DESK, type SharedServers } from "./servers/shared-servers.ts";
  * path in TEST_KAFKA_CP; one that is named there already is used as it is. The others are started when
  * the first test asks for them (`sharedServer`).
  */
-export default async function setup(_project: TestProject): Promise<() => Promise<void>> {
+export default async function setup(): Promise<() => Promise<void>> {
   const desk = await ServerDesk.open();
   process.env[DESK] = desk.url;
   if (process.env["TEST_KAFKA"] === undefined || process.env["TEST_KAFKA_CP"] === undefined) {

@@ -1,5 +1,7 @@
 import { commandLine, numberOf } from "../command-line.ts";
+import { waits } from "./core/waits.ts";
 import { instrument } from "./cover/instrument.ts";
+import { isProtocol } from "./cover/protocol-path.ts";
 
 /** The simulation, from the command line. */
 const HELP = `npm run sim -- [--seed N] [--runs M] [--forever] [--shrink] [--first] [--trace] [--case TEXT]
@@ -27,7 +29,11 @@ const firstSeed = numberOf(HELP, "seed", o.seed ?? "1");
 const asked = o.runs === undefined ? null : numberOf(HELP, "runs", o.runs);
 
 if (o.coverage) {
-  instrument();
+  instrument(isProtocol, (place, value) => {
+    const { owner, recorder } = waits;
+    if (owner !== null) recorder?.began(owner, place, value);
+    return value;
+  });
   const { reportCoverage } = await import("./cover/report.ts");
   process.exitCode = await reportCoverage(firstSeed, asked ?? 300);
 } else if (o.case !== undefined) {

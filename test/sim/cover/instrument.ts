@@ -1,22 +1,23 @@
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
-import { waits } from "../core/waits.ts";
 import { awaitPlaces } from "./await-places.ts";
-import { isProtocol } from "./protocol-path.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
+/** What is waited for, at `file:line`, as it is or as it is to be. */
+export type Told = <T>(place: string, value: T) => T;
+
 /**
- * From now on the product's files of the protocol path are loaded with every `await` told to the
- * recorder. Lines stay where they are, and what is waited for is handed on as it is.
+ * From now on those files of the product that are meant are loaded with every `await` told. Lines stay where
+ * they are. Once a process.
  */
-export function instrument(): void {
-  Object.assign(globalThis, { __waits: told });
+export function instrument(meant: (path: string) => boolean, told: Told): void {
+  Object.assign(globalThis, { __waits: { one: told, loop: looped(told) } });
   registerHooks({
     load: (url, context, next) => {
       const loaded = next(url, context);
       const path = url.startsWith("file:") ? fileURLToPath(url).slice(ROOT.length) : "";
-      if (!isProtocol(path) || loaded.source === undefined || loaded.source === null) return loaded;
+      if (!meant(path) || loaded.source === undefined || loaded.source === null) return loaded;
       const { source } = loaded;
       const text =
         typeof source === "string" ? source : Buffer.from(source as Uint8Array).toString();
@@ -39,27 +40,22 @@ function rewritten(path: string, source: string): string {
     out += source.slice(at, where) + text;
     at = where;
   }
-  return `/* global __waits */${out}${source.slice(at)}`;
+  return out + source.slice(at);
 }
 
-const told = {
-  one: <T>(place: string, value: T): T => {
-    const { owner, recorder } = waits;
-    if (owner !== null) recorder?.began(owner, place, value);
-    return value;
-  },
-  loop: <T>(place: string, source: AsyncIterable<T> | Iterable<T>): AsyncIterable<T> => ({
+const looped =
+  (told: Told) =>
+  <T>(place: string, source: AsyncIterable<T> | Iterable<T>): AsyncIterable<T> => ({
     [Symbol.asyncIterator]: () => {
       const items =
         Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : fromSync(source);
       return {
-        next: () => told.one(place, items.next()),
+        next: () => told(place, items.next()),
         return: async (v?: unknown) =>
           (await items.return?.(v)) ?? { done: true, value: undefined },
       };
     },
-  }),
-};
+  });
 
 async function* fromSync<T>(source: Iterable<T>): AsyncGenerator<T> {
   yield* source;
