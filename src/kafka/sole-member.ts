@@ -1,5 +1,6 @@
 import { ArchiverError, isTransient } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
+import { within } from "../core/within.ts";
 import type { KafkaClient } from "./client/kafka-client.ts";
 import { kafkaError, refuseCode } from "./kafka-error.ts";
 import { heartbeat, type Joined, joinGroup, leaveGroup, syncGroup } from "./requests/group.ts";
@@ -215,14 +216,16 @@ export class SoleMember {
     if (memberId === "") return;
     this.#memberId = "";
     const request = leaveGroup({ group: this.#o.group, memberId, instanceId: null });
-    const limit = AbortSignal.timeout(LEAVE_MS);
+    const { group, clock } = this.#o;
     try {
-      const error = await this.#client.sendToCoordinator(this.#o.group, request, limit, "offsets");
+      const error = await within(clock, LEAVE_MS, (limit) =>
+        this.#client.sendToCoordinator(group, request, limit, "offsets"),
+      );
       // Not known any more: gone already.
-      if (error !== 0 && error !== 25) refuseCode(error, `leaving group ${this.#o.group}`);
+      if (error !== 0 && error !== 25) refuseCode(error, `leaving group ${group}`);
     } catch (error) {
       // A courtesy: the coordinator forgets a silent member by itself.
-      if (!(error instanceof ArchiverError) && !limit.aborted) throw error;
+      if (!(error instanceof ArchiverError)) throw error;
     }
   }
 

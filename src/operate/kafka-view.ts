@@ -37,7 +37,12 @@ export class KafkaView {
   static async open(config: Config, ports: ViewPorts): Promise<KafkaView> {
     const times = { connectionTimeoutMs: CONNECT_MS, requestTimeoutMs: REQUEST_MS };
     const options = { ...kafkaOptions(config.kafka), ...times };
-    return new KafkaView(await KafkaClient.open(options, quietLog, ports.signal), ports);
+    return KafkaView.over(await KafkaClient.open(options, quietLog, ports.signal), ports);
+  }
+
+  /** Over a client that is connected. */
+  static over(client: KafkaClient, ports: ViewPorts): KafkaView {
+    return new KafkaView(client, ports);
   }
 
   /** What one pipeline selects. @throws ArchiverError topic-missing */

@@ -4,7 +4,7 @@ import { ArchiverError } from "../../src/core/errors.ts";
 import type { Asked } from "../../src/operate/repair/operator.ts";
 import { Operator } from "../../src/operate/repair/operator.ts";
 import type { KafkaClient } from "../../src/kafka/client/kafka-client.ts";
-import { nodeClock } from "../../src/daemon/node-ports.ts";
+import { nodeClock, nodeRandom } from "../../src/daemon/node-ports.ts";
 import { configDir } from "../config/load.ts";
 import { writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";
@@ -24,7 +24,8 @@ async function open(command: string, waitMs = 20_000, notes: string[] = []): Pro
   const client = await connected(bootstrap);
   clients.push(client);
   const note = (text: string): void => void notes.push(text);
-  return Operator.open({ client, group: name, command, waitMs, clock: nodeClock, note }, never);
+  const ports = { client, clock: nodeClock, random: nodeRandom, note };
+  return Operator.open({ ...ports, group: name, command, waitMs }, never);
 }
 
 beforeAll(async () => {
@@ -114,7 +115,8 @@ test("a pause lasts as long as its work; who can no longer renew it stops before
         silent ? unanswered(asked[2]) : of.sendToCoordinator(...asked);
     },
   });
-  const given = { group: name, command: "test", waitMs: 20_000, clock: nodeClock };
+  const ports = { clock: nodeClock, random: nodeRandom };
+  const given = { ...ports, group: name, command: "test", waitMs: 20_000 };
   const pauseMs = 8_000;
   const note = (): void => undefined;
   const operator = await Operator.open({ ...given, client: falling, pauseMs, note }, never);

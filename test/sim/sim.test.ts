@@ -9,6 +9,7 @@ import { run } from "./run/run.ts";
 import { scenarioOf } from "./run/scenario.ts";
 import { shrink } from "./run/shrink.ts";
 import type { SimStore } from "./stores/store.ts";
+import { KEYS } from "./world/keys.ts";
 import type { World } from "./world/world.ts";
 import { type Scenario, TOPIC } from "./world/settings.ts";
 
@@ -42,7 +43,7 @@ const verdictOn = (world: World): string => {
   const topic = world.cluster.topic(TOPIC);
   const logs: Logs = new Map([[topic.id, topic.partitions.map((p) => p.log)]]);
   try {
-    checkArchive(world.stores, logs);
+    checkArchive(world.stores, logs, KEYS);
     return "whole";
   } catch (error) {
     if (error instanceof Violation) return error.rule;

@@ -42,7 +42,7 @@ export async function giveOrders(
   args: Arguments,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { out, signal, clock } = context;
+  const { out, signal, clock, random } = context;
   const config = await context.config();
   const topic = args.text("topic") ?? "";
   const pipeline = pipelineOf(config, topic);
@@ -64,7 +64,7 @@ export async function giveOrders(
     }
     const note = (text: string): void => out.note(text);
     const about = { client: kafka.client, group, command: order.command, waitMs: WAIT_MS };
-    const operator = await Operator.open({ ...about, clock, note }, signal);
+    const operator = await Operator.open({ ...about, clock, random, note }, signal);
     const answers: Ordered[] = [];
     try {
       const asked: Waiting[] = [];

@@ -57,6 +57,8 @@ export interface RepairRequest {
   readonly dryRun: boolean;
 }
 
+type RepairPorts = Pick<RepairContext, "clock" | "random" | "signal" | "note">;
+
 const OPERATOR_WAIT_MS = 120_000;
 const UNPAUSED: Held = { check: () => undefined };
 
@@ -69,21 +71,31 @@ export async function withRepair<T>(
   context: CommandContext,
   work: (repair: RepairContext) => Promise<T>,
 ): Promise<T> {
-  const { config, pipeline, command, dryRun } = request;
+  const view = request.withKafka ? await KafkaView.open(request.config, context) : null;
   const { clock, random, signal, out } = context;
   const note = (text: string): void => out.note(text);
-  const view = request.withKafka ? await KafkaView.open(config, context) : null;
+  return repairOver(view, request, { clock, random, signal, note }, work);
+}
+
+/** The same where Kafka is open already, or is gone; closes it. */
+export async function repairOver<T>(
+  view: KafkaView | null,
+  { config, pipeline, command, dryRun }: Omit<RepairRequest, "withKafka">,
+  ports: RepairPorts,
+  work: (repair: RepairContext) => Promise<T>,
+): Promise<T> {
+  const { clock, random, signal, note } = ports;
   const operator = new LazyOperator(() =>
     Operator.open(
       {
-        ...{ client: needed(view).client, group: pipeline.group, command, clock, note },
+        ...{ client: needed(view).client, group: pipeline.group, command, clock, random, note },
         waitMs: OPERATOR_WAIT_MS,
       },
       signal,
     ),
   );
   try {
-    return await withSinks(config, pipeline.sinks, context, async (opened) => {
+    return await withSinks(config, pipeline.sinks, ports, async (opened) => {
       const primary = primaryOf(opened);
       const sinks = [primary, ...opened.filter((o) => o !== primary)];
       const kafka = view === null ? null : await repairKafka(view, pipeline, sinks, signal);

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { ArchiverError } from "../../core/errors.ts";
 import {
@@ -11,7 +10,8 @@ import {
   type PauseRequest,
   requestGroup,
 } from "../../core/operator-requests.ts";
-import type { Clock } from "../../core/ports.ts";
+import type { Clock, Random } from "../../core/ports.ts";
+import { within } from "../../core/within.ts";
 import type { KafkaClient } from "../../kafka/client/kafka-client.ts";
 import { readCommittedOffsets } from "../../kafka/offset-commits.ts";
 import { describeGroup } from "../../kafka/requests/describe-groups.ts";
@@ -30,6 +30,7 @@ export interface OperatorOptions {
   /** After so long without a sign of ours an owner takes a pause for over. @default 60 000 */
   readonly pauseMs?: number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly note: (text: string) => void;
 }
 
@@ -106,7 +107,7 @@ export class Operator {
 
   /** Answers the request's id. It stays until it is withdrawn. */
   async ask(at: TopicPartition, asked: Asked, signal: AbortSignal): Promise<string> {
-    const id = randomBytes(8).toString("hex");
+    const id = Buffer.from(this.#o.random.bytes(8)).toString("hex");
     const request = { id, by: this.#by, ...asked } as OperatorRequest;
     await this.#write(at, [...this.requests(at), request], signal);
     return id;
@@ -223,7 +224,7 @@ export class Operator {
   /** A pause that could not be taken back ends by itself a minute later. */
   async #release(at: TopicPartition, id: string): Promise<void> {
     try {
-      await this.withdraw(at, id, AbortSignal.timeout(WITHDRAW_MS));
+      await within(this.#o.clock, WITHDRAW_MS, (limit) => this.withdraw(at, id, limit));
     } catch (error) {
       this.#o.note(`the pause of ${keyOf(at)} ends within a minute: ${String(error)}`);
     }

@@ -2,6 +2,7 @@ import { gunzipSync } from "node:zlib";
 import { Blake3Hasher } from "@napi-rs/blake-hash";
 import { decompress } from "zstd-napi";
 import type { SimStore } from "../stores/store.ts";
+import { decrypted, fileKeyOf } from "./age.ts";
 
 /**
  * Reads an archive as docs/format.md and docs/format-manifest.md describe it, and as nothing in the
@@ -40,6 +41,7 @@ export interface ManifestText {
     readonly digest: string;
     readonly codec: "none" | "gzip" | "zstd";
     readonly encryption: "none" | "age";
+    readonly recipients: readonly string[];
   };
   readonly prevLink: string;
   readonly link: string;
@@ -78,10 +80,14 @@ export const manifestAt = (store: SimStore, path: string): ManifestText => {
   return JSON.parse(Buffer.from(bytes).toString("utf8")) as ManifestText;
 };
 
+/** Manifests below a folder, without what corrects them. */
+export const manifestsIn = (store: SimStore, folder: string): string[] =>
+  store.paths(folder).filter((path) => !path.includes(".amend-"));
+
 /** Batches whose manifest is there, by branch and start. */
 export function batchesOf(store: SimStore): Seen[] {
   const seen: Seen[] = [];
-  for (const path of store.paths("manifests")) {
+  for (const path of manifestsIn(store, "manifests")) {
     const place = placeOf(path);
     if (place === null) throw new Error(`${store.name}: ${path} is no manifest's name`);
     const manifest = manifestAt(store, path);
@@ -126,9 +132,17 @@ const textAt = (store: SimStore, path: string): unknown =>
 
 export const hashOf = (bytes: Uint8Array): string => new Blake3Hasher().update(bytes).digest("hex");
 
-/** The content of a stored file that is not encrypted. */
-export function contentOf(m: ManifestText, stored: Uint8Array): Buffer {
-  const bytes = Buffer.from(stored);
+/** The content of a stored file; the secrets are tried one after the other. */
+export function contentOf(
+  m: ManifestText,
+  stored: Uint8Array,
+  secrets: readonly Uint8Array[],
+): Buffer {
+  const opens = (secret: Uint8Array): boolean => fileKeyOf(stored, secret) !== null;
+  const bytes =
+    m.seal.encryption === "none"
+      ? Buffer.from(stored)
+      : decrypted(stored, secrets.find(opens) ?? Buffer.alloc(32));
   if (m.seal.codec === "none") return bytes;
   if (m.seal.codec === "gzip") return gunzipSync(bytes);
   return Buffer.from(decompress(bytes));

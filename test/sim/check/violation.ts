@@ -26,6 +26,8 @@ export type Rule =
   | "progress"
   /** A partition stopped where no fault asks for an operator. */
   | "alarm"
+  /** A file is opened by others than it is said to be encrypted to. */
+  | "recipients"
   /** A sink that is away was not waited for. */
   | "patience"
   /** The product raised what nobody took. */

@@ -1,7 +1,23 @@
 import type { Commit } from "../kafka/cluster.ts";
 import type { Truth } from "../kafka/log.ts";
 import type { Listener, SimStore } from "../stores/store.ts";
-import { dataPathIn, manifestAt, type Place, placeOf, unnamed } from "./archive.ts";
+import {
+  checkAmendment,
+  checkDropped,
+  checkTaken,
+  formsOf,
+  isAmendment,
+  manifestOf,
+} from "./amended.ts";
+import {
+  dataPathIn,
+  hashOf,
+  manifestAt,
+  manifestsIn,
+  type Place,
+  placeOf,
+  unnamed,
+} from "./archive.ts";
 import { Violation } from "./violation.ts";
 
 /** Of one plan in a commit's metadata: cluster, topic id, branch, epoch, start, end and nine more. */
@@ -49,8 +65,9 @@ export class Watch implements Listener {
   created(store: SimStore, path: string): void {
     this.objects += 1;
     const place = placeOf(path);
-    if (place === null) return;
     const [primary] = this.#p.stores();
+    if (isAmendment(path) && primary !== undefined) checkAmendment(store, primary, path);
+    if (place === null) return;
     const own = store.objects.get(path)?.bytes ?? new Uint8Array();
     if (store === primary && place.kind === "data") this.#afterPlan(place, path);
     if (primary !== undefined && store !== primary) this.#afterPrimary(primary, store, path, own);
@@ -61,6 +78,12 @@ export class Watch implements Listener {
   replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void {
     if (Buffer.compare(before, after) === 0) return;
     throw new Violation("write-once", `${store.name}: ${path} was replaced by other bytes`);
+  }
+
+  removed(store: SimStore, path: string): void {
+    if (path.startsWith("data/")) checkTaken(store, this.#p.stores(), path);
+    else if (path.startsWith("quarantine/data/")) checkDropped(store, path);
+    else throw new Violation("write-once", `${store.name}: ${path} was removed`);
   }
 
   committed({ group, topic, partition, offset, metadata }: Commit): void {
@@ -130,7 +153,7 @@ export class Watch implements Listener {
       this.#ranges.delete(key);
       this.#checked.delete(key);
     }
-    for (const path of store.paths("manifests")) this.#note(store, path);
+    for (const path of manifestsIn(store, "manifests")) this.#note(store, path);
   }
 
   /** Rule 1: a batch is planned before it is made, unless it only mends what was committed once. */
@@ -159,12 +182,13 @@ export class Watch implements Listener {
         : primary.paths(name.slice(0, name.lastIndexOf("/"))).some((p) => unnamed(p) === name)
           ? own
           : undefined;
+    if (theirs !== undefined && Buffer.compare(theirs, own) === 0) return;
+    if (isFile && isForm(primary, path, own)) return;
     if (theirs === undefined) {
       if (primary.restored > 0) return;
       throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
     }
-    if (Buffer.compare(theirs, own) !== 0)
-      throw new Violation("same-bytes", `${store.name} got another ${path} than the primary has`);
+    throw new Violation("same-bytes", `${store.name} got another ${path} than the primary has`);
   }
 
   /** Rule 4: the batch before it is whole, or it is the first of its branch. */
@@ -184,7 +208,8 @@ export class Watch implements Listener {
   #describes(store: SimStore, path: string, place: { branch: number }): void {
     const manifest = manifestAt(store, path);
     const data = store.objects.get(dataPathIn(store, manifest))?.bytes;
-    const isWhole = store.style.form !== "files" || data?.length === manifest.seal.size;
+    const isWhole =
+      store.style.form !== "files" || formsOf(store, path).some((f) => f.size === data?.length);
     if (data === undefined || !isWhole)
       throw new Violation("order", `${store.name}: ${path} came before its data (${place.branch})`);
     this.#note(store, path);
@@ -199,10 +224,18 @@ export class Watch implements Listener {
   }
 }
 
+/** Whether these bytes are what a batch of the primary was, is or becomes under another header. */
+function isForm(primary: SimStore, path: string, bytes: Uint8Array): boolean {
+  const manifest = manifestOf(path);
+  if (!path.startsWith("data/") || !primary.objects.has(manifest)) return false;
+  const digest = hashOf(bytes);
+  return formsOf(primary, manifest).some((form) => form.digest === digest);
+}
+
 /** Whole batches of the same branch as a data path, ascending. */
 function batchesBeside(store: SimStore, dataPath: string): Range[] {
   const folder = dataPath.split("/").slice(1, 5).join("/");
-  return store.paths(`manifests/${folder}`).map((p) => {
+  return manifestsIn(store, `manifests/${folder}`).map((p) => {
     const { start, end } = manifestAt(store, p);
     return { start, end };
   });

@@ -25,7 +25,6 @@ export const ELSEWHERE: readonly Elsewhere[] = [
   { file: "src/daemon/copies-report.ts", killedIn: null },
   { file: "src/daemon/group-view.ts", killedIn: null },
   { file: "src/daemon/partition-report.ts", killedIn: null },
-  { file: "src/kafka/sole-member.ts", killedIn: "test/operate/rewrap-stores.test.ts" },
 ];
 
 const KILLS = /SIGKILL|\.kill\(/;

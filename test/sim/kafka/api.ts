@@ -6,6 +6,7 @@ const NOT_LEADER = 6;
 const LOADING = 14;
 const NOT_COORDINATOR = 16;
 const UNKNOWN_TOPIC = 3;
+const NOTHING = Buffer.alloc(0);
 
 /** What a broker answers to a request, byte for byte; a promise where the answer is held back. */
 export function answer(
@@ -35,6 +36,8 @@ export function answer(
       return leaveGroup(k, node, r);
     case "14 3":
       return syncGroup(k, node, r);
+    case "15 4":
+      return describeGroups(k, node, r);
     case "23 3":
       return epochEnd(k, node, r);
     default:
@@ -137,7 +140,7 @@ function offsetCommit(k: Cluster, node: number, r: In): Buffer {
 function offsetFetch(k: Cluster, node: number, r: In): Buffer {
   r.i8();
   const group = r.shortText();
-  const topics = r.shortList(() => {
+  const asked = r.shortListOrAll(() => {
     const topic = r.shortText();
     const partitions = r.shortList(() => r.i32());
     r.i8();
@@ -146,6 +149,7 @@ function offsetFetch(k: Cluster, node: number, r: In): Buffer {
   const wrong = notHere(k, node);
   const out = new Out().i8(0).i32(0);
   const stored = k.group(group).offsets;
+  const topics = asked ?? byTopic(stored);
   return out
     .shortList(wrong === 0 ? topics : [], ({ topic, partitions }) => {
       out.shortText(topic).shortList(partitions, (partition) => {
@@ -163,6 +167,34 @@ function offsetFetch(k: Cluster, node: number, r: In): Buffer {
     })
     .i16(wrong)
     .i8(0)
+    .done();
+}
+
+function byTopic(
+  stored: ReadonlyMap<string, unknown>,
+): { readonly topic: string; readonly partitions: readonly number[] }[] {
+  const places = [...stored.keys()].map((key) => key.split("/"));
+  return [...Map.groupBy(places, ([topic = ""]) => topic)].map(([topic, own]) => ({
+    topic,
+    partitions: own.map(([, partition]) => Number(partition)),
+  }));
+}
+
+function describeGroups(k: Cluster, node: number, r: In): Buffer {
+  const names = r.list(() => r.text() ?? "");
+  const wrong = notHere(k, node);
+  const out = new Out().i32(0);
+  return out
+    .list(names, (name) => {
+      const { state, members } = k.group(name).described;
+      const [settled, protocol] = [state === "Stable", members[0]?.protocol ?? ""];
+      out.i16(wrong).text(name).text(state).text("consumer").text(protocol);
+      out.list(wrong === 0 ? members : [], (m) => {
+        out.text(m.memberId).text(m.instanceId).text("sim").text("/sim");
+        out.blob(settled ? m.metadata : NOTHING).blob(settled ? m.assignment : NOTHING);
+      });
+      out.i32(-1);
+    })
     .done();
 }
 

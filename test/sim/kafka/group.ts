@@ -37,6 +37,10 @@ interface Member extends Joining {
 }
 
 const NOTHING = Buffer.alloc(0);
+const STATES = {
+  ...{ empty: "Empty", preparing: "PreparingRebalance" },
+  ...{ completing: "CompletingRebalance", stable: "Stable" },
+} as const;
 const refused = (error: number, memberId = ""): JoinAnswer => ({
   ...{ error, generation: -1, leader: "", memberId, members: [] },
 });
@@ -130,8 +134,15 @@ export class Group {
     return NONE;
   }
 
-  /** Whether a commit under this lease is taken now. */
+  /** What DescribeGroups says of it. */
+  get described(): { readonly state: string; readonly members: readonly Member[] } {
+    const members = [...this.#members.values()];
+    return { state: STATES[this.state], members };
+  }
+
+  /** Whether a commit under this lease is taken now; one without a lease only where there are no members. */
   mayCommit(memberId: string, instanceId: string | null, generation: number): number {
+    if (generation < 0 && memberId === "") return this.state === "empty" ? NONE : UNKNOWN_MEMBER;
     const wrong = this.#wrong(memberId, instanceId, generation);
     const m = this.#members.get(memberId);
     if (wrong !== NONE || m === undefined) return wrong;

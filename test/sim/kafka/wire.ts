@@ -122,7 +122,13 @@ export class In {
   }
 
   shortList<T>(read: () => T): T[] {
-    return Array.from({ length: Math.max(0, this.uvarint() - 1) }, read);
+    return this.shortListOrAll(read) ?? [];
+  }
+
+  /** Null where the protocol means everything by it. */
+  shortListOrAll<T>(read: () => T): T[] | null {
+    const n = this.uvarint();
+    return n === 0 ? null : Array.from({ length: n - 1 }, read);
   }
 
   raw(n: number): Buffer {

@@ -2,6 +2,7 @@ import { marksIn } from "../check/watch.ts";
 import { type Logs, checkArchive } from "../check/final.ts";
 import { Violation } from "../check/violation.ts";
 import type { SimProcess } from "../core/process.ts";
+import { KEYS } from "../world/keys.ts";
 import { perform, quiet } from "../world/perform.ts";
 import { type Scenario, TOPIC } from "../world/settings.ts";
 import { World } from "../world/world.ts";
@@ -109,7 +110,7 @@ function verdict(world: World, done: boolean): void {
   // What asks for an operator waits for one.
   if (!done && world.alarms.some((a) => a.code !== "log-changed")) return;
   if (!done) throw new Violation("progress", statusOf(world));
-  checkArchive(world.stores, logsOf(world));
+  checkArchive(world.stores, logsOf(world), KEYS);
 }
 
 function logsOf({ cluster }: World): Logs {
@@ -119,9 +120,9 @@ function logsOf({ cluster }: World): Logs {
 
 /** Every record is in every sink, and every group knows. */
 function isDone(world: World): boolean {
-  if (!looksDone(world)) return false;
+  if (world.operators.waiting.length > 0 || !looksDone(world)) return false;
   try {
-    checkArchive(world.stores, logsOf(world));
+    checkArchive(world.stores, logsOf(world), KEYS);
     return true;
   } catch (error) {
     // A log that was cut short is noticed by the next fetch: until then its new records are missing.
@@ -170,12 +171,19 @@ function statusOf(world: World): string {
   const offsets = [...world.cluster.groups].map(
     ([g, { offsets: o }]) => `${g} ${[...o].map(([k, v]) => `${k}@${v.offset}`).join(" ")}`,
   );
-  return [...tasks, ...logs, ...stores, ...offsets, lackingIn(world)].join("\n  ");
+  return [
+    ...tasks,
+    ...world.operators.waiting,
+    ...logs,
+    ...stores,
+    ...offsets,
+    lackingIn(world),
+  ].join("\n  ");
 }
 
 function lackingIn(world: World): string {
   try {
-    checkArchive(world.stores, logsOf(world));
+    checkArchive(world.stores, logsOf(world), KEYS);
     return "the archive is whole";
   } catch (error) {
     return String(error);

@@ -8,12 +8,54 @@ const PORTS = [
   ...["OffsetCommit", "OffsetFetch", "Fetch", "JoinGroup", "SyncGroup", "names", "greatest"],
   ...["about", "folders", "holds", "sleep", "ListOffsets", "metadata"],
 ];
+/** Those of a command that rewraps. */
+const COMMAND_PORTS = [
+  ...["", "", "", "move", "copy", "remove", "create data", "create manifests", "create quarantine"],
+  ...["OffsetCommit", "OffsetFetch", "JoinGroup", "Describe", "LeaveGroup", "get", "list", "sleep"],
+];
 const NAMES = ["files", "ceph", "lake"];
 
 /** A run from its seed alone. What came later to scenarios has dice of its own: the others stay as they were. */
 export function scenarioOf(seed: number): Scenario {
   const plain = plainScenario(seed);
-  return withRecordSinks(plain, new Dice(seed).fork("record sinks"));
+  const mixed = withRecordSinks(plain, new Dice(seed).fork("record sinks"));
+  return withOperators(mixed, new Dice(seed).fork("operators"));
+}
+
+/** An operator rewraps the archive, some of the time with a process that dies or is frozen. */
+function withOperators(s: Scenario, dice: Dice): Scenario {
+  const plain = s.sinks.every((x) => x.form === "files") && !s.secondGroup;
+  const apart = s.happenings.some((h) => h.do === "restore");
+  if (!plain || apart || !dice.chance(0.12)) return s;
+  const settings = { ...s.settings, encrypted: true };
+  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const own = Array.from({ length: dice.pick([1, 1, 2]) }, () => rewrapping(dice, s));
+  const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
+  const happenings = s.happenings.map((h) =>
+    h.do === "upgrade" ? { ...h, to: { ...h.to, encrypted: true } } : h,
+  );
+  const all = [...happenings, ...own, ...wrong].sort((a, b) => a.at - b.at);
+  return { ...s, settings, sinks, happenings: all };
+}
+
+function rewrapping(dice: Dice, s: Scenario): Happening {
+  const crashes = Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => ({
+    at: dice.pick(COMMAND_PORTS),
+    nth: dice.chance(0.6) ? dice.int(1, 6) : dice.int(1, 60),
+    side: dice.pick(["before", "after"] as const),
+  }));
+  const to = dice.pick([[1], [0, 1], [1, 0], [0]]);
+  return { at: dice.int(1_000, s.quietAt), do: "operate", what: "rewrap", to, crashes };
+}
+
+/** What is wrong between the operator's process and the rest; it comes behind the daemons. */
+function toOperator(dice: Dice, s: Scenario): Happening {
+  const [daemon, at] = [s.daemons, dice.int(1_000, s.quietAt)];
+  const ms = dice.int(200, dice.chance(0.5) ? 3_000 : 40_000);
+  if (dice.chance(0.4)) return { at, do: "freeze", daemon, ms };
+  const target = dice.pick(["kafka", "coordinator", "*", ...s.sinks.map((x) => x.name)]);
+  const what = dice.pick(["cut", "lost-requests", "lost-answers", "late", "slow"] as const);
+  return { at, do: "weather", daemon, target, ms, what };
 }
 
 /** Sinks of records get plain ones only: the daemon cannot read what it encrypted. */

@@ -9,10 +9,11 @@ const TMP_MAX_AGE_MS = 3_600_000;
 export function sinkOf(p: ViewPorts): Sink {
   const { createOnly, form, hashes } = p.store.style;
   if (form !== "files") return new RecordSink(p);
+  const removes = createOnly === "atomic";
   return new BlobSink({
     store: storeView(p),
     capabilities: {
-      ...{ accepts: "sealed", createOnly, setAside: false, remove: false },
+      ...{ accepts: "sealed", createOnly, setAside: removes, remove: removes },
       ...{ backfill: "anywhere", evidence: hashes ? "server-hash" : "read-back" },
       maxBatchBytes: 1 << 30,
     },

@@ -84,7 +84,7 @@ export function storeView(p: ViewPorts): BlobStore {
     },
     close: () => Promise.resolve(),
   };
-  return { ...view, ...extras(p, ask, list) };
+  return { ...view, ...extras(p, ask, list), ...removing(p, ask) };
 }
 
 export type Ask = <T>(verb: string, effect: () => T, signal: AbortSignal) => Promise<T>;
@@ -128,6 +128,39 @@ function extras(p: ViewPorts, ask: Ask, list: (folder: string) => Listed[]): Par
     };
   }
   return own;
+}
+
+/** What operators' commands need: by a rename, or by a copy and then a delete. */
+function removing({ store }: ViewPorts, ask: Ask): Pick<Required<BlobStore>, "move" | "remove"> {
+  const unseen = (path: string): SinkError =>
+    new SinkError("sink-permanent", `${store.name}: ${path} is no longer what was seen`);
+  const seen = async (path: string, tag: string, signal: AbortSignal): Promise<void> => {
+    const found = await ask(`head ${kindOf(path)}`, () => headOf(store, path), signal);
+    if (found?.tag !== tag) throw unseen(path);
+  };
+  const copied_ = (from: string, to: string): boolean => {
+    const there = store.objects.get(from);
+    if (there === undefined) throw unseen(from);
+    if (store.create(to, there.bytes, there.about) === "created") return true;
+    return equal(store.objects.get(to)?.bytes, there.bytes);
+  };
+  const drop = async (path: string, to: string | null, tag: string, signal: AbortSignal) => {
+    const verb = `${to === null ? "remove" : "move"} ${kindOf(path)}`;
+    if (!(await ask(verb, () => store.remove(path, tag, to), signal))) throw unseen(path);
+  };
+  return {
+    move: async (from, to, tag, signal) => {
+      if (store.style.about === "side") return drop(from, to, tag, signal);
+      await seen(from, tag, signal);
+      if (!(await ask(`copy ${kindOf(from)}`, () => copied_(from, to), signal)))
+        throw new SinkError("sink-permanent", `${store.name}: ${to} is there already`);
+      await drop(from, null, tag, signal);
+    },
+    remove: async (path, tag, signal) => {
+      await seen(path, tag, signal);
+      await drop(path, null, tag, signal);
+    },
+  };
 }
 
 async function create(

@@ -24,6 +24,8 @@ export interface StoreStyle {
 export interface Listener {
   created(store: SimStore, path: string, bytes: Uint8Array): void;
   replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void;
+  /** Told before it goes. */
+  removed(store: SimStore, path: string): void;
 }
 
 /** What one sink holds, whoever writes to it. */
@@ -78,6 +80,16 @@ export class SimStore {
     this.#set(path, bytes, about);
     if (before === undefined) this.#listener.created(this, path, bytes);
     else this.#listener.replaced(this, path, before.bytes, bytes);
+  }
+
+  /** False: it is not the one that was seen. What goes to another name keeps its description. */
+  remove(path: string, tag: string, to: string | null): boolean {
+    const there = this.objects.get(path);
+    if (there?.tag !== tag) return false;
+    this.#listener.removed(this, path);
+    if (to !== null) this.create(to, there.bytes, there.about);
+    this.objects.delete(path);
+    return true;
   }
 
   /** False: another description was stored first. */

@@ -10,13 +10,13 @@ import { TopicCatalogue } from "../../../src/kafka/topics.ts";
 import type { TaskEvent } from "../../../src/pipeline/ports.ts";
 import type { Seed } from "../../../src/seal/keys.ts";
 import { type CutSealer, inlineSealer } from "../../../src/seal/pool.ts";
-import type { Sink, SinkPlugin } from "../../../src/sdk/sink.ts";
-import { z } from "zod";
+import type { Sink } from "../../../src/sdk/sink.ts";
 import type { LimitOptions } from "../../../src/deliver/limit.ts";
 import { Patience } from "../check/patience.ts";
 import type { SimProcess } from "../core/process.ts";
 import type { SimClient } from "../kafka/client.ts";
-import { RECIPIENT, SEEDS } from "./keys.ts";
+import { pluginOf } from "./commands.ts";
+import { KEYS, SEEDS } from "./keys.ts";
 import { type DaemonSettings, type SinkSettings, TOPIC } from "./settings.ts";
 
 export interface DaemonPorts {
@@ -87,7 +87,7 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
   const { format, codec, level } = settings;
   const seal: SealSettings = {
     ...{ archiveId, clusterId, format, codec, level, recompress: "auto", onPoison: "keep" },
-    recipients: settings.encrypted ? [RECIPIENT] : [],
+    recipients: settings.encrypted ? KEYS.slice(0, 1).map((k) => k.recipient) : [],
     keyIds: seeds.map((s) => s.keyId),
     withRecordsDigest: sinks.some((s) => s.sink.capabilities.accepts === "records"),
   };
@@ -139,11 +139,6 @@ function sealerOf(process: SimProcess, seeds: readonly Seed[]): CutSealer {
     },
   };
 }
-
-const pluginOf = (sink: Sink): SinkPlugin => ({
-  ...{ kind: "simulated", sdk: 1, schema: z.unknown() },
-  open: () => Promise.resolve(sink),
-});
 
 const limitOf = ({ concurrency, bytesPerSecond }: SinkSettings): LimitOptions =>
   bytesPerSecond === null ? { concurrency } : { concurrency, bytesPerSecond };

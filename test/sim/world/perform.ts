@@ -91,6 +91,9 @@ export function perform(w: World, h: Happening): void {
       w.settings = h.to;
       for (let d = 0; d < w.scenario.daemons; d += 1) w.kill(d);
       break;
+    case "operate":
+      w.operators.begin(h);
+      break;
     case "clock":
       w.process(h.daemon)?.stepWall(h.ms);
       break;

@@ -1,3 +1,4 @@
+import type { CrashPlan } from "../core/process.ts";
 import type { StoreStyle } from "../stores/store.ts";
 
 /** How the daemons of a run are configured; an upgrade changes it. */
@@ -13,6 +14,15 @@ export interface SinkSettings extends StoreStyle {
   readonly detachMs: number | null;
   readonly concurrency: number;
   readonly bytesPerSecond: number | null;
+}
+
+/** A command of an operator, who runs it again until it has done its work. */
+export interface Operation {
+  readonly what: "rewrap";
+  /** To whom: of the keys there are. */
+  readonly to: readonly number[];
+  /** Where its runs die, one after the other; those after them do not. */
+  readonly crashes: readonly CrashPlan[];
 }
 
 /** Something that happens at a time, milliseconds from the beginning. */
@@ -72,6 +82,7 @@ export type Happening = { readonly at: number } & (
       readonly what: "wipe" | "foreign" | "rewind" | "lose";
     }
   | { readonly do: "upgrade"; readonly to: DaemonSettings }
+  | ({ readonly do: "operate" } & Operation)
   | { readonly do: "clock"; readonly daemon: number; readonly ms: number }
 );
 

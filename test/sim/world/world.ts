@@ -12,6 +12,8 @@ import { Cluster } from "../kafka/cluster.ts";
 import { SimStore } from "../stores/store.ts";
 import { sinkOf } from "../stores/sinks.ts";
 import type { StoreTrouble } from "../stores/store-view.ts";
+import type { CommandPorts } from "./commands.ts";
+import { Operators } from "./operators.ts";
 import { type RunningDaemon, startDaemon } from "./daemon.ts";
 import { type DaemonSettings, type Scenario, TOPIC } from "./settings.ts";
 
@@ -46,6 +48,7 @@ export class World {
   readonly watch: Watch;
   readonly dice: Dice;
   readonly stores: SimStore[] = [];
+  readonly operators = new Operators(this);
   readonly alarms: { at: number; daemon: number; partition: number; code: string; text: string }[] =
     [];
   settings: DaemonSettings;
@@ -77,12 +80,17 @@ export class World {
       truth: (topic, partition) => this.cluster.log(topic, partition).truth,
       cutShort: (topic, partition) => this.cluster.log(topic, partition).cutShort,
     });
-    this.cluster.onCommit = (c) => this.judge(() => this.watch.committed(c));
+    // What operators and owners tell each other is in groups of other names.
+    const archives = ["first", "second"];
+    this.cluster.onCommit = (c) =>
+      archives.includes(c.group) && this.judge(() => this.watch.committed(c));
     const listener = {
       created: (store: SimStore, path: string): void =>
         this.judge(() => this.watch.created(store, path)),
       replaced: (store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void =>
         this.judge(() => this.watch.replaced(store, path, before, after)),
+      removed: (store: SimStore, path: string): void =>
+        this.judge(() => this.watch.removed(store, path)),
     };
     for (const style of scenario.sinks) this.stores.push(new SimStore(style, listener));
     for (let d = 0; d < scenario.daemons; d += 1) {
@@ -109,7 +117,9 @@ export class World {
     return this.#instances.map((i) => (i?.process.alive === true ? i.running : null));
   }
 
+  /** The one behind the daemons is the operator's. */
   process(d: number): SimProcess | null {
+    if (d === this.scenario.daemons) return this.operators.process;
     const process = this.#instances[d]?.process;
     return process?.alive === true ? process : null;
   }
@@ -156,7 +166,7 @@ export class World {
     const dice = this.dice.fork(name);
     const ports = { scheduler: this.scheduler, dice };
     const process = new SimProcess(name, ports, (why) => this.#died(d, name, why));
-    this.#watcher.onStart(process);
+    this.starts(process);
     waits.owner = process;
     const instance: Instance = { process, running: null };
     this.#instances[d] = instance;
@@ -179,11 +189,7 @@ export class World {
     try {
       instance.running = await startDaemon({
         process,
-        client: new SimClient({
-          ...{ process, network: this.network, cluster: this.cluster },
-          weather: (broker, coordinates) =>
-            this.weather(d, ["kafka", `kafka-${broker}`, ...(coordinates ? ["coordinator"] : [])]),
-        }),
+        client: this.#client(d, process),
         sinks: scenario.sinks.map((s, i) => ({
           settings: s,
           sink: this.#sink(d, i, process, dice),
@@ -210,6 +216,31 @@ export class World {
       this.#down[d] = 3_000;
       process.die(String(error));
     }
+  }
+
+  /** What a command of an operator works with. */
+  commandPorts(process: SimProcess): CommandPorts {
+    const d = this.scenario.daemons;
+    const dice = this.dice.fork(`stores ${process.name}`);
+    const sinks = this.stores.map(({ name }, i) => ({
+      name,
+      sink: this.#sink(d, i, process, dice),
+    }));
+    const trace = (line: string): void => void (process.alive && this.trace(line));
+    return { process, client: this.#client(d, process), sinks, group: "first", trace };
+  }
+
+  /** A process is told of before it does anything. */
+  starts(process: SimProcess): void {
+    this.#watcher.onStart(process);
+  }
+
+  #client(d: number, process: SimProcess): SimClient {
+    return new SimClient({
+      ...{ process, network: this.network, cluster: this.cluster },
+      weather: (broker, coordinates) =>
+        this.weather(d, ["kafka", `kafka-${broker}`, ...(coordinates ? ["coordinator"] : [])]),
+    });
   }
 
   #sink(d: number, i: number, process: SimProcess, dice: Dice): Sink {

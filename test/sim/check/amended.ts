@@ -1,0 +1,127 @@
+import type { SimStore } from "../stores/store.ts";
+import { fileKeyOf } from "./age.ts";
+import { hashOf, type ManifestText, manifestAt } from "./archive.ts";
+import { Violation } from "./violation.ts";
+
+/** A correction beside a manifest, as docs/format-manifest.md describes it. */
+export interface AmendmentText {
+  readonly archiveId: string;
+  readonly batchId: string;
+  readonly number: number;
+  readonly link: string;
+  readonly replaces: string;
+  readonly size: number;
+  readonly digest: string;
+  readonly recipients: readonly string[];
+}
+
+/** A file as its batch's manifest, or an amendment, describes it. */
+export type Form = Pick<AmendmentText, "size" | "digest" | "recipients">;
+
+/** Somebody who may be a recipient. */
+export interface Key {
+  readonly recipient: string;
+  /** X25519, 32 bytes. */
+  readonly secret: Uint8Array;
+}
+
+const AMENDMENT = /^(manifests\/.*\/\d{20})\.amend-(\d+)\.json$/;
+
+export const isAmendment = (path: string): boolean => AMENDMENT.test(path);
+
+/** Of a manifest, in order, up to the first number that is not there. */
+export function amendmentsOf(store: SimStore, manifest: string): AmendmentText[] {
+  const found: AmendmentText[] = [];
+  for (;;) {
+    const path = manifest.replace(/\.json$/, `.amend-${found.length + 1}.json`);
+    const bytes = store.objects.get(path)?.bytes;
+    if (bytes === undefined) return found;
+    found.push(JSON.parse(Buffer.from(bytes).toString("utf8")) as AmendmentText);
+  }
+}
+
+/** The manifest that tells of a data file, of its place in `quarantine/`, or of an amendment. */
+export function manifestOf(path: string): string {
+  const m = /^(?:quarantine\/)?(?:data|manifests)\/(.*\/\d{20})\./.exec(path);
+  return `manifests/${m?.[1]}.json`;
+}
+
+/** What the file of a batch may be in a store, the oldest first; the last is what it is to become. */
+export function formsOf(store: SimStore, manifest: string): Form[] {
+  const { seal } = manifestAt(store, manifest);
+  return [{ ...seal }, ...amendmentsOf(store, manifest)];
+}
+
+/** An amendment comes as the next one of its batch, the same in every store, and is of its manifest. */
+export function checkAmendment(store: SimStore, primary: SimStore, path: string): void {
+  const [, base = "", number] = AMENDMENT.exec(path) ?? [];
+  const own = store.objects.get(path)?.bytes ?? new Uint8Array();
+  const theirs = primary.objects.get(path)?.bytes;
+  if (theirs === undefined)
+    throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
+  if (Buffer.compare(own, theirs) !== 0)
+    throw new Violation("same-bytes", `${store.name} got another ${path} than the primary has`);
+  const manifest = manifestAt(primary, `${base}.json`);
+  const all = amendmentsOf(primary, `${base}.json`);
+  const a = all[Number(number) - 1];
+  const before: Form | undefined = [manifest.seal, ...all][Number(number) - 1];
+  const follows = a?.number === Number(number) && a.replaces === before?.digest;
+  const isOfIt = a?.link === manifest.link && a.archiveId === manifest.archiveId;
+  if (!follows || !isOfIt || amendmentsOf(store, `${base}.json`).length < Number(number))
+    throw new Violation("chain", `${store.name}: ${path} does not follow what was before it`);
+}
+
+/** A data file goes away for another header only when every store of files knows the new one. */
+export function checkTaken(store: SimStore, stores: readonly SimStore[], path: string): void {
+  const manifest = manifestOf(path);
+  const digest = hashOf(store.objects.get(path)?.bytes ?? new Uint8Array());
+  for (const other of stores) {
+    if (other.style.form !== "files") continue;
+    const next = amendmentsOf(other, manifest).some((a) => a.replaces === digest);
+    if (!next) throw new Violation("write-once", `${store.name}: ${path} was taken away`);
+  }
+}
+
+/** What was set aside for another header goes when that one is there. */
+export function checkDropped(store: SimStore, path: string): void {
+  const manifest = manifestOf(path);
+  const { seal } = manifestAt(store, manifest);
+  const there = store.objects.get(seal.path)?.bytes;
+  const newest = formsOf(store, manifest).at(-1)?.digest;
+  if (there !== undefined && hashOf(there) === newest) return;
+  throw new Violation("order", `${store.name}: ${path} went before its next form was there`);
+}
+
+/** The file of a batch is opened by those it is said to be encrypted to, and by nobody else. */
+export function checkRecipients(
+  where: string,
+  form: Form,
+  file: Uint8Array,
+  keys: readonly Key[],
+): void {
+  for (const { recipient, secret } of keys) {
+    const opens = fileKeyOf(file, secret) !== null;
+    if (opens === form.recipients.includes(recipient)) continue;
+    throw new Violation("recipients", `${where}: ${recipient} ${opens ? "opens" : "opens not"} it`);
+  }
+}
+
+/** Of a batch, in every store of files, when a rewrap said that all is done. */
+export function checkRewrapped(
+  stores: readonly SimStore[],
+  manifest: string,
+  recipients: readonly string[],
+): void {
+  for (const store of stores) {
+    const where = `${store.name}: ${manifest}`;
+    const { seal }: ManifestText = manifestAt(store, manifest);
+    const form = formsOf(store, manifest).at(-1);
+    if (form?.recipients.join() !== recipients.join())
+      throw new Violation("recipients", `${where} is not encrypted to ${recipients.join()}`);
+    const file = store.objects.get(seal.path)?.bytes;
+    if (file === undefined || hashOf(file) !== form.digest)
+      throw new Violation("same-bytes", `${where}: the file is not what its amendment says`);
+    const left = store.paths("quarantine").find((p) => manifestOf(p) === manifest);
+    if (left !== undefined) throw new Violation("recipients", `${where}: ${left} is still there`);
+  }
+}

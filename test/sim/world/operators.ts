@@ -1,0 +1,88 @@
+import { checkRewrapped } from "../check/amended.ts";
+import { manifestsIn } from "../check/archive.ts";
+import { SimProcess } from "../core/process.ts";
+import { waits } from "../core/waits.ts";
+import { rewrap } from "./commands.ts";
+import { KEYS } from "./keys.ts";
+import type { Operation } from "./settings.ts";
+import type { World } from "./world.ts";
+
+/** One command of an operator, who runs it again until it has done its work. */
+interface Order {
+  readonly operation: Operation;
+  readonly name: string;
+  runs: number;
+  process: SimProcess | null;
+  /** What came of the last run. */
+  said: string;
+  done: boolean;
+}
+
+/** Soon, or long after the session of a run that died. */
+const AGAIN_MS: readonly [number, number] = [500, 12_000];
+
+/** Commands beside the daemons; each run is a process that may die anywhere. */
+export class Operators {
+  readonly #world: World;
+  readonly #orders: Order[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Who is at work now; null: nobody. */
+  get process(): SimProcess | null {
+    return this.#orders.find((o) => o.process?.alive === true)?.process ?? null;
+  }
+
+  /** What is not done yet, for the verdict. */
+  get waiting(): readonly string[] {
+    return this.#orders.filter((o) => !o.done).map((o) => `${o.name}: ${o.said}`);
+  }
+
+  begin(operation: Operation): void {
+    const name = `${operation.what}${this.#orders.length + 1}`;
+    const order: Order = { operation, name, runs: 0, process: null, said: "", done: false };
+    this.#orders.push(order);
+    this.#start(order);
+  }
+
+  #start(order: Order): void {
+    const w = this.#world;
+    if (w.failure !== null) return;
+    const crash = order.operation.crashes[order.runs];
+    order.runs += 1;
+    const name = `${order.name}#${order.runs}`;
+    const dice = w.dice.fork(name);
+    const process = new SimProcess(name, { scheduler: w.scheduler, dice }, (why) => {
+      w.trace(`${name} is dead: ${why}`);
+      if (!order.done) w.scheduler.after(dice.int(...AGAIN_MS), () => this.#start(order));
+    });
+    order.process = process;
+    w.starts(process);
+    if (crash !== undefined) process.crashAt(crash);
+    waits.owner = process;
+    w.trace(`${name} starts`);
+    void this.#run(order, process);
+  }
+
+  async #run(order: Order, process: SimProcess): Promise<void> {
+    const w = this.#world;
+    const { operation } = order;
+    const [primary] = w.stores;
+    const before = primary === undefined ? [] : manifestsIn(primary, "manifests");
+    try {
+      const to = operation.to.map((i) => KEYS[i]?.recipient ?? "");
+      const problems = await rewrap(w.commandPorts(process), to);
+      if (!process.alive) return;
+      order.said = problems.join("; ");
+      order.done = problems.length === 0;
+      if (order.done) w.judge(() => before.forEach((path) => checkRewrapped(w.stores, path, to)));
+    } catch (error) {
+      order.said = String(error);
+    }
+    if (!process.alive) return;
+    w.trace(`${process.name} says ${order.done ? "done" : order.said}`);
+    process.die("it ended");
+  }
+}
