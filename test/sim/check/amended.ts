@@ -106,13 +106,15 @@ export function checkRecipients(
   }
 }
 
-/** Of a batch, in every store of files, when a rewrap said that all is done. */
+/** Of a batch, in every store that has it as a file, when a rewrap said that all is done. */
 export function checkRewrapped(
   stores: readonly SimStore[],
   manifest: string,
   recipients: readonly string[],
 ): void {
   for (const store of stores) {
+    // A sink that is behind gets it from the primary, as it is by then.
+    if (store.style.form !== "files" || !store.objects.has(manifest)) continue;
     const where = `${store.name}: ${manifest}`;
     const { seal }: ManifestText = manifestAt(store, manifest);
     const form = formsOf(store, manifest).at(-1);

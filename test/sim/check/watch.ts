@@ -45,6 +45,8 @@ export class Watch implements Listener {
   /** By store and partition: up to which record of the truth everything was seen to be covered. */
   readonly #checked = new Map<string, number>();
   readonly #committed = new Map<string, number>();
+  /** What an administrator set last, by group and partition. */
+  readonly #given = new Map<string, number>();
   /** Commits that were taken. */
   readonly #taken = new Set<string>();
   /** Starts that some commit planned, by partition and branch. */
@@ -101,11 +103,18 @@ export class Watch implements Listener {
     // A request that came late under a lease that still holds: what it says was taken before.
     const again = this.#taken.has(text);
     this.#taken.add(text);
-    if (again) return;
+    if (again) {
+      // Whoever begins now goes on from there.
+      this.#committed.set(key, offset);
+      return;
+    }
     if (offset < before) {
       throw new Violation("commit", `${key}: the offset went back from ${before} to ${offset}`);
     }
     this.#committed.set(key, offset);
+    // With the offset that an administrator set went the marks of sinks that are behind.
+    if (this.#given.get(`${group} ${partition}`) === offset) return;
+    this.#given.delete(`${group} ${partition}`);
     for (const [i, store] of this.#p.stores().entries()) {
       const mark = i === 0 ? undefined : marks.get(store.name);
       // A restored sink lacks more than its mark says; it is filled from where it ends.
@@ -140,7 +149,13 @@ export class Watch implements Listener {
     return null;
   }
 
-  /** An administrator set the offset, or the log was cut short. */
+  /** An administrator set the offset. */
+  given(group: string, partition: number, offset: number): void {
+    this.forgetCommitted();
+    this.#given.set(`${group} ${partition}`, offset);
+  }
+
+  /** An administrator took the offset, or the log was cut short. */
   forgetCommitted(): void {
     this.#committed.clear();
     this.#checked.clear();

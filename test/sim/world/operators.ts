@@ -77,7 +77,10 @@ export class Operators {
       if (!process.alive) return;
       order.said = problems.join("; ");
       order.done = problems.length === 0;
-      if (order.done) w.judge(() => before.forEach((path) => checkRewrapped(w.stores, path, to)));
+      // What another command does before this one has said so is as good.
+      const alone = this.#orders.every((o) => o.done);
+      if (order.done && alone)
+        w.judge(() => before.forEach((path) => checkRewrapped(w.stores, path, to)));
     } catch (error) {
       order.said = String(error);
     }

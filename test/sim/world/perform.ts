@@ -210,12 +210,11 @@ function commits(w: World, p: number, what: "wipe" | "foreign" | "rewind" | "los
     w.watch.forgetCommitted();
     if (what === "lose") offsets.delete(key);
     else if (what === "wipe") offsets.set(key, { offset, metadata: "" });
-    else if (what === "rewind")
-      offsets.set(key, {
-        offset: w.dice.int(w.cluster.log(TOPIC, partition).start, offset),
-        metadata: "",
-      });
-    else offsets.set(key, { offset, metadata: foreignPlan(w, partition, offset) });
+    else if (what === "rewind") {
+      const to = w.dice.int(w.cluster.log(TOPIC, partition).start, offset);
+      offsets.set(key, { offset: to, metadata: "" });
+      w.watch.given("first", partition, to);
+    } else offsets.set(key, { offset, metadata: foreignPlan(w, partition, offset) });
   });
 }
 
