@@ -17,10 +17,10 @@ import type { Task } from "../pipeline/state.ts";
 import { offsetCommit, type TopicPartition } from "../kafka/requests/offsets.ts";
 import type { Partition, Partitions } from "./partitions.ts";
 
-/** What is asked other than a pause: performed for a partition that is owned, and answered. */
+/** What is asked other than a pause: performed for a partition that is owned, and answered; null: it is paused. */
 export type PerformRequest = (
   request: Exclude<OperatorRequest, { do: "pause" }>,
-  partition: Partition,
+  partition: Partition | null,
   signal: AbortSignal,
 ) => Promise<Omit<OperatorAnswer, "id">>;
 
@@ -61,12 +61,6 @@ interface Pausing {
 const READ_MS = 3_000;
 /** What is on its way is delivered first; a sink that is away is not waited for. */
 const DRAIN_MS = 20_000;
-
-/** A detached sink is not waited for from the beginning of a task on. */
-const whilePaused = (r: OperatorRequest): Omit<OperatorAnswer, "id"> =>
-  r.do === "skip"
-    ? { is: "refused", text: "the partition is paused: `resume` it first" }
-    : { is: "done", text: "the partition is paused; it counts when it is resumed" };
 
 const isEmpty = (t: Task): boolean => t.slots.length === 0 && t.sent === null;
 const keyOf = (p: TopicPartition): string => `${p.topic}/${p.partition}`;
@@ -248,10 +242,9 @@ export class OperatorDesk {
       const p = this.#p.partitions.at(at.topic, at.partition);
       for (const r of this.#seen.get(keyOf(at))?.requests ?? []) {
         if (r.do === "pause" || this.#settled(r.id)) continue;
-        if (p !== undefined)
-          this.#answered.set(r.id, { id: r.id, ...(await this.#p.perform(r, p, signal)) });
-        else if (this.#pausing.has(keyOf(at)))
-          this.#answered.set(r.id, { id: r.id, ...whilePaused(r) });
+        if (p === undefined && !this.#pausing.has(keyOf(at))) continue;
+        const answer = await this.#p.perform(r, p ?? null, signal);
+        this.#answered.set(r.id, { id: r.id, ...answer });
       }
     }
   }

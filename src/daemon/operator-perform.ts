@@ -28,6 +28,9 @@ export function performRequest(ports: PerformPorts): PerformRequest {
   /** Ids of skips that a partition was begun anew for. */
   const skips = new Set<string>();
   return (request, partition, signal) => {
+    const never = impossible(request, ports.sinks);
+    if (never !== null) return Promise.resolve(never);
+    if (partition === null) return Promise.resolve(whilePaused(request));
     switch (request.do) {
       case "skip":
         return skip(ports, request, partition, skips, signal);
@@ -38,6 +41,20 @@ export function performRequest(ports: PerformPorts): PerformRequest {
     }
   };
 }
+
+/** What no partition's owner does, whether it is paused or not. */
+function impossible(r: OperatorRequest, sinks: readonly string[]): Answer | null {
+  if (r.do !== "detach" && r.do !== "attach") return null;
+  if (!sinks.includes(r.sink)) return refused(`this pipeline has no sink ${r.sink}`);
+  if (r.do === "attach" || r.sink !== sinks[0]) return null;
+  return refused(`${r.sink} is the primary, which is never detached`);
+}
+
+/** A detached sink is not waited for from the beginning of a task on. */
+const whilePaused = (r: OperatorRequest): Answer =>
+  r.do === "skip"
+    ? refused("the partition is paused: `resume` it first")
+    : done("the partition is paused; it counts when it is resumed");
 
 /** The partition begins anew, and gives up below `to` what it cannot have. */
 async function skip(
@@ -75,8 +92,6 @@ async function skip(
 
 function detach({ sinks }: PerformPorts, name: string, { task }: Partition): Answer {
   const sink = sinks.indexOf(name);
-  if (sink < 0) return refused(`this pipeline has no sink ${name}`);
-  if (sink === 0) return refused(`${name} is the primary, which is never detached`);
   task.dispatch({ of: "detach", sink });
   const from = task.state.behind[sink] ?? null;
   return from === null ? working("") : done(`the others go on without it from offset ${from}`);
@@ -85,7 +100,6 @@ function detach({ sinks }: PerformPorts, name: string, { task }: Partition): Ans
 /** The request that held it away is gone already: it is being filled. */
 function attach({ sinks }: PerformPorts, name: string, { task }: Partition): Answer {
   const sink = sinks.indexOf(name);
-  if (sink < 0) return refused(`this pipeline has no sink ${name}`);
   const from = task.state.behind[sink] ?? null;
   return done(from === null ? "it is waited for" : `it is filled from offset ${from} on`);
 }

@@ -36,12 +36,14 @@ export async function runCli(
     await program.parseAsync([...argv], { from: "user" });
     return code;
   } catch (error) {
-    // commander has printed it already; help and version come this way too.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    // Help and version come this way too, and are printed already.
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
     // Options are parsed outside of any command: what they refuse comes here.
+    const refused = error instanceof CommanderError ? usageError(error) : error;
     const json = argv.includes("--json");
-    await new Output({ ...host, json, debug: argv.includes("--debug") }).error(error);
-    return exitCodeOf(error, host.signal.aborted);
+    await new Output({ ...host, json, debug: argv.includes("--debug") }).error(refused);
+    return exitCodeOf(refused, host.signal.aborted);
   }
 }
 
@@ -59,7 +61,7 @@ function buildProgram(commands: readonly Command[], host: CliHost, action: Actio
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
       writeErr: (text) => host.stderr.write(text),
-      outputError: (text, write) => write(usageError(text)),
+      outputError: () => undefined,
     });
   for (const command of commands) addCommand(program, command, action);
   program.addHelpText(
@@ -69,11 +71,11 @@ function buildProgram(commands: readonly Command[], host: CliHost, action: Actio
   return program;
 }
 
-const usageError = (text: string): string => {
-  const [first = "", ...more] = text.trim().split("\n");
-  const hint = more.length === 0 ? "" : ` ${more.join(" ").trim()}`;
-  return `bulk-archiver: ${first.replace(/^error: /, "")}${hint}\nnext: See --help.\n`;
-};
+/** In one line, a suggestion behind it. */
+function usageError(cause: CommanderError): ArchiverError {
+  const text = cause.message.replace(/^error: /, "").replaceAll(/\s+/g, " ");
+  return new ArchiverError("usage", text.trim(), { cause });
+}
 
 function addCommand(program: Commander, command: Command, action: Action): void {
   const sub = program

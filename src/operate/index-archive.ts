@@ -113,7 +113,10 @@ function summary({ sinks, dryRun }: IndexReport): string[] {
     partitions.map((p) => {
       const verb = dryRun ? "to write" : "written";
       const stale = p.stale > 0 ? `, ${p.stale} were stale` : "";
-      const keys = p.keys === null ? "" : `; filters of keys: ${p.keys.written} ${verb}`;
+      const without = p.keys?.without ?? 0;
+      const lacking =
+        without === 0 ? "" : `, none for ${without} batches (encrypted, or too many keys)`;
+      const keys = p.keys === null ? "" : `; filters of keys: ${p.keys.written} ${verb}${lacking}`;
       return (
         `${name}  ${p.topic}/${p.partition}: ${p.rollUps} roll-ups, ${p.written} ${verb}${stale}, ` +
         `${p.tail} batches behind them${keys}`

@@ -16,13 +16,16 @@ export interface CommandSink extends DecoratedSink {
 /** The sinks named by `--sink`; none named: the first of the configuration. @throws ArchiverError usage */
 export function chooseSinks(config: Config, names: readonly string[]): readonly SinkConfig[] {
   if (names.length === 0) return config.sinks.slice(0, 1);
-  const known = config.sinks.map((s) => s.name);
-  return [...new Set(names)].map((name) => {
-    const found = config.sinks.find((s) => s.name === name);
-    if (found !== undefined) return found;
-    const hint = didYouMean(name, known) || `; the configuration has ${known.join(", ")}`;
-    throw new ArchiverError("usage", `--sink ${name}: there is no such sink${hint}`);
-  });
+  return [...new Set(names)].map((name) => sinkNamed(config, "--sink", name));
+}
+
+/** @param option that names it @throws ArchiverError usage */
+export function sinkNamed({ sinks }: Config, option: string, name: string): SinkConfig {
+  const found = sinks.find((s) => s.name === name);
+  if (found !== undefined) return found;
+  const known = sinks.map((s) => s.name);
+  const hint = didYouMean(name, known) || `; the configuration has ${known.join(", ")}`;
+  throw new ArchiverError("usage", `${option} ${name}: there is no such sink${hint}`);
 }
 
 export type SinkPorts = Pick<CommandContext, "clock" | "random" | "signal">;

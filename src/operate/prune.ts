@@ -1,12 +1,12 @@
-import type { PipelineConfig } from "../config/config.ts";
+import type { Config, PipelineConfig } from "../config/config.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
 import { manifestMacKey } from "../seal/keys.ts";
 import { type Arguments, SCOPE_OPTIONS } from "./arguments.ts";
-import { scopeFilter } from "./choose-scopes.ts";
+import { scopeFilter, scopeWords } from "./choose-scopes.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
-import type { CommandSink } from "./open-sinks.ts";
+import { chooseSinks, type CommandSink } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
 import { findOld, type OldBatches } from "./prune/find-old.ts";
 import type { PrunedPipeline, PrunedSink, PruneReport } from "./prune/prune-report.ts";
@@ -46,10 +46,7 @@ export const pruneCommand: Command = {
   schema: "prune.schema.json",
   run: async (args, context) => {
     const config = await context.config();
-    const pipelines = config.pipelines.filter((p) => p.retentionMs !== null);
-    if (pipelines.length === 0) {
-      throw new ArchiverError("usage", "no pipeline has a `retention`: nothing is ever old enough");
-    }
+    const pipelines = retaining(config, args.texts("sink"));
     const dryRun = args.flag("dryRun");
     const done: PrunedPipeline[] = [];
     for (const pipeline of pipelines) {
@@ -58,7 +55,13 @@ export const pruneCommand: Command = {
         prunePipeline(repair, args, context);
       done.push(await withRepair(request, context, prune));
     }
-    const partitions = done.flatMap((p) => p.sinks.flatMap((s) => s.partitions));
+    const sinks = done.flatMap((p) => p.sinks);
+    const partitions = sinks.flatMap((s) => s.partitions);
+    const named = Object.values(scopeFilter(args)).some((value) => value !== undefined);
+    if (named && partitions.length === 0 && sinks.some((s) => s.able)) {
+      const text = `no batch of ${scopeWords(scopeFilter(args))} is in these sinks under a retention`;
+      throw new ArchiverError("nothing-in-scope", text);
+    }
     const ok = partitions.every((p) => p.damaged === 0);
     const report: PruneReport = { ok, tool: context.tool, dryRun, pipelines: done };
     await (context.out.json
@@ -67,6 +70,20 @@ export const pruneCommand: Command = {
     return ok ? EXIT.done : EXIT.different;
   },
 };
+
+/** The pipelines with a retention that write to a sink of these. @throws ArchiverError usage */
+function retaining(config: Config, names: readonly string[]): readonly PipelineConfig[] {
+  const kept = config.pipelines.filter((p) => p.retentionMs !== null);
+  if (kept.length === 0) {
+    throw new ArchiverError("usage", "no pipeline has a `retention`: nothing is ever old enough");
+  }
+  if (names.length === 0) return kept;
+  chooseSinks(config, names);
+  const found = kept.filter((p) => p.sinks.some((s) => names.includes(s.name)));
+  if (found.length > 0) return found;
+  const text = `--sink ${names.join(", ")}: no pipeline with a \`retention\` writes there`;
+  throw new ArchiverError("usage", text);
+}
 
 function percentOf(text: string): number {
   const value = /^\d{1,3}(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
@@ -88,7 +105,8 @@ async function prunePipeline(
     seeds: await readSeeds([pipeline]),
     publicKeys: await readPublicKeys([], [pipeline]),
   };
-  const chosen = chosenSinks(repair, args.texts("sink"), pipeline);
+  const names = args.texts("sink");
+  const chosen = repair.sinks.filter(({ name }) => names.length === 0 || names.includes(name));
   const progress = new Progress({
     ...{ title: "prune", unit: "batches", stderr: out.stderr },
     now: () => clock.now(),
@@ -123,18 +141,6 @@ async function prunePipeline(
     before: new Date(Number(before)).toISOString(),
     sinks,
   };
-}
-
-function chosenSinks(
-  { sinks }: RepairContext,
-  names: readonly string[],
-  pipeline: PipelineConfig,
-): readonly CommandSink[] {
-  const unknown = names.find((name) => !sinks.some((s) => s.name === name));
-  if (unknown !== undefined) {
-    throw new ArchiverError("usage", `pipeline ${pipeline.name} has no sink ${unknown}`);
-  }
-  return names.length === 0 ? sinks : sinks.filter((s) => names.includes(s.name));
 }
 
 /**

@@ -8,7 +8,7 @@ import { SCOPE_OPTIONS } from "./arguments.ts";
 import { scopeFilter, scopeWords } from "./choose-scopes.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
-import { chooseSinks } from "./open-sinks.ts";
+import { sinkNamed } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
 import { type RepairContext, withRepair } from "./repair/context.ts";
 import { eachAtOnce } from "./repair/in-order.ts";
@@ -86,7 +86,8 @@ function sharedPipelines(
   source: string,
   target: string,
 ): readonly PipelineConfig[] {
-  chooseSinks(config, [source, target]);
+  sinkNamed(config, "--source", source);
+  sinkNamed(config, "--target", target);
   if (source === target)
     throw new ArchiverError("usage", "--source and --target are the same sink");
   const has = (p: PipelineConfig, name: string): boolean => p.sinks.some((s) => s.name === name);

@@ -61,7 +61,7 @@ export function loadSigner(path: string, keyId: string | null): Signer {
 /** The raw X25519 secret keys of an age identity file. */
 export async function loadIdentities(path: string): Promise<readonly Buffer[]> {
   const lines = linesOf(path, "identity file");
-  const keys = lines.map((line) => decodeIdentity(line));
+  const keys = lines.map((line) => decodeIdentity(line, `a line of identity file ${path}`));
   if (keys.length > 0) return keys;
   throw new ArchiverError("key-invalid", `identity file ${path} holds no AGE-SECRET-KEY-1… line`);
 }

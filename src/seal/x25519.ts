@@ -39,9 +39,9 @@ export const encodeIdentity = (raw: Uint8Array): string =>
 export const decodeRecipient = (text: string): Buffer =>
   decode(text, RECIPIENT_HRP, `recipient "${text}"`);
 
-/** The 32 bytes of `AGE-SECRET-KEY-1…`; the text never appears in an error. */
-export const decodeIdentity = (text: string): Buffer =>
-  decode(text.toLowerCase(), IDENTITY_HRP, "an identity");
+/** The 32 bytes of `AGE-SECRET-KEY-1…`; the text never appears in an error, `what` does. */
+export const decodeIdentity = (text: string, what = "an identity"): Buffer =>
+  decode(text.toLowerCase(), IDENTITY_HRP, what);
 
 function decode(text: string, hrp: string, what: string): Buffer {
   try {

@@ -76,6 +76,9 @@ it("a paused partition is left alone, by whoever owns it, until it is resumed", 
   await lanes.archived("all", [topic], { except });
   expect([0, 1, 2].map((p) => recordsIn("files", p))).toEqual([80, 40, 80]);
   await reaches(1, "paused");
+  // Nobody could be told later that it was refused.
+  const primary = await order("detach", "--sink", "files", "--partition", "1");
+  expect([primary.code, primary.report.partitions.map((p) => p.is)]).toEqual([1, ["refused"]]);
   await lanes.daemon.kill();
   lanes.start();
   await put();

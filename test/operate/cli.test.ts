@@ -30,6 +30,7 @@ const config = (name: string, broker: string, extra = ""): string => {
 };
 /** Nothing listens on port 1. */
 const unreachable = config("unreachable.yaml", "127.0.0.1:1");
+const retained = config("retained.yaml", "127.0.0.1:1", "retention: 2d");
 
 beforeAll(async () => {
   mkdirSync(join(dir, "archive"), { recursive: true });
@@ -76,6 +77,22 @@ const USAGE: readonly [argv: readonly string[], says: string][] = [
   [
     ["list", "--config", unreachable, "--sink", "file"],
     'there is no such sink (did you mean "files"?)',
+  ],
+  [
+    ["reconcile", "--config", unreachable, "--source", "files", "--target", "copi"],
+    "--target copi: there is no such sink",
+  ],
+  [
+    ["prune", "--config", retained, "--sink", "copi"],
+    "--sink copi: there is no such sink; the configuration has files",
+  ],
+  [
+    ["restore", "--config", unreachable, "--topic", "logs", "--to-topic", "a/b"],
+    '--to-topic: "a/b" is no topic name',
+  ],
+  [
+    ["cat", "--config", unreachable, "--identity", unreachable],
+    `a line of identity file ${unreachable} is no age X25519 key`,
   ],
   [["list", "--config", unreachable], "the sink holds no batch of any topic"],
   [["keygen"], "required option '--out <dir>' not specified"],
@@ -124,6 +141,22 @@ test("with --json an error is a document as well", async () => {
   expect(mismatches(schema("error.schema.json"), document)).toEqual([]);
   expect(document.error.code).toBe("config-invalid");
   expect(document.error.problems.length).toBeGreaterThan(1);
+});
+
+const REFUSED: readonly (readonly string[])[] = [
+  ["list", "--partitoin", "1"],
+  ["list", "extra"],
+  ["list", "--config"],
+  ["replay"],
+  ["nonsense"],
+];
+
+test.each(REFUSED)("%s … with --json: a document of the same error", async (...argv) => {
+  const { code, stdout, stderr } = await cli([argv[0] ?? "", "--json", ...argv.slice(1)]);
+  const document = JSON.parse(stdout) as { error: { code: string; message: string } };
+  expect(mismatches(schema("error.schema.json"), document)).toEqual([]);
+  expect([code, document.error.code]).toEqual([2, "usage"]);
+  expect(stderr).toBe(`bulk-archiver: ${document.error.message}\nnext: See --help.\n`);
 });
 
 test("--debug shows where an error comes from, and no secret", async () => {

@@ -43,8 +43,10 @@ describe("opening what age made", () => {
   it("names the recipient as age-keygen does", () => {
     const shown = execFileSync("age-keygen", ["-y", path.join(dir, "own")], { encoding: "utf8" });
     expect(own.recipient).toBe(shown.trim());
-    expect(() => parseIdentities("# only a remark\n")).toThrow("holds no identity");
-    expect(() => parseIdentities("AGE-SECRET-KEY-1QQQQ\n")).toThrow("no AGE-SECRET-KEY-1");
+    expect(() => parseIdentities("# only a remark\n")).toThrow("holds no AGE-SECRET-KEY-1");
+    expect(() => parseIdentities("AGE-SECRET-KEY-1QQQQ\n", "my.txt")).toThrow(
+      "a line of identity file my.txt is no AGE-SECRET-KEY-1",
+    );
   });
 
   it.each([0, 1, 65_535, 65_536, 65_537, 131_072, 300_000])("opens %i bytes", (size) => {

@@ -51,6 +51,11 @@ beforeAll(async () => {
 
 afterAll(() => archive.close());
 
+test("a topic that is not there is said, and nothing goes", async () => {
+  const { code, stderr } = await archive.run("prune", "--topic", "nowhere", ...all);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("no batch of topic nowhere")]);
+});
+
 test("killed at every step and run again: what is gone was said before, and the rest is there", async () => {
   const argv = ["--partition", "0", ...all];
   const due = sum(await prune("--partition", "0", "--dry-run"), "batches");

@@ -89,7 +89,9 @@ describe.each(["segment", "ndjson"] as const)("verify and cat of %s files", (for
       expect(without.stderr).toContain(`is encrypted to ${IDENTITY_KEY.recipient}`);
       const wrong = await run("cat", ...seek, "--identity", another);
       expect(wrong).toMatchObject({ code: 2, stdout: "" });
-      expect(wrong.stderr).toContain(`is encrypted to ${IDENTITY_KEY.recipient}`);
+      expect(wrong.stderr).toContain(
+        `is encrypted to ${IDENTITY_KEY.recipient}; none of the 1 identities given opens it`,
+      );
       const right = await run("cat", ...seek, "--identity", identity);
       expect(right.code).toBe(0);
       const lines = right.stdout.trimEnd().split("\n");

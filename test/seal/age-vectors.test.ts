@@ -84,7 +84,13 @@ test("there are sixty-seven, of each kind", () => {
 
 test.each(vectors)("$name: $expected", async ({ expected, payload, identities, file }) => {
   const ours = await outcome(
-    async () => (await openAge(one(file), identities.map(decodeIdentity))).plain,
+    async () =>
+      (
+        await openAge(
+          one(file),
+          identities.map((text) => decodeIdentity(text)),
+        )
+      ).plain,
   );
   const theirs = await outcome(() => {
     const age = openHeader(

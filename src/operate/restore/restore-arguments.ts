@@ -9,7 +9,12 @@ import { type Arguments, RANGE_OPTIONS, SCOPE_OPTIONS, wholeNumber } from "../ar
 import type { CommandOption } from "../command.ts";
 
 export const RESTORE_OPTIONS: readonly CommandOption[] = [
-  { flags: "--to-topic <name>", text: "topic that the records go to", required: true },
+  {
+    flags: "--to-topic <name>",
+    text: "topic that the records go to",
+    required: true,
+    parse: topicName,
+  },
   {
     flags: "--to-brokers <list>",
     text: "host:port,… of another cluster, with the configuration's ssl and sasl; default: its own",
@@ -97,6 +102,12 @@ function brokerList(text: string): readonly string[] {
   if (brokers.every((b) => /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(b)))
     return brokers;
   throw new ArchiverError("usage", `${JSON.stringify(text)} is no list of host:port`);
+}
+
+/** What Kafka takes as one. */
+function topicName(text: string): string {
+  if (/^[A-Za-z0-9._-]{1,249}$/.test(text) && !/^\.{1,2}$/.test(text)) return text;
+  throw new ArchiverError("usage", `${JSON.stringify(text)} is no topic name`);
 }
 
 function partitionPair(text: string): PartitionPair {

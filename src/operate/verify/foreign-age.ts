@@ -29,16 +29,17 @@ export interface Identity {
   readonly publicKey: Buffer;
 }
 
-/** @throws ArchiverError `key-invalid`; the text never holds key material. */
-export function parseIdentities(text: string): readonly Identity[] {
+/** @param name of the file @throws ArchiverError `key-invalid`; the text never holds key material. */
+export function parseIdentities(text: string, name = "identity"): readonly Identity[] {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
-  const found = lines.filter((line) => line !== "" && !line.startsWith("#")).map(parseIdentity);
+  const keys = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  const found = keys.map((line) => parseIdentity(line, name));
   if (found.length === 0)
-    throw new ArchiverError("key-invalid", "the identity file holds no identity");
+    throw new ArchiverError("key-invalid", `identity file ${name} holds no AGE-SECRET-KEY-1… line`);
   return found;
 }
 
-function parseIdentity(line: string): Identity {
+function parseIdentity(line: string, name: string): Identity {
   let raw: Buffer;
   try {
     const { prefix, words } = bech32.decode(line as `${string}1${string}`, false);
@@ -48,7 +49,7 @@ function parseIdentity(line: string): Identity {
   } catch {
     throw new ArchiverError(
       "key-invalid",
-      "a line of the identity file is no AGE-SECRET-KEY-1… key",
+      `a line of identity file ${name} is no AGE-SECRET-KEY-1… key`,
     );
   }
   const der = Buffer.concat([PKCS8_X25519, raw]);

@@ -32,7 +32,10 @@ function notOurs(manifest: Manifest, identities: readonly Identity[]): ArchiverE
       `its header is not for ${named.recipient}, its manifest says so`,
     );
   }
-  return new ArchiverError("identity-needed", `${path} is encrypted to ${recipients.join(", ")}`);
+  const text = `${path} is encrypted to ${recipients.join(", ")}`;
+  const given = identities.length;
+  const none = given === 0 ? "" : `; none of the ${given} identities given opens it`;
+  return new ArchiverError("identity-needed", text + none);
 }
 
 async function* pieces(content: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {

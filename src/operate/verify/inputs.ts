@@ -9,7 +9,7 @@ import { type PublicKeys, publicKeys } from "./foreign-signatures.ts";
 
 /** @throws ArchiverError `key-invalid` */
 export async function readIdentities(file: string | undefined): Promise<readonly Identity[]> {
-  return file === undefined ? [] : parseIdentities(await readKeyFile(file, "identity file"));
+  return file === undefined ? [] : parseIdentities(await readKeyFile(file, "identity file"), file);
 }
 
 /** Of all pipelines that write to one archive. @throws ArchiverError `key-invalid` */
