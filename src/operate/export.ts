@@ -11,6 +11,7 @@ import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import type { ExportReport } from "./export/export-report.ts";
 import { type ExportRequest, ExportState } from "./export/export-state.ts";
+import { dropLeftovers } from "./export/leftovers.ts";
 import { exportScope } from "./export/run-export.ts";
 import { WhollyExpired } from "./expired.ts";
 import { type Kept, keptBatches } from "./kept-batches.ts";
@@ -75,7 +76,10 @@ async function exportAll(
   const request = await requestOf(args, { name, sink }, scopes, signal);
   if (!dryRun) await made(dir);
   const state = await ExportState.open(dir, request);
-  if (!dryRun) await state.begin();
+  if (!dryRun) {
+    await state.begin();
+    await dropLeftovers(dir);
+  }
   const file = args.text("identity");
   const identities = file === undefined ? [] : await loadIdentities(file);
   const now = (): number => clock.now();

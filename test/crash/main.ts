@@ -6,10 +6,12 @@ import { apart, told } from "./life.ts";
 import { isProduct } from "./product.ts";
 
 /** Commands and sinks that die at every wait, run again, and what became of it. */
-const HELP = `npm run crashes -- [--only TEXT]... [--seed N] [--places N] [--kills N] [--list] [--report FILE]
+const HELP = `npm run crashes -- [--only TEXT]... [--seed N] [--some N] [--places N] [--kills N]
+                   [--list] [--report FILE]
 
   --only TEXT     scenarios whose name has this text; may be given several times
   --seed N        of where each dies how often, and in which order (default 1)
+  --some N        so many scenarios, others with another seed (default: all)
   --places N      so many deaths in each scenario at most (default: at every wait, at both sides)
   --kills N       one of N deaths is a SIGKILL of a process of its own (default 20)
   --list          the names
@@ -17,6 +19,7 @@ const HELP = `npm run crashes -- [--only TEXT]... [--seed N] [--places N] [--kil
 const o = commandLine(HELP, {
   only: { type: "string", multiple: true },
   seed: { type: "string", default: "1" },
+  some: { type: "string" },
   places: { type: "string", default: "1000000" },
   kills: { type: "string", default: "20" },
   list: { type: "boolean", default: false },
@@ -36,7 +39,11 @@ const { World } = await import("./world.ts");
 const { Dice } = await import("../sim/core/random.ts");
 const { show, summary } = await import("./report.ts");
 
-const chosen = SCENARIOS.filter(({ name }) => o.only?.some((text) => name.includes(text)) ?? true);
+const named = SCENARIOS.filter(({ name }) => o.only?.some((text) => name.includes(text)) ?? true);
+const some = o.some === undefined ? named.length : numberOf(HELP, "some", o.some);
+const chosen = named.filter(
+  (_, i) => (i + named.length - ((seed * some) % named.length)) % named.length < some,
+);
 if (o.list) {
   for (const { name } of chosen) console.log(name);
   process.exit(0);

@@ -133,9 +133,14 @@ test("killed on the way and repeated: the same lines, each once", async () => {
   const behind = String(10 * BATCHES).padStart(20, "0");
   const stray = join(dir, "killed", SCOPE.topic, "0", `${behind}-${behind}.ndjson`);
   writeFileSync(stray, "half a thought");
+  // As if it had died with a file half written; another process is at work on one of its own.
+  const temporary = (pid: number): string => join(dir, "killed", `part.${pid}.tmp`);
+  for (const pid of [child.child.pid ?? 0, process.pid]) writeFileSync(temporary(pid), "half");
   const rest = await run("killed", "--part", "1KiB");
   expect(rest.records).toBeLessThan(9 * (BATCHES + 3));
   expect(existsSync(stray)).toBe(false);
+  expect(existsSync(temporary(child.child.pid ?? 0))).toBe(false);
+  expect(existsSync(temporary(process.pid))).toBe(true);
   expect(text("killed")).toBe(whole);
 });
 

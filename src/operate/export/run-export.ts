@@ -9,7 +9,12 @@ import type { ReadBatch } from "../archived-manifests.ts";
 import { archivedBatches, type BatchInRange, recordsIn } from "../archived-range.ts";
 import type { Expired } from "../expired.ts";
 import type { Bound } from "../offset-bound.ts";
-import type { ExportedPartition, ExportRequest, ExportState } from "./export-state.ts";
+import type {
+  ExportedPart,
+  ExportedPartition,
+  ExportRequest,
+  ExportState,
+} from "./export-state.ts";
 import { writePart } from "./part-file.ts";
 
 const CHUNK_CHARS = 64 << 10;
@@ -42,8 +47,7 @@ export async function exportScope(
   await refuseMissing(o, known);
   if (!o.dryRun) await dropUnnoted(o, scope, known);
   const from = known === undefined ? o.from : { offset: known.next };
-  const range = { sink, read, scope, from, to, expired, onExpired };
-  const batches = archivedBatches(range, signal);
+  const batches = archivedBatches({ sink, read, scope, from, to, expired, onExpired }, signal);
   let written = 0;
   for (let next = await batches.next(); next.done !== true;) {
     const part = new PartLines(o, scope, signal, batches, next.value);
@@ -57,7 +61,7 @@ export async function exportScope(
         : await writePart({ dir: o.dir, name, codec: o.codec }, after(first.value, lines), signal);
     known ??= { partition, branch, next: part.from, parts: [] };
     const { records } = part;
-    const added = made === undefined ? [] : [{ ...made, from: part.from, to: part.to, records }];
+    const added = made === undefined ? [] : [noted(made, part)];
     written += records;
     known = { ...known, next: part.to, parts: [...known.parts, ...added] };
     if (!o.dryRun) await o.state.put(known);
@@ -65,6 +69,12 @@ export async function exportScope(
   }
   return { partition: known ?? { partition, branch, next: 0n, parts: [] }, written };
 }
+
+/** Spelled as it is when it was read again, so that a run that was interrupted comes to the same bytes. */
+const noted = (
+  { file, bytes, blake3 }: Pick<ExportedPart, "file" | "bytes" | "blake3">,
+  { from, to, records }: Pick<ExportedPart, "from" | "to" | "records">,
+): ExportedPart => ({ file, from, to, records, bytes, blake3 });
 
 /** The lines of one part, and what it turned out to hold when they have been taken. */
 class PartLines {

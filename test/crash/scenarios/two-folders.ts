@@ -1,36 +1,30 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { requestGroup } from "../../../src/core/operator-requests.ts";
-import { describeGroup } from "../../../src/kafka/requests/describe-groups.ts";
-import { leaveGroup } from "../../../src/kafka/requests/group.ts";
-import type { KafkaClient } from "../../../src/kafka/client/kafka-client.ts";
-import { auditTopic } from "../../audit/audit-topic.ts";
 import { configDir } from "../../config/load.ts";
-import { connected, never, sharedKafka } from "../../kafka/live-kafka.ts";
+import { auditTopic } from "../../audit/audit-topic.ts";
+import { sharedKafka } from "../../kafka/live-kafka.ts";
 import { type AgeKey, ageKey, encryptionIn } from "../../operate/age-keys.ts";
 import { contentOf, quarantined } from "../../operate/archive-damage.ts";
 import { LiveArchive } from "../../operate/live-archive.ts";
-import { runCommand } from "../run-command.ts";
-import type { Scenario, Scene } from "../scenario.ts";
 
 const DAY_MS = 86_400_000;
 const SINKS = ["files", "copy"] as const;
+type Folder = (typeof SINKS)[number];
 
 /** A small archive in two folders, encrypted, that no daemon is at work on. */
 export class TwoFolders {
   readonly archive: LiveArchive;
   readonly a: AgeKey;
   readonly b: AgeKey;
-  /** Of either. */
-  readonly both: string;
-  readonly #client: KafkaClient;
+  /** With `retention: 2d`. */
+  readonly expiring: string;
 
-  private constructor(archive: LiveArchive, keys: readonly [AgeKey, AgeKey], client: KafkaClient) {
+  private constructor(archive: LiveArchive, keys: readonly [AgeKey, AgeKey]) {
     this.archive = archive;
     [this.a, this.b] = keys;
-    this.both = join(archive.dir, "both");
-    this.#client = client;
-    writeFileSync(this.both, keys.map(({ file }) => readFileSync(file, "utf8")).join(""));
+    const both = keys.map(({ file }) => readFileSync(file, "utf8")).join("");
+    writeFileSync(join(archive.dir, "both"), both);
+    this.expiring = archive.written("expiring.yaml", { extra: "retention: 2d" });
     for (const sink of SINKS)
       cpSync(archive.folder(sink), join(archive.dir, "before", sink), { recursive: true });
   }
@@ -47,7 +41,12 @@ export class TwoFolders {
     }
     await archive.more(30);
     await archive.drain();
-    return new TwoFolders(archive, keys, await connected());
+    return new TwoFolders(archive, keys);
+  }
+
+  /** An identity file of either. */
+  get both(): string {
+    return join(this.archive.dir, "both");
   }
 
   /** What the daemon has written, and nothing else. */
@@ -60,7 +59,7 @@ export class TwoFolders {
   }
 
   /** What a sink has, file by file. */
-  filesOf(sink: (typeof SINKS)[number]): readonly string[] {
+  filesOf(sink: Folder): readonly string[] {
     return [...contentOf(this.archive.folder(sink))].map((entry) => entry.join(" "));
   }
 
@@ -74,81 +73,27 @@ export class TwoFolders {
     });
   }
 
-  /** Members that are dead are in the way until their session is over. */
-  async mourn(): Promise<void> {
-    for (const group of [this.archive.name, requestGroup(this.archive.name)]) {
-      const { members } = await this.#client.sendToCoordinator(group, describeGroup(group), never);
-      for (const { memberId, instanceId } of members) {
-        const request = leaveGroup({ group, memberId, instanceId });
-        await this.#client.sendToCoordinator(group, request, never);
-      }
-    }
-  }
-
   /** Every record once, as kcat and the age tool see it. */
-  async audited(sink: (typeof SINKS)[number], { file }: AgeKey): Promise<readonly string[]> {
+  async audited(key: AgeKey, folders: readonly string[] = SINKS): Promise<readonly string[]> {
     const { name: topic } = this.archive;
-    const archiveDir = this.archive.folder(sink);
-    const at = { bootstrap: sharedKafka(), topic, archiveDir, identity: file };
-    const { problems, lost, duplicated, different } = await auditTopic(at);
-    const wrong = lost + duplicated + different > 0 ? ["the auditor counts otherwise"] : [];
-    return [...problems, ...wrong].map((text) => `${sink}: ${text}`);
+    const wrong: string[] = [];
+    for (const sink of folders) {
+      const archiveDir = this.archive.folder(sink);
+      const at = { bootstrap: sharedKafka(), topic, archiveDir, identity: key.file };
+      const { problems, lost, duplicated, different } = await auditTopic(at);
+      wrong.push(...problems.map((text) => `${sink}: ${text}`));
+      if (lost + duplicated + different > 0) wrong.push(`${sink}: records are lost or wrong`);
+    }
+    return wrong;
   }
 
-  async close(): Promise<void> {
-    await this.#client.close();
-    await this.archive.close();
+  /** The same, and both folders have the same files. */
+  async same(key: AgeKey): Promise<readonly string[]> {
+    const same = this.filesOf("files").join() === this.filesOf("copy").join();
+    return [...(same ? [] : ["the folders do not have the same"]), ...(await this.audited(key))];
   }
-}
 
-export interface FolderCommand {
-  readonly name: string;
-  readonly argv: (two: TwoFolders) => readonly string[];
-  /** What is done to the archive before. */
-  readonly damage?: (two: TwoFolders) => void;
-  /** Who opens the files afterwards. */
-  readonly reader: (two: TwoFolders) => AgeKey;
-}
-
-/** A command on two folders, which afterwards have the same files, whoever died. */
-export const onTwoFolders = (c: FolderCommand): Scenario => ({
-  name: c.name,
-  open: async (world): Promise<Scene> => {
-    const two = await world.folders();
-    const { archive } = two;
-    const argv = (): readonly string[] => c.argv(two);
-    const position = await archive.topic.committed(archive.name);
-    let wanted: readonly string[] | undefined;
-    return {
-      argv,
-      reset: () => {
-        two.restore();
-        c.damage?.(two);
-        return Promise.resolve();
-      },
-      run: (life) => runCommand(life, argv()),
-      mourn: () => two.mourn(),
-      judge: async () => {
-        const found = two.content();
-        const moved = (await archive.topic.committed(archive.name)).join() !== position.join();
-        const wrong = moved ? ["the daemon's position was moved"] : [];
-        if (wanted !== undefined) return [...wrong, ...differences(wanted, found)];
-        wanted = found;
-        const same = two.filesOf("files").join() === two.filesOf("copy").join();
-        const key = c.reader(two);
-        return [
-          ...wrong,
-          ...(same ? [] : ["the folders do not have the same"]),
-          ...(await two.audited("files", key)),
-          ...(await two.audited("copy", key)),
-        ];
-      },
-    };
-  },
-});
-
-function differences(wanted: readonly string[], found: readonly string[]): readonly string[] {
-  const lacks = wanted.filter((w) => !found.includes(w)).map((w) => `lacks ${w}`);
-  const more = found.filter((f) => !wanted.includes(f)).map((f) => `has ${f}`);
-  return [...lacks, ...more].slice(0, 6);
+  close(): Promise<void> {
+    return this.archive.close();
+  }
 }

@@ -13,11 +13,11 @@ const OPENS = new Map([
   ["{", "}"],
 ]);
 
-/** Finds them without a parser: formatted code, and a chain of names, calls and indices behind each. */
+/** Finds them, but for `await using`, without a parser: formatted code, and a chain of names, calls and indices behind each. */
 export function awaitPlaces(source: string): AwaitPlace[] {
   const found: AwaitPlace[] = [];
   const code = blanked(source);
-  for (const m of code.matchAll(/\bawait\b\s*/g)) {
+  for (const m of code.matchAll(/\bawait\b(?!\s+using\b)\s*/g)) {
     const line = source.slice(0, m.index).split("\n").length;
     const loop = /\bfor\s+$/.test(code.slice(0, m.index));
     let from = m.index + m[0].length;
