@@ -27,8 +27,8 @@ export const reconcileCommand: Command = {
   summary: "copy missing or damaged batches from one sink to another, byte for byte",
   details:
     "Compares both sinks batch by batch, up to the committed offset, and ends with the proof of " +
-    "`verify --across-sinks`. What is missing is created; for what is damaged the partition is paused, " +
-    "and the damaged object goes to quarantine/. Batches that are there, valid and different are " +
+    "`verify --across-sinks`. What is missing is created; for what is damaged the partition is paused, a " +
+    "minute at a time, and the damaged object goes to quarantine/. Batches that are there, valid and different are " +
     "reported, and with --repair replaced, never in the primary. Safe beside a running daemon; after " +
     "an interruption run it again.",
   options: [

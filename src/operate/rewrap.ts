@@ -13,8 +13,6 @@ import { rewrapSummary } from "./repair/summary.ts";
 import { keepsFiles, type Named } from "./repair/verified.ts";
 import { byScope, inFilter } from "./verify/scope-filter.ts";
 
-const PAUSE_MS = 60_000;
-
 export const rewrapCommand: Command = {
   name: "rewrap",
   summary: "encrypt existing files to other recipients, by their headers alone",
@@ -76,7 +74,6 @@ async function rewrap(
     recipients: recipientsOf(repair, args),
     identities: await loadIdentities(args.text("identity") ?? ""),
     dryRun,
-    pauseMs: PAUSE_MS,
     onDone: (bytes) => progress.done(1, bytes),
   };
   const partitions: RewrappedPartition[] = [];

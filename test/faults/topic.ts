@@ -55,6 +55,7 @@ export class LiveTopic {
 
   /** Goes on producing until `stop`. */
   begin(perBatch: number, everyMs: number): void {
+    this.#running = true;
     this.#loop = (async () => {
       while (this.#running) {
         await this.produce(perBatch);

@@ -6,6 +6,7 @@ import { createTopic, named, sharedKafka } from "../kafka/live-kafka.ts";
 import { Lanes } from "./lanes.ts";
 import { manifestsOf } from "./manifests.ts";
 import { bulkRecords } from "./odd-records.ts";
+import { killedUnanswered } from "./unanswered.ts";
 import { RawProducer } from "./raw-producer.ts";
 
 /** What an operator asks of a running daemon: to leave partitions alone, and to go on without a sink. */
@@ -135,6 +136,32 @@ it("what nobody can do is refused, with the reason", async () => {
   expect([odd.code, odd.stderr]).toEqual([2, expect.stringContaining("ASCII")]);
   const none = await lanes.cli("pause", "--topic", "nowhere");
   expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("nowhere")]);
+});
+
+it("killed before the owner has answered and repeated: as if asked once", async () => {
+  const at = { bootstrap: sharedKafka(), group: lanes.group("all") };
+  for (const argv of [
+    ["pause", "--partition", "0"],
+    ["detach", "--sink", "near", "--partition", "1"],
+    ["attach", "--sink", "near", "--partition", "1"],
+  ]) {
+    const asks = argv[0] as "pause" | "detach" | "attach";
+    await killedUnanswered(lanes, { ...at, asks }, [...argv, "--topic", topic]);
+    const { code, text, report } = await order(...argv);
+    expect([code, report.partitions.map((p) => p.is)], text).toEqual([0, ["done"]]);
+    if (asks === "pause") {
+      // One that was asked for twice is taken back by one `resume`.
+      const resumed = await order("resume");
+      expect([resumed.code, resumed.report.partitions[0]?.text]).toEqual([
+        0,
+        "its owner goes on within seconds",
+      ]);
+    }
+  }
+  await put();
+  await lanes.archived("all", [topic]);
+  for (let i = 0; i < 200 && recordsIn("near", 1) < sent; i += 1) await sleep(100);
+  expect([0, 1, 2].map((p) => recordsIn("near", p))).toEqual([sent, sent, sent]);
 });
 
 it("a dry run says what would be asked of whom, and asks nothing", async () => {

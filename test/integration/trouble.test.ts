@@ -12,6 +12,7 @@ import { committed } from "./offsets.ts";
 import { bulkRecords } from "./odd-records.ts";
 import { RawProducer } from "./raw-producer.ts";
 import { rot } from "./rotten-log.ts";
+import { killedUnanswered } from "./unanswered.ts";
 
 /** What happens to a log while the daemon is down: records deleted by Kafka's tool, a bit that rots. */
 const [trimmed, spoiled, fine] = ["trimmed", "spoiled", "fine"].map(named) as [
@@ -190,6 +191,16 @@ describe("partitions that cannot go on", () => {
       1,
       expect.stringContaining(`name ${FIRST + 20}`),
     ]);
+    const at = { bootstrap: kafka.bootstrap, group: lanes.group("files"), asks: "skip" } as const;
+    const again = [
+      "--partition",
+      "1",
+      "--to",
+      String(rotten + 20n),
+      "--reason",
+      "a disk that rots",
+    ];
+    await killedUnanswered(lanes, at, ["skip", "--topic", spoiled, ...again]);
     for (const [topic, to] of [
       [spoiled, rotten + 20n],
       [trimmed, BigInt(FIRST + 20)],

@@ -61,8 +61,12 @@ export const cli = (argv: readonly string[], options?: CliOptions): Promise<Ende
   start(argv, options).ended;
 
 /** SIGKILL as soon as `due`; rejects when the command came to its end before. */
-export async function killedWhen(due: () => boolean, argv: readonly string[]): Promise<void> {
-  const running = start(argv);
+export async function killedWhen(
+  due: () => boolean,
+  argv: readonly string[],
+  options?: CliOptions,
+): Promise<void> {
+  const running = start(argv, options);
   while (running.child.exitCode === null && !due()) await sleep(1);
   running.child.kill("SIGKILL");
   const { signal, code, stderr } = await running.ended;

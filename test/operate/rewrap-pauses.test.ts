@@ -1,12 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { builtInSinks } from "../../sinks/index.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import type { Config } from "../../src/config/config.ts";
-import { nodeClock, nodeRandom } from "../../src/daemon/node-ports.ts";
-import type { CommandContext } from "../../src/operate/command.ts";
-import { type RepairContext, withRepair } from "../../src/operate/repair/context.ts";
 import type { RewrappedPartition, RewrapReport } from "../../src/operate/repair/report.ts";
 import { rewrapScope } from "../../src/operate/repair/rewrap-scope.ts";
 import { loadIdentities } from "../../src/seal/keys.ts";
@@ -15,6 +9,7 @@ import { never } from "../kafka/live-kafka.ts";
 import { type AgeKey, ageKey, encryptionIn, opens } from "./age-keys.ts";
 import { batchesOf, contentOf, quarantined, type StoredBatch } from "./archive-damage.ts";
 import { LiveArchive } from "./live-archive.ts";
+import { inShortPauses } from "./short-pauses.ts";
 
 /** A rewrap of many pauses, and of an archive that has expired in one sink and not yet in the other. */
 const DAY_MS = 86_400_000;
@@ -49,38 +44,26 @@ beforeAll(async () => {
 afterAll(() => archive.close());
 
 /** In this process, where a pause can be as short as one batch. */
-async function rewrapped(pauses: { count: number }): Promise<RewrappedPartition> {
-  const config: Config = await loadConfig(archive.config, { env: {}, kinds: builtInSinks });
-  const out = { note: () => undefined };
-  const ports = { out, clock: nodeClock, random: nodeRandom, signal: never };
-  const [pipeline] = config.pipelines;
-  if (pipeline === undefined) throw new Error("no pipeline");
-  const request = { command: "rewrap", config, pipeline, withKafka: true, dryRun: false };
+async function rewrapped(onPause: () => void): Promise<RewrappedPartition> {
   const identities = await loadIdentities(a.file);
-  const work = async (repair: RepairContext): Promise<RewrappedPartition> => {
-    const paused: RepairContext["paused"] = (scope, during) => {
-      pauses.count += 1;
-      return repair.paused(scope, during);
-    };
+  return inShortPauses("rewrap", archive.config, onPause, async (repair) => {
     for await (const scope of repair.primary.sink.scopes(never)) {
       const o = { sinks: repair.sinks, recipients: () => [a.recipient, b.recipient], identities };
-      const more = { dryRun: false, pauseMs: 0, onDone: () => undefined };
-      return rewrapScope({ ...repair, paused }, { ...o, ...more }, scope);
+      return rewrapScope(repair, { ...o, dryRun: false, onDone: () => undefined }, scope);
     }
     throw new Error("the archive is empty");
-  };
-  return withRepair(request, ports as unknown as CommandContext, work);
+  });
 }
 
 test("goes on under the next pause, a batch at a time, beside a daemon under load", async () => {
   const before = batchesOf(archive.folder("files"));
   archive.topic.begin(20, 300);
-  const pauses = { count: 0 };
-  const report = await rewrapped(pauses);
+  let pauses = 0;
+  const report = await rewrapped(() => (pauses += 1));
   await archive.topic.stop();
   await archive.archived();
   expect([report.problems, report.rewrapped >= before.length]).toEqual([[], true]);
-  expect(pauses.count).toBe(report.batches);
+  expect(pauses).toBe(report.batches);
   for (const sink of ["files", "copy"]) expectOpenedBy([a, b], sink, before.length);
   expect(contentOf(archive.folder("copy"))).toEqual(contentOf(archive.folder("files")));
 }, 120_000);

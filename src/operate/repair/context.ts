@@ -34,6 +34,11 @@ export interface RepairContext {
   readonly note: (text: string) => void;
   /** False: another pipeline archives the topic, and only its group knows what is settled there. */
   readonly mine: (scope: Pick<Scope, "topic">) => boolean;
+  /**
+   * A partition is not kept paused for longer at a time, a batch that is being replaced aside: Kafka holds
+   * what comes meanwhile.
+   */
+  readonly pauseMs: number;
   /** Does work that sets aside or deletes, while nobody archives the partition. */
   readonly paused: <T>(
     scope: Scope,
@@ -60,6 +65,7 @@ export interface RepairRequest {
 type RepairPorts = Pick<RepairContext, "clock" | "random" | "signal" | "note">;
 
 const OPERATOR_WAIT_MS = 120_000;
+const PAUSE_MS = 60_000;
 const UNPAUSED: Held = { check: () => undefined };
 
 /**
@@ -109,6 +115,7 @@ export async function repairOver<T>(
         ...{ clock, random, signal, note, expired: expiryOf(config.pipelines, clock.wall()) },
         mine: ({ topic }) =>
           selects(pipeline, topic) || !config.pipelines.some((p) => selects(p, topic)),
+        pauseMs: PAUSE_MS,
         paused: async (scope, during) => {
           const live = kafka !== null && kafka.settled(scope) !== "not-live";
           if (!live) return during(UNPAUSED, signal);

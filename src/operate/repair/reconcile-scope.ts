@@ -59,11 +59,10 @@ export async function reconcileScope(
   };
   const settled = repair.kafka?.settled(scope) ?? "not-live";
   const run = new ScopeRun(repair, o, scope, settled === "not-live" ? null : settled, tally);
-  const stopped = await run.from(0n, null, repair.signal);
-  if (stopped !== null) {
-    await repair.paused(scope, async (held, signal) => {
-      await run.from(stopped, held, signal);
-    });
+  for (let at: bigint | null = 0n; at !== null;) {
+    const stopped = await run.from(at, null, repair.signal);
+    if (stopped === null) break;
+    at = await repair.paused(scope, (held, signal) => run.from(stopped, held, signal));
   }
   return tally;
 }
@@ -90,8 +89,13 @@ class ScopeRun {
     this.#tally = tally;
   }
 
-  /** Answers the start where it needs the partition to be paused to go on; null: it came to the end. */
+  /**
+   * Answers the start where to go on: with the partition paused when it was not, without when the pause
+   * has lasted long enough. Null: it came to the end.
+   */
   async from(start: bigint, held: Held | null, signal: AbortSignal): Promise<bigint | null> {
+    const { clock, pauseMs } = this.#repair;
+    const until = held === null ? Infinity : clock.now() + pauseMs;
     const pairs = this.#pairs(start, signal);
     const judged = inOrder(pairs, COMPARED_AT_ONCE, async (pair) => ({
       pair,
@@ -100,6 +104,7 @@ class ScopeRun {
     for await (const { pair, verdict } of judged) {
       signal.throwIfAborted();
       if (verdict.do === "replace" && held === null && !this.#o.dryRun) return pair.start;
+      if (pair.start > start && clock.now() >= until) return pair.start;
       this.#tally.compared += pair.inSource === undefined ? 0 : 1;
       if (verdict.do === "expired") {
         this.#tally.expired += 1;

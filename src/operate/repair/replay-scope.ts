@@ -18,8 +18,8 @@ const MAX_PROBLEMS = 100;
 
 /**
  * Goes through the batches that hold offsets of [from, to), in order, and sees to it that every target has
- * each: from what a sink has, else made again from Kafka. Ends early where it would have to set
- * something aside and may not yet, and answers that offset.
+ * each: from what a sink has, else made again from Kafka. Where it has to set something aside the
+ * partition is paused, for a while at a time.
  */
 export class ScopeReplay {
   readonly tally: Tally;
@@ -56,18 +56,21 @@ export class ScopeReplay {
       this.tally.from = begun.across.manifest.start;
     }
     this.tally.to = this.tally.from;
-    const stopped = await this.#from(this.tally.from, null, this.#repair.signal);
-    if (stopped !== null) {
-      await paused(this.#scope, async (held, signal) => {
-        await this.#from(stopped, held, signal);
-      });
+    for (let at: bigint | null = this.tally.from; at !== null;) {
+      const stopped = await this.#from(at, null, this.#repair.signal);
+      if (stopped === null) break;
+      at = await paused(this.#scope, (held, signal) => this.#from(stopped, held, signal));
     }
     return this.tally;
   }
 
+  /** Answers where to go on: under a pause when there was none, without when it has lasted long enough. */
   async #from(start: bigint, held: Held | null, signal: AbortSignal): Promise<bigint | null> {
+    const { clock, pauseMs } = this.#repair;
+    const until = held === null ? Infinity : clock.now() + pauseMs;
     for (let at = start; at < this.#to; at = this.tally.to) {
       signal.throwIfAborted();
+      if (at > start && clock.now() >= until) return at;
       const step = await this.#steps.at(at);
       if (step === null) return null;
       if (step.is === "batch") {

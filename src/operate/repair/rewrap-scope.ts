@@ -20,8 +20,6 @@ export interface RewrapOptions {
   readonly recipients: (now: readonly string[]) => readonly string[];
   readonly identities: readonly Uint8Array[];
   readonly dryRun: boolean;
-  /** A partition is not kept paused for longer at a time: Kafka holds what comes meanwhile. */
-  readonly pauseMs: number;
   readonly onDone: (bytes: number) => void;
 }
 
@@ -99,7 +97,7 @@ class ScopeRewrap {
   /** For as long as a pause may last; answers where to go on, null at the end. `held` null: look only. */
   async some(from: bigint, held: Held | null): Promise<bigint | null> {
     const { clock } = this.#repair;
-    const until = clock.now() + this.#o.pauseMs;
+    const until = clock.now() + this.#repair.pauseMs;
     let looked = false;
     for await (const m of this.#manifests(from)) {
       this.#signal.throwIfAborted();

@@ -1,6 +1,6 @@
-import { batchId } from "../../../src/core/scope.ts";
 import type { SealedBatch } from "../../../src/sdk/sink.ts";
 import { ElasticsearchServer } from "../../servers/elasticsearch.ts";
+import { batchDocuments } from "../../sinks/elasticsearch/documents.ts";
 import { searchHolds } from "../../sinks/all/same-records.ts";
 import type { Refusal, Store } from "./store.ts";
 
@@ -19,17 +19,12 @@ export async function elasticsearch(): Promise<Store> {
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return text;
   };
-  const document = (index: string, id: string): string =>
-    `${PREFIX}-${index}/_doc/${encodeURIComponent(id)}?refresh=true`;
-  const record = ({ description: d }: SealedBatch): string =>
-    document(`records-${d.topic}-000000`, `${d.topicId}:${d.partition}:${d.start}`);
+  const record = ({ description }: SealedBatch): string =>
+    batchDocuments(PREFIX, description).record;
   const damaged: string[] = [];
   /** What says that the batch is there. */
-  const remember = ({ description: d }: SealedBatch): void => {
-    for (const kind of ["data", "manifest"]) {
-      damaged.push(document("batches", `${kind}/${batchId(d)}`));
-    }
-  };
+  const remember = ({ description }: SealedBatch): void =>
+    void damaged.push(...batchDocuments(PREFIX, description).said);
   const blocked = (what: string, block: string): Refusal => {
     const set = (on: boolean | null) => (): Promise<unknown> =>
       post("PUT", `${PREFIX}-*/_settings`, { [`index.blocks.${block}`]: on });

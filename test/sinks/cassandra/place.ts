@@ -57,9 +57,11 @@ export interface CassandraPlace extends ConformancePlace {
   readonly cql: Client;
 }
 
-/** A keyspace of its own, which the sink makes and `dispose` drops. */
-export async function newPlace(address: CassandraAddress): Promise<CassandraPlace> {
-  const keyspace = freshKeyspace();
+/** A keyspace of its own unless one is named, which the sink makes and `dispose` drops. */
+export async function newPlace(
+  address: CassandraAddress,
+  keyspace = freshKeyspace(),
+): Promise<CassandraPlace> {
   const cql = await cqlClient(address);
   // Nothing around the sink retries here, so a slow machine has to be waited for.
   const text = JSON.stringify(settings(address, keyspace, { requestTimeout: "60s" }));

@@ -1,3 +1,5 @@
+import type { Description } from "../../../src/core/description.ts";
+import { batchId } from "../../../src/core/scope.ts";
 import type { RawRecord } from "../kafka/raw-records.ts";
 
 /** A document as it lies there, by plain HTTP. */
@@ -41,6 +43,18 @@ export async function documentsBelow(url: string, indices: string): Promise<Stor
     if (hits.length < PAGE) return found;
     after = hits.at(-1)?.sort;
   }
+}
+
+/** Below a server's address: of a batch's first record, and of what says that the batch is there. */
+export function batchDocuments(
+  prefix: string,
+  d: Description,
+): { readonly record: string; readonly said: readonly string[] } {
+  const path = (index: string, id: string): string =>
+    `${prefix}-${index}/_doc/${encodeURIComponent(id)}?refresh=true`;
+  const record = path(`records-${d.topic}-000000`, `${d.topicId}:${d.partition}:${d.start}`);
+  const said = ["data", "manifest"].map((kind) => path("batches", `${kind}/${batchId(d)}`));
+  return { record, said };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
