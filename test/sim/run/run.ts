@@ -1,6 +1,7 @@
 import { marksIn } from "../check/watch.ts";
 import { type Logs, checkArchive } from "../check/final.ts";
 import { Violation } from "../check/violation.ts";
+import { withoutLeftoverSignals } from "../core/composite-signals.ts";
 import type { SimProcess } from "../core/process.ts";
 import { KEYS } from "../world/keys.ts";
 import { perform, quiet } from "../world/perform.ts";
@@ -45,7 +46,10 @@ const MAY_STOP: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** One run, from its scenario to its verdict. */
-export async function run(scenario: Scenario, options: RunOptions = {}): Promise<Outcome> {
+export const run = (scenario: Scenario, options: RunOptions = {}): Promise<Outcome> =>
+  withoutLeftoverSignals(() => runWorld(scenario, options));
+
+async function runWorld(scenario: Scenario, options: RunOptions): Promise<Outcome> {
   const trace = new Trace(options.keep ?? 0);
   const world = new World(scenario, {
     trace: (line) => trace.add(line),
