@@ -27,7 +27,7 @@ export const ERRORS = {
   "config-invalid": e(
     "operator",
     2,
-    "Correct the configuration file at the line and column named.",
+    "Correct the configuration file at the line and column named, or name another with --config.",
   ),
   usage: e("operator", 2, "See --help."),
   "nothing-in-scope": e(
@@ -55,7 +55,7 @@ export const ERRORS = {
   "kafka-unreachable": e(
     "transient",
     4,
-    "Check kafka.brokers and the network; the daemon retries by itself.",
+    "Check the brokers and the network; the daemon goes on by itself, a command is run again.",
   ),
   "kafka-refused": e(
     "transient",
@@ -122,7 +122,7 @@ export const ERRORS = {
   "sink-transient": e(
     "transient",
     4,
-    "The sink did not answer as it should; it is retried with back-off.",
+    "Look at the store and the way to it; the daemon goes on by itself, a command is run again.",
   ),
   "sink-unauthorized": e(
     "operator",

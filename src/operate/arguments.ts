@@ -1,6 +1,6 @@
 import { assert } from "../core/assert.ts";
 import { ArchiverError } from "../core/errors.ts";
-import { type Bound, parseBound } from "./offset-bound.ts";
+import { type Bound, type BoundRange, isTurned, parseBound } from "./offset-bound.ts";
 
 /** The options of one call, by their long name in camel case, as commander gives them. */
 export class Arguments {
@@ -28,10 +28,18 @@ export class Arguments {
     return this.#typed(name, (v): v is number => typeof v === "number");
   }
 
-  /** `--from`, `--to`: an offset or a time. @throws ArchiverError usage */
-  bound(name: string): Bound | undefined {
-    const text = this.text(name);
-    return text === undefined ? undefined : parseBound(`--${name}`, text);
+  /** `--from`, `--to`: offsets or times, of which the first is not behind the second. @throws ArchiverError usage */
+  range(): BoundRange {
+    const bound = (name: string): Bound | undefined => {
+      const text = this.text(name);
+      return text === undefined ? undefined : parseBound(`--${name}`, text);
+    };
+    const range = { from: bound("from"), to: bound("to") };
+    if (isTurned(range)) {
+      const text = `--from ${this.text("from")} is behind --to ${this.text("to")}`;
+      throw new ArchiverError("usage", text);
+    }
+    return range;
   }
 
   /** What an option's own `parse` made. */

@@ -52,7 +52,7 @@ export const catCommand: Command = {
     const config = await context.config();
     const name = args.text("sink");
     const chosen = chooseSinks(config, name === undefined ? [] : [name]);
-    const range = { from: args.bound("from"), to: args.bound("to") };
+    const range = args.range();
     const file = args.text("identity");
     const identities = file === undefined ? [] : await loadIdentities(file);
     const { signal, out } = context;

@@ -88,7 +88,7 @@ async function exportAll(
     ...{ sink, dir, state, dryRun, codec: request.codec, expired },
     onExpired: (text: string): void => out.note(`bulk-archiver: ${text}`),
     read: readBatch(sink, identities),
-    ...{ from: args.bound("from"), to: args.bound("to") },
+    ...args.range(),
     partSize: args.number("part") ?? PART_SIZE,
     done: (batch: { readonly manifest: { records: bigint; seal: { size: number } } }): void => {
       progress.expect(Number(batch.manifest.records));

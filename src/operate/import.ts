@@ -50,7 +50,7 @@ export const importCommand: Command = {
     try {
       await refuseMembers(kafka, config, pipeline.group, context);
       const view = await kafka.pipeline(narrow);
-      const bounds = { from: args.bound("from"), to: args.bound("to") };
+      const bounds = args.range();
       const ranges = await withSinks(config, pipeline.sinks, context, (sinks) =>
         importPlan({ view, sinks, ...bounds }, signal),
       );

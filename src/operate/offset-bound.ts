@@ -6,6 +6,18 @@ export type Bound =
   /** Milliseconds since the epoch. */
   | { readonly timeMs: bigint };
 
+export interface BoundRange {
+  readonly from: Bound | undefined;
+  readonly to: Bound | undefined;
+}
+
+/** It ends before it begins; an offset and a time cannot be told. */
+export function isTurned({ from, to }: BoundRange): boolean {
+  if (from === undefined || to === undefined) return false;
+  if ("offset" in from) return "offset" in to && from.offset > to.offset;
+  return "timeMs" in to && from.timeMs > to.timeMs;
+}
+
 const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /** Digits only: an offset; else RFC 3339. @throws ArchiverError `usage` */

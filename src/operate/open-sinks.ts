@@ -1,9 +1,11 @@
 import type { Config, SinkConfig } from "../config/config.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { ArchiverError } from "../core/errors.ts";
+import { around } from "../deliver/around.ts";
 import { decorate, type DecoratedSink } from "../deliver/decorate.ts";
 import { redactor } from "../observe/log.ts";
 import type { Sink } from "../sdk/sink.ts";
+import { SinkError } from "../sdk/sink-error.ts";
 import type { CommandContext } from "./command.ts";
 
 /** A command asks a sink a few times and then says so; the daemon would go on for ever. */
@@ -50,12 +52,44 @@ export async function withSinks<T>(
   work: (sinks: readonly CommandSink[]) => Promise<T>,
 ): Promise<T> {
   const opened: CommandSink[] = [];
+  const raised = new WeakMap<SinkError, string>();
   try {
-    for (const s of chosen) opened.push(await openSink(config, s, ports));
+    for (const s of chosen) {
+      const found = await openSink(config, s, ports);
+      opened.push({ ...found, sink: noting(found.sink, (error) => raised.set(error, s.name)) });
+    }
     return await work(opened);
+  } catch (error) {
+    // A store's own words name a bucket, an index or a path: of several sinks that may be any.
+    const name = error instanceof SinkError ? raised.get(error) : undefined;
+    if (error instanceof SinkError && name !== undefined)
+      error.message = `sink ${name}: ${error.message}`;
+    throw error;
   } finally {
     for (const { sink } of opened) await sink.close();
   }
+}
+
+/** The same sink; what it raises is noted where it comes from. */
+function noting(sink: Sink, note: (error: SinkError) => unknown): Sink {
+  return around(sink, {
+    call: async (_op, _bytes, run, signal) => {
+      try {
+        return await run(signal);
+      } catch (error) {
+        if (error instanceof SinkError) note(error);
+        throw error;
+      }
+    },
+    stream: async function* (_op, open, signal) {
+      try {
+        yield* open(signal);
+      } catch (error) {
+        if (error instanceof SinkError) note(error);
+        throw error;
+      }
+    },
+  });
 }
 
 /** A sink that could be opened and asked, or why not. */

@@ -73,6 +73,19 @@ const USAGE: readonly [argv: readonly string[], says: string][] = [
     ["list", "--config", unreachable, "--from", "yesterday"],
     "--from yesterday: expected an offset",
   ],
+  [["list", "--config", unreachable, "--from", "10", "--to", "5"], "--from 10 is behind --to 5"],
+  [
+    [
+      "cat",
+      "--config",
+      unreachable,
+      "--from",
+      "2026-01-02T00:00:00Z",
+      "--to",
+      "2026-01-01T00:00:00Z",
+    ],
+    "is behind --to 2026-01-01T00:00:00Z",
+  ],
   [["list", "extra"], "too many arguments"],
   [
     ["list", "--config", unreachable, "--sink", "file"],
@@ -184,6 +197,16 @@ test("an unreachable Kafka is exit code 4, and check tries the sinks all the sam
   expect(report.findings).toContainEqual(
     expect.objectContaining({ about: "sink files", level: "ok", code: "write-probe" }),
   );
+});
+
+test("a sink that does not answer is named, with exit code 4", async () => {
+  const store = `endpoint: "http://127.0.0.1:1", bucket: far-away, region: default`;
+  const keys = "accessKeyId: k, secretAccessKey: s3cret";
+  const path = config("far.yaml", "127.0.0.1:1", `  - { name: far, kind: s3, ${store}, ${keys} }`);
+  const { code, stdout, stderr } = await cli(["verify", "--json", "--config", path]);
+  expect([code, JSON.parse(stdout)]).toMatchObject([4, { error: { code: "sink-transient" } }]);
+  expect(stderr).toMatch(/^bulk-archiver: sink far: cannot .* in bucket far-away: ECONNREFUSED/);
+  expect(stderr).not.toContain("s3cret");
 });
 
 test("check --sink asks nothing of Kafka; a sink that cannot be written is exit code 4 or 1", async () => {

@@ -27,7 +27,7 @@ export async function replayRange(
   args: Arguments,
 ): Promise<readonly ReplayRange[]> {
   const ranges: ReplayRange[] = [];
-  const bounds = { from: args.bound("from"), to: args.bound("to") };
+  const bounds = args.range();
   const starts = await resolved(repair, kafka, bounds.from);
   const ends = await resolved(repair, kafka, bounds.to);
   for (const scope of await scopesOf(repair, kafka, args)) {
