@@ -2,7 +2,7 @@ import { z } from "zod";
 
 const finding = z.strictObject({
   level: z.enum(["ok", "warning", "error"]),
-  about: z.string().describe("`config`, `kafka`, `topic NAME` or `sink NAME`"),
+  about: z.string().describe("`config`, `kafka`, `group NAME`, `topic NAME` or `sink NAME`"),
   code: z.string().describe("Stable"),
   text: z.string(),
 });

@@ -3,6 +3,7 @@ import { sizeText } from "../config/units.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { checkConfig } from "./check-config.ts";
 import { type CheckReport, type Estimate, type Found, ok } from "./check-report.ts";
+import { checkGroup } from "./check-group.ts";
 import { checkSinks, raised } from "./check-sinks.ts";
 import { checkTopics } from "./check-topics.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -78,6 +79,7 @@ async function checkKafka(config: Config, context: CommandContext): Promise<Kafk
       const text = `cluster ${clusterId}, ${kafka.client.brokerIds.length} brokers; pipeline ${pipeline.name}: ${topics.length} topics, ${partitions.length} partitions`;
       found.push(ok("kafka", "kafka", text));
       found.push(...(await checkTopics(kafka, view, config.kafka.sessionTimeoutMs, signal)));
+      found.push(...(await checkGroup(view)));
       views.push(view);
     }
     return { found, clusterId, estimate: await estimate(views, clock, signal) };
