@@ -17,12 +17,18 @@ import type { SearchClient } from "./search-client.ts";
 /** `data`: the description, when every record is there; `manifest`: last. */
 export type Kind = "data" | "manifest";
 
-export interface Stored {
+export interface Stored extends WrittenRecords {
   readonly text: string;
   /** Changes with every write of the document. */
   readonly tag: string;
+}
+
+/** What the writer of a batch's documents saw of its records. */
+export interface WrittenRecords {
   /** Records in the dead-letter index. */
   readonly rejected: number;
+  /** As `recordsDigest` of docs/format.md, which a description need not have; absent without documents. */
+  readonly recordsDigest?: string;
 }
 
 export interface StoredBatch {
@@ -76,15 +82,15 @@ export class BatchDocuments {
 
   /**
    * False when a document of this id is there.
-   * @param text the description or the manifest, encoded
+   * @param stored its text is the description or the manifest, encoded
    */
   create(
     kind: Kind,
     d: Description,
-    { text, rejected }: Pick<Stored, "text" | "rejected">,
+    stored: Omit<Stored, "tag">,
     signal: AbortSignal,
   ): Promise<boolean> {
-    return this.#create(idOf(kind, d), documentOf(kind, d, text, rejected), signal);
+    return this.#create(idOf(kind, d), documentOf(kind, d, stored), signal);
   }
 
   /** The manifest with the greatest start ≤ `offset`. */
@@ -185,20 +191,21 @@ const within = (scope: Scope, kinds: readonly Kind[], start: object): object => 
 
 function storedIn(found: FoundDocument | undefined): Stored | undefined {
   if (found?.found !== true) return undefined;
-  const { text, rejected } = found._source ?? {};
+  const { text, rejected, recordsDigest } = found._source ?? {};
   if (text === undefined) {
     throw new SinkError("sink-permanent", "a document of the batches index has no text");
   }
   const tag = `${String(found._primary_term)}.${String(found._seq_no)}`;
-  return { text, tag, rejected: rejected ?? 0 };
+  const digest = recordsDigest === undefined ? {} : { recordsDigest };
+  return { text, tag, rejected: rejected ?? 0, ...digest };
 }
 
 /** The text as every sink has it, and beside it what is worth searching for. */
-function documentOf(kind: Kind, d: Description, text: string, rejected: number): object {
+function documentOf(kind: Kind, d: Description, stored: Omit<Stored, "tag">): object {
   const { topic, topicId, partition, branch, start, end, records } = d;
   const { minTimestamp, maxTimestamp, format } = d;
   const { path: file, size, codec, encryption } = d.seal;
   const place = { topic, topicId, partition, branch, start, end };
-  const about = { records, rejected, minTimestamp, maxTimestamp, format, codec, encryption };
-  return { kind, ...place, ...about, path: file, size, text };
+  const about = { records, minTimestamp, maxTimestamp, format, codec, encryption };
+  return { kind, ...place, ...about, path: file, size, ...stored };
 }

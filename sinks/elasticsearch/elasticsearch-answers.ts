@@ -16,7 +16,16 @@ const stored = z.object({
   found: z.boolean().optional(),
   _seq_no: z.unknown().optional(),
   _primary_term: z.unknown().optional(),
-  _source: z.object({ text: z.string(), rejected: z.int().min(0).optional() }).optional(),
+  _source: z
+    .object({
+      text: z.string(),
+      rejected: z.int().min(0).optional(),
+      recordsDigest: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+    })
+    .optional(),
 });
 export type FoundDocument = z.output<typeof stored>;
 export const storedAnswer = stored;

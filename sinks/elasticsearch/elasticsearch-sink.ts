@@ -87,10 +87,8 @@ export class ElasticsearchSink implements Sink {
     const { description: d } = batch;
     const there = await this.#compared(d, signal);
     if (there !== undefined) return there;
-    const { rejected } = this.#holdsRecords
-      ? await this.#writer.write(batch, signal)
-      : { rejected: 0 };
-    const data = { text: encodeDescription(d), rejected };
+    const written = this.#holdsRecords ? await this.#writer.write(batch, signal) : { rejected: 0 };
+    const data = { text: encodeDescription(d), ...written };
     if (await this.#batches.create("data", d, data, signal)) return { outcome: "created" };
     const now = await this.#compared(d, signal);
     if (now !== undefined) return now;
@@ -119,7 +117,7 @@ export class ElasticsearchSink implements Sink {
     if (evidence === "cheap" || !this.#holdsRecords) return state;
     if (state.is !== "data" && state.is !== "whole") return state;
     const d = state.is === "data" ? state.description : state.manifest;
-    const reason = await this.#reader.problem(d, stored.data?.rejected ?? 0, signal);
+    const reason = await this.#reader.problem(d, stored.data ?? { rejected: 0 }, signal);
     return reason === undefined ? state : { is: "damaged", reason, tag: state.tag };
   }
 

@@ -2,6 +2,7 @@ import type { Description } from "../../src/core/description.ts";
 import type { ArchivedRecord } from "../../src/core/record.ts";
 import { recordsDigestOf } from "../../src/record-batch/records-digest.ts";
 import { answerOf, Progress, recordsAnswer } from "./elasticsearch-answers.ts";
+import type { WrittenRecords } from "./batch-documents.ts";
 import { type Indices, path } from "./indices.ts";
 import { recordOfDeadLetter, recordOfDocument } from "./record-documents.ts";
 import type { SearchClient } from "./search-client.ts";
@@ -55,15 +56,16 @@ export class RecordReader {
   /** Why the documents are not the batch's records; undefined when they are. */
   async problem(
     d: Description,
-    rejected: number,
+    { rejected, recordsDigest }: WrittenRecords,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const found = await recordsDigestOf(this.read(d, rejected, signal));
     if (found.records !== d.records) {
       return `${d.batchId}: ${found.records} of its ${d.records} records are there`;
     }
-    if (d.recordsDigest === undefined || found.digest === d.recordsDigest) return undefined;
-    return `${d.batchId}: its documents are not the records its description says (digest)`;
+    const wanted = d.recordsDigest ?? recordsDigest;
+    if (wanted === undefined || found.digest === wanted) return undefined;
+    return `${d.batchId}: its documents are not the records that were written (digest)`;
   }
 
   async #deadLetters(d: Description, signal: AbortSignal): Promise<readonly ArchivedRecord[]> {

@@ -7,6 +7,7 @@ import type { SealedBatch } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { ElasticsearchConfig } from "./elasticsearch-schema.ts";
 import { answerOf, bulkAnswer, recordsById } from "./elasticsearch-answers.ts";
+import type { WrittenRecords } from "./batch-documents.ts";
 import { errorOf, isPassing, type Refusal } from "./elasticsearch-error.ts";
 import type { Indices } from "./indices.ts";
 import { deadLetterOf, documentId, documentOf } from "./record-documents.ts";
@@ -45,8 +46,7 @@ export class RecordWriter {
     this.#indices = indices;
   }
 
-  /** How many records are in the dead-letter index. */
-  async write(batch: SealedBatch, signal: AbortSignal): Promise<{ rejected: number }> {
+  async write(batch: SealedBatch, signal: AbortSignal): Promise<WrittenRecords> {
     const { description: d } = batch;
     assert(batch.records !== undefined, `${d.batchId}: a sink of records gets records`);
     const digest = new RecordsDigest();
@@ -69,7 +69,7 @@ export class RecordWriter {
     const { records } = digest;
     const hex = digest.hex();
     if (records === d.records && (d.recordsDigest === undefined || d.recordsDigest === hex))
-      return { rejected };
+      return { rejected, recordsDigest: hex };
     const text = `${d.batchId}: ${records} records that are not the ${d.records} its description says`;
     throw new SinkError("sink-permanent", text);
   }

@@ -15,7 +15,7 @@ import type { SealedBatch, Sink } from "../../../src/sdk/sink.ts";
 import { named } from "../../kafka/live-kafka.ts";
 import { freePorts } from "../../servers/server-process.ts";
 import { documentsBelow } from "./documents.ts";
-import { elasticsearch } from "./elasticsearch-place.ts";
+import { elasticsearch, placeAt } from "./elasticsearch-place.ts";
 
 const never = new AbortController().signal;
 const opened: Sink[] = [];
@@ -174,6 +174,19 @@ test("a write that broke off is finished; another document in its place is an er
   await heir.publish(next, never);
   const other = batchOf([recordAt(30n, { value: Buffer.from("else") })], 29n, 31n);
   await expect(heir.publish(other, never)).rejects.toMatchObject({ code: "sink-permanent" });
+});
+
+test("a changed document is damage, also where no digest of the records is described", async () => {
+  const indexPrefix = named("undigested");
+  const sink = await opening({ indexPrefix });
+  const { description: digested, ...more } = batchOf([recordAt(0n), recordAt(1n)], 0n, 2n);
+  const { recordsDigest: _, ...description } = digested;
+  const batch = { ...more, description };
+  expect(await sink.publish(batch, never)).toEqual({ outcome: "created" });
+  expect((await sink.stat(description, "bytes", never)).is).toBe("data");
+  await placeAt(indexPrefix).damage(batch);
+  expect((await sink.stat(description, "bytes", never)).is).toBe("damaged");
+  expect((await sink.publish(batch, never)).outcome).toBe("different");
 });
 
 test("a bulk request that the node has no memory for is tried later, not refused", async () => {
