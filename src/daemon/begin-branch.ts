@@ -3,6 +3,7 @@ import { encodePlans } from "../core/plan-codec.ts";
 import type { Scope } from "../core/scope.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
 import type { Lease } from "../kafka/lease.ts";
+import { epochAtEnd } from "../pipeline/links.ts";
 import type { OffsetStore } from "../pipeline/ports.ts";
 import type { Sink } from "../sdk/sink.ts";
 
@@ -42,17 +43,35 @@ export async function beginBranch(
   signal: AbortSignal,
 ): Promise<Branching | null> {
   const last = await ports.primary.floor(old, END_OF_TIME, signal);
-  if (last === undefined) return null;
-  const from = await partedAt(ports, old, last, signal);
-  const parted = from < last.end;
+  const end = last?.end ?? committed;
+  const from = last === undefined ? end : await partedAt(ports, old, last, signal);
+  const parted = from < end || (await isOfLost(ports, old, end, signal));
   // What was lost behind the last batch were markers only: they were committed, and come anew.
-  if (!parted && committed <= last.end) return null;
+  if (!parted && (last === undefined || committed <= end)) return null;
   const branch = parted ? await nextBranch(ports.primary, old, signal) : old.branch;
   const scope = { ...old, branch };
   const metadata = encodePlans({ plans: [], chain: null, behind: [] });
   const { topic, partition } = old;
   await ports.offsets.commit(lease, { topic, partition, offset: from, metadata }, signal);
-  return { scope, from, archivedTo: last.end };
+  return { scope, from, archivedTo: end };
+}
+
+/**
+ * Whether the batch that begins at `start` is in the primary without its manifest, and the log lost records of
+ * it: nobody can finish it, and its name is taken in this branch.
+ */
+async function isOfLost(
+  { primary, fetcher }: BranchPorts,
+  scope: Scope,
+  start: bigint,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const begun = await primary.stat({ ...scope, start }, "cheap", signal);
+  if (begun.is !== "data") return false;
+  const epoch = epochAtEnd(begun.description);
+  if (epoch < 0) return false;
+  const at = await fetcher.epochEnd(scope, epoch, signal);
+  return at.epoch < epoch || (at.epoch === epoch && at.endOffset < begun.description.end);
 }
 
 /**

@@ -15,6 +15,14 @@ export function logPort(
   start: "earliest" | "latest",
 ): LogPort {
   const { topic, partition } = scope;
+  const offsetOf = async (spec: "earliest" | "latest", signal: AbortSignal): Promise<bigint> => {
+    const [found] = await fetcher.offsets([{ topic, partition }], spec, signal);
+    if (found !== undefined) return found.offset;
+    throw new ArchiverError(
+      "kafka-unreachable",
+      `the ${spec} offset of ${topic}/${partition} is not to be had now; it is asked again`,
+    );
+  };
   return {
     align: async (offset, signal) => {
       // At the end a broker would hold the fetch back until something comes, and with many empty
@@ -30,14 +38,12 @@ export function logPort(
       return base < offset ? base : offset;
     },
     isStill: (signal) => catalogue.isStill(scope, signal),
-    startOffset: async (signal) => {
-      const [found] = await fetcher.offsets([{ topic, partition }], start, signal);
-      if (found !== undefined) return found.offset;
-      throw new ArchiverError(
-        "kafka-unreachable",
-        `the ${start} offset of ${topic}/${partition} is not to be had now; it is asked again`,
-      );
+    isCutShort: async (end, epoch, signal) => {
+      if (epoch < 0 || (await offsetOf("latest", signal)) >= end) return false;
+      const at = await fetcher.epochEnd(scope, epoch, signal);
+      return at.epoch < epoch || (at.epoch === epoch && at.endOffset < end);
     },
+    startOffset: (signal) => offsetOf(start, signal),
   };
 }
 

@@ -1,7 +1,8 @@
 import { amendedForms, parseAmendment } from "../core/amendment.ts";
 import type { Description } from "../core/description.ts";
-import { descriptionOf, parseManifest } from "../core/manifest.ts";
+import { descriptionOf, encodeDescription, parseManifest } from "../core/manifest.ts";
 import type { BatchKey } from "../core/scope.ts";
+import type { State } from "../sdk/sink.ts";
 import { SinkConflict } from "./alarm.ts";
 import type { NamedSink } from "./ports.ts";
 
@@ -25,6 +26,22 @@ export async function amendedFiles(
   const forms = amendedForms(parseManifest(manifest), amendments);
   if (typeof forms === "string") throw new SinkConflict("primary-invalid", named, forms);
   return forms.map((form) => descriptionOf(form));
+}
+
+/**
+ * Whether what a sink holds is the primary's batch with another header that its amendments know: a `rewrap` came
+ * between the data and the manifest there. It is the batch, and the next `rewrap` replaces the file.
+ */
+export async function isSameAmended(
+  primary: NamedSink,
+  batch: Description,
+  state: State,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (state.is !== "data" && state.is !== "whole") return false;
+  const found = state.is === "data" ? state.description : descriptionOf(state.manifest);
+  const forms = await amendedFiles(primary, batch, signal);
+  return forms.some((form) => encodeDescription(form) === encodeDescription(found));
 }
 
 /** Before the manifest, which means that everything is there. A sink that keeps no files needs none. */

@@ -2,7 +2,7 @@ import { descriptionOf, macOk } from "../core/manifest.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published } from "../sdk/sink.ts";
 import { SinkConflict } from "./alarm.ts";
-import { passAmendments } from "./amended.ts";
+import { isSameAmended, passAmendments } from "./amended.ts";
 import { sinkAt } from "./deliver-batch.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
 import { described, stored } from "./take.ts";
@@ -37,7 +37,11 @@ export async function copyNext(
       // As it is stored now: an encrypted file may have been rewrapped since.
       const now = await described(task, primary, at, signal);
       const batch = await stored(task, primary, now ?? descriptionOf(manifest), null, signal);
-      refuseOther(named, batchId(manifest), await named.sink.publish(batch, signal));
+      const published = await named.sink.publish(batch, signal);
+      const isSame =
+        published.outcome === "different" &&
+        (await isSameAmended(primary, batch.description, published.state, signal));
+      if (!isSame) refuseOther(named, batchId(manifest), published);
       const isAmended = batch.description.seal.digest !== manifest.seal.digest;
       if (isAmended) await passAmendments(primary, named, manifest, signal);
       refuseOther(named, batchId(manifest), await named.sink.describe(manifest, signal));

@@ -9,7 +9,7 @@ import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published, SealedBatch, State } from "../sdk/sink.ts";
-import { amendedFiles, passAmendments } from "./amended.ts";
+import { amendedFiles, isSameAmended, passAmendments } from "./amended.ts";
 import type { Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf } from "./marks.ts";
@@ -38,7 +38,10 @@ export async function publish(
   if (state.is === "damaged") {
     return alarm(codeOf(sink), named, batch, `holds something invalid: ${state.reason}`);
   }
-  if (sink !== 0) return conflict(named, batch, state);
+  if (sink !== 0) {
+    const same = await isSameAmended(sinkAt(ports, 0), batch.description, state, signal);
+    return same ? { of: "published", slot, sink } : conflict(named, batch, state);
+  }
   const found = state.is === "data" ? state.description : state.manifest;
   return { of: "differs", slot, sink, end: found.end, mark: markOf(found.content) };
 }

@@ -56,12 +56,31 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
     });
     return { ...none, chain: decoded.chain };
   }
+  // What a sink has of such a batch its plan still vouches for; what none has is not waited for.
+  const followed = (await isCutOff(ports, decoded.plans, signal)) ? [] : decoded.plans;
   return {
-    committed: { offset: stored.offset, plans: decoded.plans.map(planMark) },
+    committed: { offset: stored.offset, plans: followed.map(planMark) },
     plans: decoded.plans,
     chain: decoded.chain,
     behind: decoded.behind,
   };
+}
+
+/**
+ * A plan that ends behind the log's end is of records that were cut off: an owner that has not read them itself
+ * would wait for them to come.
+ */
+async function isCutOff(
+  { log, emit }: TaskPorts,
+  plans: readonly Plan[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const last = plans.at(-1);
+  if (last === undefined || !(await log.isCutShort(last.end, last.leaderEpoch, signal)))
+    return false;
+  const reason = `the log was cut short and ends before ${last.end}, up to which batches were planned`;
+  emit({ what: "metadata-ignored", reason });
+  return true;
 }
 
 /**

@@ -65,6 +65,8 @@ export interface LogPort {
   startOffset(signal: AbortSignal): Promise<bigint>;
   /** Whether the topic still has the id of the scope: it may have been deleted and made again. */
   isStill(signal: AbortSignal): Promise<boolean>;
+  /** Whether it ends before `end` now, up to which it was read in that leader epoch. */
+  isCutShort(end: bigint, epoch: number, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Judges what lies in a sink: digests and, where a seed is configured, MACs and keyed checks. */

@@ -1,7 +1,13 @@
 import type { Case } from "./cases/case.ts";
 import { LOGS } from "./cases/logs.ts";
+import { OPERATORS } from "./cases/operators.ts";
 import { RECORD_SINKS } from "./cases/record-sinks.ts";
 import { SINKS_AND_COMMITS } from "./cases/sinks-and-commits.ts";
 
 /** Each is a fault of the product that the simulation found once. */
-export const CASES: readonly Case[] = [...LOGS, ...SINKS_AND_COMMITS, ...RECORD_SINKS];
+export const CASES: readonly Case[] = [
+  ...LOGS,
+  ...SINKS_AND_COMMITS,
+  ...RECORD_SINKS,
+  ...OPERATORS,
+];

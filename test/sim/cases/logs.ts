@@ -132,4 +132,30 @@ export const LOGS: readonly Case[] = [
       { daemons: 2, quietAt: 60_000 },
     ),
   ],
+  [
+    "the log loses records of a batch that the primary has without its manifest",
+    small([
+      produce(100),
+      { at: 4_900, do: "delay", daemon: 0, port: "files create data", ms: 3_000 },
+      produce(5_000),
+      { at: 6_500, do: "outage", sink: 0, ms: 6_000 },
+      { at: 7_000, do: "truncate", p: 0, back: 1 },
+      produce(7_500),
+    ]),
+    "branch 1 goes on",
+  ],
+  [
+    "the log loses records that are planned, and the owner dies",
+    small([
+      produce(100),
+      {
+        ...{ at: 4_900, do: "crash", daemon: 0, port: "files create data", nth: 1 },
+        side: "before",
+      },
+      produce(5_000),
+      produce(5_010),
+      { at: 6_000, do: "truncate", p: 0, back: 1 },
+    ]),
+    "up to which batches were planned",
+  ],
 ];

@@ -65,9 +65,12 @@ function withRecordSinks(s: Scenario, dice: Dice): Scenario {
   const form = at > 0 && dice.chance(0.5) ? "documents" : "ledger";
   const other = { form, createOnly: "atomic" } as const;
   const sinks = s.sinks.map((sink, i) => (i === at ? { ...sink, ...other } : sink));
-  if (at > 0 || sinks.length === 1) return { ...s, sinks };
-  // Files that a primary without files has lost are made of what Kafka has: it has to have it.
-  const happenings = s.happenings.filter((h) => h.do !== "compact" && h.do !== "retain");
+  const restored = s.happenings.some((h) => h.do === "restore" && h.sink === 0);
+  const files = sinks.filter((x) => x.form === "files").length;
+  if (files === 0 || (at > 0 && (files > 1 || !restored))) return { ...s, sinks };
+  // A file that only a sink of records knows is made of what Kafka has: it has to have it.
+  const takes = ["compact", "retain", "truncate"];
+  const happenings = s.happenings.filter((h) => !takes.includes(h.do));
   return { ...s, sinks, happenings };
 }
 
