@@ -7,6 +7,7 @@ import { scopeFilter, scopeWords } from "./choose-scopes.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { chooseSinks, type CommandSink } from "./open-sinks.ts";
+import type { Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { findOld, type OldBatches } from "./prune/find-old.ts";
 import type { PrunedPipeline, PrunedSink, PruneReport } from "./prune/prune-report.ts";
@@ -25,9 +26,9 @@ export const pruneCommand: Command = {
   summary: "remove data that is older than the retention; manifests stay",
   details:
     "Of pipelines with `retention`, on sinks of files: data whose newest record is older, that is " +
-    "committed, and that is not the newest batch of its partition. Says in the sink what goes before it " +
-    "goes, signed where signing is on. What object lock keeps stays. Safe beside a running daemon; after " +
-    "an interruption run it again.",
+    "committed, that no sink which is away lacks, and that is not the newest batch of its partition. Says " +
+    "in the sink what goes before it goes, signed where signing is on. What object lock keeps stays. Safe " +
+    "beside a running daemon; after an interruption run it again.",
   options: [
     { flags: "--sink <name>", text: "only this sink; default: all", repeat: true },
     ...SCOPE_OPTIONS,
@@ -91,10 +92,11 @@ function percentOf(text: string): number {
   throw new ArchiverError("usage", `${JSON.stringify(text)} is no percentage from 0 to 100`);
 }
 
-async function prunePipeline(
+/** What is old enough, in every sink that the options name. @throws ArchiverError usage */
+export async function prunePipeline(
   repair: RepairContext,
   args: Arguments,
-  { out, clock }: CommandContext,
+  { out, clock }: Pick<CommandContext, "clock"> & { readonly out: Pick<Output, "stderr"> },
 ): Promise<PrunedPipeline> {
   const { pipeline, seeds, signer, identity, signal } = repair;
   const retentionMs = pipeline.retentionMs ?? 0;
@@ -174,7 +176,11 @@ async function oldOf(
   const found: OldBatches[] = [];
   for (const scope of scopes.sort(byScope)) {
     const settled = kafka?.settled(scope) ?? null;
-    const upTo = settled === "not-live" ? END_OF_TIME : (settled ?? 0n);
+    // A sink that was away is filled from what the primary has, so that stays until it is.
+    const behind = kafka?.behind(scope) ?? null;
+    const ended = behind === null ? END_OF_TIME : 0n;
+    const all = settled === "not-live" ? ended : (settled ?? 0n);
+    const upTo = behind !== null && behind < all ? behind : all;
     const said = await prunedEnd({ sink, scope, ...by }, signal);
     found.push(await findOld({ sink, scope, upTo, before, now, said }, signal));
   }

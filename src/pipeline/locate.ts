@@ -71,15 +71,15 @@ export async function readCommitted(ports: TaskPorts, signal: AbortSignal): Prom
  * would wait for them to come.
  */
 async function isCutOff(
-  { log, emit }: TaskPorts,
+  ports: TaskPorts,
   plans: readonly Plan[],
   signal: AbortSignal,
 ): Promise<boolean> {
   const last = plans.at(-1);
-  if (last === undefined || !(await log.isCutShort(last.end, last.leaderEpoch, signal)))
-    return false;
+  if (last === undefined) return false;
+  if (!(await ports.log.isCutShort(last.end, last.leaderEpoch, signal))) return false;
   const reason = `the log was cut short and ends before ${last.end}, up to which batches were planned`;
-  emit({ what: "metadata-ignored", reason });
+  ports.emit({ what: "metadata-ignored", reason });
   return true;
 }
 

@@ -1,10 +1,12 @@
 import type { Mutant } from "./mutant.ts";
+import { OPERATORS } from "./operators.ts";
 import { STATE_TABLE } from "./state-table.ts";
 
 const BLOB = "sinks/blob/blob-sink.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...STATE_TABLE,
+  ...OPERATORS,
   {
     name: "existing is success in every sink",
     file: "src/pipeline/deliver-batch.ts",

@@ -1,5 +1,6 @@
 import type { Config, PipelineConfig } from "../../config/config.ts";
 import { ArchiverError } from "../../core/errors.ts";
+import { decodePlans } from "../../core/plan-codec.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Signer } from "../../core/signature.ts";
@@ -51,6 +52,8 @@ export interface RepairKafka {
   readonly topics: PipelineView;
   /** Committed offset of the group where the scope is the one that is archived now; null: none. */
   settled(scope: Scope): bigint | null | "not-live";
+  /** From where on some sink is marked as lacking what is committed; null: none is. */
+  behind(scope: Scope): bigint | null;
 }
 
 export interface RepairRequest {
@@ -183,8 +186,16 @@ async function repairKafka(
     if (branch < (newest.get(`${topic}/${topicId}/${partition}`) ?? 0)) return "not-live";
     return committed.get(keyOf(scope))?.offset ?? null;
   };
-  return { view, topics, settled };
+  const behind: RepairKafka["behind"] = (scope) => {
+    if (topics.catalogue.get(scope.topic)?.topicId !== scope.topicId) return null;
+    const found = decodePlans(committed.get(keyOf(scope))?.metadata ?? "");
+    if ("invalid" in found) return null;
+    return found.behind.map((b) => b.offset).reduce<bigint | null>(least, null);
+  };
+  return { view, topics, settled, behind };
 }
+
+const least = (a: bigint | null, b: bigint): bigint => (a === null || b < a ? b : a);
 
 /** Of the archive that all these sinks belong to; one that has none yet is made part of it. */
 async function identityOf(

@@ -1,5 +1,5 @@
-import { small } from "../run/base.ts";
-import { type Case, produce } from "./case.ts";
+import { plainSink, small } from "../run/base.ts";
+import { type Case, produce, stop } from "./case.ts";
 
 const ENCRYPTED = { format: "segment", codec: "none", level: 3, encrypted: true } as const;
 
@@ -22,5 +22,65 @@ export const OPERATORS: readonly Case[] = [
       { settings: ENCRYPTED },
     ),
     "it has no manifest",
+  ],
+  [
+    "an archive is rewrapped by a process that dies between two stores",
+    small(
+      [
+        produce(100),
+        produce(2_000),
+        {
+          ...{ at: 4_000, do: "operate", what: "rewrap", to: [1] },
+          crashes: [
+            { at: "ceph copy data", nth: 1, side: "after" },
+            { at: "files remove quarantine", nth: 2, side: "before" },
+          ],
+        },
+        produce(5_000),
+        stop(30_000, 500),
+      ],
+      {
+        ...{ settings: ENCRYPTED, quietAt: 31_000 },
+        sinks: [plainSink("files"), { ...plainSink("ceph"), about: "metadata" }],
+      },
+    ),
+    "rewrap1#3 says done",
+  ],
+  [
+    "data expires by a process that dies, and the daemon begins anew",
+    small(
+      [
+        produce(100),
+        produce(2_000),
+        produce(4_000),
+        {
+          ...{ at: 20_000, do: "operate", what: "prune", to: [] },
+          crashes: [{ at: "files remove data", nth: 2, side: "after" }],
+        },
+        { at: 27_000, do: "commits", p: 0, what: "rewind" },
+        produce(40_000),
+        { at: 60_000, do: "operate", what: "prune", to: [], crashes: [] },
+      ],
+      { retentionMs: 5_000, quietAt: 60_000 },
+    ),
+    "prune1#2 says done",
+  ],
+  [
+    "data is old enough to go while a sink that lacks it is away",
+    small(
+      [
+        produce(100),
+        { at: 3_000, do: "outage", sink: 1, ms: 24_000 },
+        ...[3_100, 6_000, 9_000].map((at) => produce(at)),
+        {
+          ...{ at: 22_000, do: "operate", what: "prune", to: [], crashes: [] },
+        },
+      ],
+      {
+        ...{ retentionMs: 4_000, quietAt: 40_000 },
+        sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }],
+      },
+    ),
+    '"attached"',
   ],
 ];

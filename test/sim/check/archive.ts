@@ -43,6 +43,8 @@ export interface ManifestText {
     readonly encryption: "none" | "age";
     readonly recipients: readonly string[];
   };
+  /** Milliseconds since the epoch. */
+  readonly maxTimestamp: number | null;
   readonly prevLink: string;
   readonly link: string;
 }

@@ -28,6 +28,8 @@ export type Rule =
   | "alarm"
   /** A file is opened by others than it is said to be encrypted to. */
   | "recipients"
+  /** Data went that is not old enough, or that nobody said would go. */
+  | "retention"
   /** A sink that is away was not waited for. */
   | "patience"
   /** The product raised what nobody took. */

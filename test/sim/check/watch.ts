@@ -18,6 +18,7 @@ import {
   placeOf,
   unnamed,
 } from "./archive.ts";
+import { checkExpired, checkPruned, isCovered, isPruned } from "./pruned.ts";
 import { Violation } from "./violation.ts";
 
 /** Of one plan in a commit's metadata: cluster, topic id, branch, epoch, start, end and nine more. */
@@ -35,6 +36,8 @@ export interface WatchPorts {
   readonly truth: (topic: string, partition: number) => readonly Truth[];
   readonly topicId: (topic: string) => string;
   readonly cutShort: (topic: string, partition: number) => boolean;
+  /** Records before this time are old enough to go, in milliseconds since the epoch; null: none ever. */
+  readonly expiredBefore: () => number | null;
 }
 
 /** Looks at every object that a store takes and at every commit that Kafka takes, when they do. */
@@ -69,6 +72,7 @@ export class Watch implements Listener {
     const place = placeOf(path);
     const [primary] = this.#p.stores();
     if (isAmendment(path) && primary !== undefined) checkAmendment(store, primary, path);
+    if (isPruned(path)) checkPruned(store, path);
     if (place === null) return;
     const own = store.objects.get(path)?.bytes ?? new Uint8Array();
     if (store === primary && place.kind === "data") this.#afterPlan(place, path);
@@ -83,7 +87,11 @@ export class Watch implements Listener {
   }
 
   removed(store: SimStore, path: string): void {
-    if (path.startsWith("data/")) checkTaken(store, this.#p.stores(), path);
+    const before = this.#p.expiredBefore();
+    const at = placeOf(path);
+    if (before !== null && at !== null && isCovered(store, path))
+      checkExpired(store, path, { before, settled: this.#settled(at) });
+    else if (path.startsWith("data/")) checkTaken(store, this.#p.stores(), path);
     else if (path.startsWith("quarantine/data/")) checkDropped(store, path);
     else throw new Violation("write-once", `${store.name}: ${path} was removed`);
   }
@@ -131,6 +139,25 @@ export class Watch implements Listener {
     return this.#marked.has(`${partition} ${sink}`);
   }
 
+  /** Up to where a branch is settled: nobody goes on with one that ended. */
+  #settled({ topicId, partition, branch }: Place): number {
+    const [primary] = this.#p.stores();
+    const isBehind = (path: string): boolean => {
+      const at = placeOf(path);
+      return at?.topicId === topicId && at.partition === partition && at.branch > branch;
+    };
+    if (primary?.paths("manifests").some(isBehind) === true) return Number.POSITIVE_INFINITY;
+    return this.#reached.get(`${topicId} ${partition}`) ?? 0;
+  }
+
+  /** Offsets below it have expired in the primary: a sink that came later need not have had them. */
+  #expired(topic: string, partition: number): number {
+    const [primary] = this.#p.stores();
+    if (primary === undefined || this.#p.expiredBefore() === null) return 0;
+    const records = primary.paths(`pruned/${topic}/${this.#p.topicId(topic)}/${partition}`);
+    return Math.max(0, ...records.map((path) => Number(path.slice(-25, -5))));
+  }
+
   /** The first committed record below `to` that is in no whole batch of the store. */
   lacking(store: SimStore, topic: string, partition: number, to: number): number | null {
     const truth = this.#p.truth(topic, partition);
@@ -143,7 +170,8 @@ export class Watch implements Listener {
       if (r.lost !== null) continue;
       if (r.offset >= to || r.state === "open") break;
       if (r.state === "aborted") continue;
-      if (!ranges.some((x) => x.start <= r.offset && r.offset < x.end)) return r.offset;
+      if (ranges.some((x) => x.start <= r.offset && r.offset < x.end)) continue;
+      if (r.offset >= this.#expired(topic, partition)) return r.offset;
     }
     this.#checked.set(key, at);
     return null;

@@ -48,7 +48,7 @@ export class SimProcess {
     this.#dice = dice;
     this.clock = {
       now: () => this.#scheduler.now,
-      wall: () => EPOCH_MS + this.#scheduler.now + this.#wallSkewMs,
+      wall: () => EPOCH_MS + Math.floor(this.#scheduler.now) + this.#wallSkewMs,
       sleep: (ms, signal) => this.#sleep(ms < COARSE_MS ? ms + dice.int(0, COARSE_MS) : ms, signal),
     };
     this.random = { bytes: (n) => dice.bytes(n), unit: () => dice.unit() };

@@ -17,7 +17,7 @@ export const small = (
   ...{ seed: 1, partitions: 1, daemons: 1, staticIds: false, secondGroup: false },
   sinks: [plainSink("files"), plainSink("ceph")],
   settings: { format: "segment", codec: "none", level: 3, encrypted: false },
-  ...{ batchBytes: 600, ageMs: 500, memoryMiB: 4, quietAt: 30_000 },
+  ...{ retentionMs: null, batchBytes: 600, ageMs: 500, memoryMiB: 4, quietAt: 30_000 },
   happenings: [...happenings].sort((a, b) => a.at - b.at),
   ...change,
 });

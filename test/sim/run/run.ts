@@ -1,5 +1,6 @@
 import { marksIn } from "../check/watch.ts";
 import { type Logs, checkArchive } from "../check/final.ts";
+import { isCovered } from "../check/pruned.ts";
 import { Violation } from "../check/violation.ts";
 import { withoutLeftoverSignals } from "../core/composite-signals.ts";
 import type { SimProcess } from "../core/process.ts";
@@ -150,7 +151,10 @@ function looksDone(world: World): boolean {
     };
     if (!groups.every(knows)) return false;
     const { id } = cluster.topic(TOPIC);
-    const [primary, ...others] = stores.map((s) => s.paths(`manifests/${TOPIC}/${id}`).length);
+    const [primary, ...others] = stores.map((s) => {
+      const paths = s.paths(`manifests/${TOPIC}/${id}`);
+      return paths.filter((path) => stores[0] === undefined || !isCovered(stores[0], path)).length;
+    });
     if (others.some((n) => n !== primary)) return false;
     return stores.every((s) => world.watch.lacking(s, TOPIC, p, last.offset + 1) === null);
   });

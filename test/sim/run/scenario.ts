@@ -1,3 +1,4 @@
+import type { CrashPlan } from "../core/process.ts";
 import { Dice } from "../core/random.ts";
 import { RECREATED_MS } from "../world/perform.ts";
 import type { DaemonSettings, Happening, Scenario, SinkSettings } from "../world/settings.ts";
@@ -8,9 +9,20 @@ const PORTS = [
   ...["OffsetCommit", "OffsetFetch", "Fetch", "JoinGroup", "SyncGroup", "names", "greatest"],
   ...["about", "folders", "holds", "sleep", "ListOffsets", "metadata"],
 ];
-/** Those of a command that rewraps. */
+/** Those of commands. */
 const COMMAND_PORTS = [
-  ...["", "", "", "move", "copy", "remove", "create data", "create manifests", "create quarantine"],
+  ...[
+    "",
+    "",
+    "",
+    "move",
+    "copy",
+    "remove",
+    "create data",
+    "create manifests",
+    "create quarantine",
+    "create pruned",
+  ],
   ...["OffsetCommit", "OffsetFetch", "JoinGroup", "Describe", "LeaveGroup", "get", "list", "sleep"],
 ];
 const NAMES = ["files", "ceph", "lake"];
@@ -26,7 +38,12 @@ export function scenarioOf(seed: number): Scenario {
 function withOperators(s: Scenario, dice: Dice): Scenario {
   const plain = s.sinks.every((x) => x.form === "files") && !s.secondGroup;
   const apart = s.happenings.some((h) => h.do === "restore");
-  if (!plain || apart || !dice.chance(0.12)) return s;
+  if (!plain || apart) return s;
+  if (dice.chance(0.08)) return rewrapped(s, dice);
+  return dice.chance(0.06) ? pruned(s, dice) : s;
+}
+
+function rewrapped(s: Scenario, dice: Dice): Scenario {
   const settings = { ...s.settings, encrypted: true };
   const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
   const own = Array.from({ length: dice.pick([1, 1, 2]) }, () => rewrapping(dice, s));
@@ -38,15 +55,31 @@ function withOperators(s: Scenario, dice: Dice): Scenario {
   return { ...s, settings, sinks, happenings: all };
 }
 
+/** Whoever has another clock than the rest sees other data as expired: no clock is set here. */
+function pruned(s: Scenario, dice: Dice): Scenario {
+  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const own = Array.from({ length: dice.pick([1, 2, 3]) }, (): Happening => ({
+    ...{ at: dice.int(4_000, s.quietAt + 10_000), do: "operate", what: "prune", to: [] },
+    crashes: crashesOf(dice),
+  }));
+  const wrong = dice.chance(0.3) ? [toOperator(dice, s)] : [];
+  const others = s.happenings.filter((h) => h.do !== "clock");
+  const all = [...others, ...own, ...wrong].sort((a, b) => a.at - b.at);
+  return { ...s, sinks, retentionMs: dice.int(3_000, 15_000), happenings: all };
+}
+
 function rewrapping(dice: Dice, s: Scenario): Happening {
-  const crashes = Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => ({
+  const to = dice.pick([[1], [0, 1], [1, 0], [0]]);
+  const crashes = crashesOf(dice);
+  return { at: dice.int(1_000, s.quietAt), do: "operate", what: "rewrap", to, crashes };
+}
+
+const crashesOf = (dice: Dice): CrashPlan[] =>
+  Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => ({
     at: dice.pick(COMMAND_PORTS),
     nth: dice.chance(0.6) ? dice.int(1, 6) : dice.int(1, 60),
     side: dice.pick(["before", "after"] as const),
   }));
-  const to = dice.pick([[1], [0, 1], [1, 0], [0]]);
-  return { at: dice.int(1_000, s.quietAt), do: "operate", what: "rewrap", to, crashes };
-}
 
 /** What is wrong between the operator's process and the rest; it comes behind the daemons. */
 function toOperator(dice: Dice, s: Scenario): Happening {
@@ -94,6 +127,7 @@ function plainScenario(seed: number): Scenario {
     quietAt: idles ? 640_000 : busyMs + afterwards(wrong),
     staticIds: dice.chance(0.4),
     settings,
+    retentionMs: null,
     batchBytes: dice.int(200, 1_500),
     ageMs: dice.int(300, 2_500),
     memoryMiB: dice.pick([2, 4, 8]),

@@ -1,7 +1,10 @@
+import { Writable } from "node:stream";
 import { z } from "zod";
 import type { Config, PipelineConfig, SinkConfig } from "../../../src/config/config.ts";
 import type { KafkaClient } from "../../../src/kafka/client/kafka-client.ts";
+import { Arguments } from "../../../src/operate/arguments.ts";
 import { KafkaView } from "../../../src/operate/kafka-view.ts";
+import { prunePipeline } from "../../../src/operate/prune.ts";
 import { type RepairContext, repairOver } from "../../../src/operate/repair/context.ts";
 import { rewrapScope } from "../../../src/operate/repair/rewrap-scope.ts";
 import { byScope } from "../../../src/operate/verify/scope-filter.ts";
@@ -17,6 +20,7 @@ export interface CommandPorts {
   readonly client: SimClient;
   readonly sinks: readonly { readonly name: string; readonly sink: Sink }[];
   readonly group: string;
+  readonly retentionMs: number | null;
   readonly trace: (line: string) => void;
 }
 
@@ -44,6 +48,25 @@ export function rewrap(p: CommandPorts, recipients: readonly string[]): Promise<
   });
 }
 
+/** What `prune` does with its options read; the answer is what it would report. */
+export function prune(p: CommandPorts): Promise<readonly string[]> {
+  return withSinks(p, "prune", async (repair) => {
+    const { clock } = repair;
+    const stderr = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const all = new Arguments({ maxDeletePercent: 100 });
+    const done = await prunePipeline(repair, all, { clock, out: { stderr } });
+    const partitions = done.sinks.flatMap(({ name, partitions: own }) =>
+      own.map((x) => ({ name, ...x })),
+    );
+    for (const { name, topic: _topic, ...x } of partitions)
+      p.trace(
+        `${p.process.name} ${name} ${JSON.stringify(x, (_, v: unknown) => (typeof v === "bigint" ? Number(v) : v))}`,
+      );
+    const damaged = partitions.filter((x) => x.damaged > 0);
+    return damaged.map((x) => `${x.name} ${x.partition}/${x.branch}: ${x.damaged} damaged`);
+  });
+}
+
 /** The product's own way from a configuration to what a command works with, but for the seed's file. */
 function withSinks<T>(
   p: CommandPorts,
@@ -56,7 +79,7 @@ function withSinks<T>(
   const note = (text: string): void => p.trace(`${p.process.name}: ${text}`);
   const sinks = p.sinks.map(({ name, sink }) => sinkConfig(name, sink));
   const pipeline = {
-    ...{ name: "main", group: p.group, topics: [TOPIC], retentionMs: null, sinks },
+    ...{ name: "main", group: p.group, topics: [TOPIC], retentionMs: p.retentionMs, sinks },
     ...{ encryption: null, signing: null },
   } as unknown as PipelineConfig;
   const config = {

@@ -28,6 +28,7 @@ export interface DaemonPorts {
   readonly instanceId: string | null;
   readonly policy: { readonly bytes: number; readonly ageMs: number };
   readonly memoryBytes: number;
+  readonly retentionMs: number | null;
   readonly freshId: string;
   readonly onEvent: (partition: number, topicId: string, event: TaskEvent) => void;
   /** It goes on without a sink that it had reached; `judge` throws when it has not waited long enough. */
@@ -100,7 +101,10 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
     ...{ client, catalogue, sinks, sealer, budget, clock, random, log },
     recipe: recipes(seal, random),
     judge: (fetcher, scope) =>
-      judgeOf({ archiveId, clusterId, seeds, signer: null, sealer, fetcher, scope, clock }),
+      judgeOf({
+        ...{ archiveId, clusterId, seeds, retentionMs: p.retentionMs, signer: null },
+        ...{ sealer, fetcher, scope, clock },
+      }),
     pool: new BlockPool(p.memoryBytes),
     failpoint: () => undefined,
     emit: (scope, event) => {

@@ -2,7 +2,7 @@ import { checkRewrapped } from "../check/amended.ts";
 import { manifestsIn } from "../check/archive.ts";
 import { SimProcess } from "../core/process.ts";
 import { waits } from "../core/waits.ts";
-import { rewrap } from "./commands.ts";
+import { prune, rewrap } from "./commands.ts";
 import { KEYS } from "./keys.ts";
 import type { Operation } from "./settings.ts";
 import type { World } from "./world.ts";
@@ -73,13 +73,14 @@ export class Operators {
     const before = primary === undefined ? [] : manifestsIn(primary, "manifests");
     try {
       const to = operation.to.map((i) => KEYS[i]?.recipient ?? "");
-      const problems = await rewrap(w.commandPorts(process), to);
+      const ports = w.commandPorts(process);
+      const problems = operation.what === "prune" ? await prune(ports) : await rewrap(ports, to);
       if (!process.alive) return;
       order.said = problems.join("; ");
       order.done = problems.length === 0;
       // What another command does before this one has said so is as good.
       const alone = this.#orders.every((o) => o.done);
-      if (order.done && alone)
+      if (order.done && alone && operation.what === "rewrap")
         w.judge(() => before.forEach((path) => checkRewrapped(w.stores, path, to)));
     } catch (error) {
       order.said = String(error);

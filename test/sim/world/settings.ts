@@ -18,8 +18,8 @@ export interface SinkSettings extends StoreStyle {
 
 /** A command of an operator, who runs it again until it has done its work. */
 export interface Operation {
-  readonly what: "rewrap";
-  /** To whom: of the keys there are. */
+  readonly what: "rewrap" | "prune";
+  /** To whom it is rewrapped: of the keys there are. */
   readonly to: readonly number[];
   /** Where its runs die, one after the other; those after them do not. */
   readonly crashes: readonly CrashPlan[];
@@ -96,6 +96,8 @@ export interface Scenario {
   readonly secondGroup: boolean;
   readonly sinks: readonly SinkSettings[];
   readonly settings: DaemonSettings;
+  /** Older data may be gone; null: never. */
+  readonly retentionMs: number | null;
   readonly batchBytes: number;
   readonly ageMs: number;
   readonly memoryMiB: number;

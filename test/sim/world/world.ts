@@ -78,6 +78,7 @@ export class World {
       stores: () => this.stores,
       topicId: (topic) => this.cluster.topic(topic).id,
       truth: (topic, partition) => this.cluster.log(topic, partition).truth,
+      expiredBefore: () => (scenario.retentionMs === null ? null : wall() - scenario.retentionMs),
       cutShort: (topic, partition) => this.cluster.log(topic, partition).cutShort,
     });
     // What operators and owners tell each other is in groups of other names.
@@ -197,7 +198,7 @@ export class World {
         ...{ settings, group: second ? "second" : "first" },
         instanceId: scenario.staticIds ? `i${d}` : null,
         policy: { bytes: scenario.batchBytes, ageMs: scenario.ageMs },
-        memoryBytes: scenario.memoryMiB << 20,
+        ...{ memoryBytes: scenario.memoryMiB << 20, retentionMs: scenario.retentionMs },
         freshId: `archive-${n}`,
         onEvent: (partition, topicId, event) => this.#told(d, process, partition, topicId, event),
         onDetached: (partition, sink, look) => {
@@ -227,7 +228,9 @@ export class World {
       sink: this.#sink(d, i, process, dice),
     }));
     const trace = (line: string): void => void (process.alive && this.trace(line));
-    return { process, client: this.#client(d, process), sinks, group: "first", trace };
+    const { retentionMs } = this.scenario;
+    const client = this.#client(d, process);
+    return { process, client, sinks, group: "first", retentionMs, trace };
   }
 
   /** A process is told of before it does anything. */

@@ -1,0 +1,78 @@
+import type { Mutant } from "./mutant.ts";
+
+const REWRAPPED = { case: "an archive is rewrapped by a process that dies" };
+const EXPIRES = { case: "data expires by a process that dies" };
+
+/** What operators' commands do, and what the daemon makes of it. */
+export const OPERATORS: readonly Mutant[] = [
+  {
+    name: "a file gets another header before every sink has its amendment",
+    file: "src/operate/repair/rewrap-scope.ts",
+    find: "for (const { name, sink } of sinks) {",
+    put: "for (const { name, sink } of sinks.slice(0, 1)) {",
+    by: REWRAPPED,
+  },
+  {
+    name: "a rewrap forgets what a run before it left half done",
+    file: "src/operate/repair/rewrap-scope.ts",
+    find: "amendments.length > 0 && (await this.#files(m, amendments, held));",
+    put: "false;",
+    by: REWRAPPED,
+  },
+  {
+    name: "the old file goes before the one with the other header is there",
+    file: "sinks/blob/rewrap.ts",
+    find: "  await store.create(path, { bytes: made, digest }, signal);\n",
+    put: "  await dropOld(store, path, before, signal);\n  await store.create(path, { bytes: made, digest }, signal);\n",
+    by: REWRAPPED,
+  },
+  {
+    name: "the old file stays where its recipients can open it",
+    file: "sinks/blob/rewrap.ts",
+    find: '  await dropOld(store, path, before, signal);\n  return "replaced";',
+    put: '  return "replaced";',
+    by: REWRAPPED,
+  },
+  {
+    name: "a batch with another header is another batch",
+    file: "src/pipeline/deliver-batch.ts",
+    find: 'return same ? { of: "published", slot, sink } : conflict(named, batch, state);',
+    put: "return conflict(named, batch, state);",
+    by: { case: "an archive is rewrapped while a sink has a batch without its manifest" },
+  },
+  {
+    name: "data goes before anybody has said so",
+    file: "src/operate/prune/prune-sink.ts",
+    find: "    await record(o, found, signal);\n",
+    put: "",
+    by: EXPIRES,
+  },
+  {
+    name: "the newest batch of a partition expires as well",
+    file: "src/operate/prune/find-old.ts",
+    find: "start < last.start;",
+    put: "start <= last.start;",
+    by: EXPIRES,
+  },
+  {
+    name: "a batch that was begun from what the log lost is waited for",
+    file: "src/daemon/begin-branch.ts",
+    find: "from < end || (await isOfLost(ports, old, end, signal));",
+    put: "from < end;",
+    by: { case: "the log loses records of a batch that the primary has" },
+  },
+  {
+    name: "a plan is followed beyond the log's end",
+    file: "src/pipeline/locate.ts",
+    find: "(await isCutOff(ports, decoded.plans, signal)) ? [] : decoded.plans;",
+    put: "decoded.plans;",
+    by: { case: "the log loses records that are planned" },
+  },
+  {
+    name: "data goes that a sink which is away still lacks",
+    file: "src/operate/prune.ts",
+    find: "const upTo = behind !== null && behind < all ? behind : all;",
+    put: "const upTo = all;",
+    by: { case: "data is old enough to go while a sink" },
+  },
+];
