@@ -34,6 +34,7 @@ export const EXEMPT: readonly Exempt[] = [
   { file: "src/pipeline/ask-head.ts", text: "lacksLowerBranches(", why: BESIDE },
   { file: "src/pipeline/lower-branches.ts", text: "if ((await lackingOf(", why: BESIDE },
   { file: "src/pipeline/copy-next.ts", text: "passAmendments(", why: AMENDED },
+  { file: "src/pipeline/copy-next.ts", text: "isSameAmended(", why: AMENDED },
   { file: "src/pipeline/catch-up.ts", text: "HELD_MS", why: "an operator holds the sink away" },
   { file: "src/pipeline/deliver-batch.ts", text: "mend", why: AMENDED },
   { file: "src/pipeline/first-manifest.ts", text: "expiredAt(", why: PRUNED },
