@@ -12,6 +12,7 @@ import { EXIT } from "./exit-code.ts";
 import type { ExportReport } from "./export/export-report.ts";
 import { type ExportRequest, ExportState } from "./export/export-state.ts";
 import { dropLeftovers } from "./export/leftovers.ts";
+import { claimFolder } from "./export/folder-claim.ts";
 import { exportScope } from "./export/run-export.ts";
 import { WhollyExpired } from "./expired.ts";
 import { type Kept, keptBatches } from "./kept-batches.ts";
@@ -65,16 +66,36 @@ export const exportCommand: Command = {
   },
 };
 
+type Named = Kept & { readonly name: string };
+type Scopes = Awaited<ReturnType<typeof chooseScopes>>;
+
 async function exportAll(
   args: Arguments,
-  { out, signal, clock, tool }: CommandContext,
-  { name, sink, expired }: Kept & { readonly name: string },
-  scopes: Awaited<ReturnType<typeof chooseScopes>>,
+  context: CommandContext,
+  named: Named,
+  scopes: Scopes,
 ): Promise<ExportReport> {
   const dir = resolve(args.text("out") ?? ".");
+  const request = await requestOf(args, named, scopes, context.signal);
+  if (args.flag("dryRun")) return exportTo(dir, request, args, context, named, scopes);
+  await made(dir);
+  const release = await claimFolder(dir);
+  try {
+    return await exportTo(dir, request, args, context, named, scopes);
+  } finally {
+    release();
+  }
+}
+
+async function exportTo(
+  dir: string,
+  request: ExportRequest,
+  args: Arguments,
+  { out, signal, clock, tool }: CommandContext,
+  { name, sink, expired }: Named,
+  scopes: Scopes,
+): Promise<ExportReport> {
   const dryRun = args.flag("dryRun");
-  const request = await requestOf(args, { name, sink }, scopes, signal);
-  if (!dryRun) await made(dir);
   const state = await ExportState.open(dir, request);
   if (!dryRun) {
     await state.begin();

@@ -74,6 +74,13 @@ const text = (out: string): string =>
     .map((path) => readFileSync(path, "utf8"))
     .join("");
 
+/** The first part is noted. */
+async function begun(out: string): Promise<void> {
+  const state = join(dir, out, "export.json");
+  const is = (): boolean => existsSync(state) && readFileSync(state, "utf8").includes("blake3");
+  for (let i = 0; i < 2_000 && !is(); i += 1) await sleep(5);
+}
+
 beforeAll(async () => {
   archive = await newSink("files");
   chain = new SampleChain([archive]);
@@ -119,11 +126,24 @@ test("a range in compressed parts, read by the tools for it", async () => {
   }
 });
 
+test("two at once: the second is refused, and takes nothing from the first", async () => {
+  const first = start(exportArgs("two", ["--part", "1KiB"]));
+  await begun("two");
+  first.child.kill("SIGSTOP");
+  const second = await cli(exportArgs("two", ["--part", "2KiB"]));
+  first.child.kill("SIGCONT");
+  expect([second.code, second.stderr]).toEqual([
+    2,
+    expect.stringContaining(`another export writes to ${join(dir, "two")}`),
+  ]);
+  expect((await first.ended).code).toBe(0);
+  expect(text("two")).toBe(await cat());
+  expect((await run("two")).records).toBe(0);
+});
+
 test("killed on the way and repeated: the same lines, each once", async () => {
   const child = start(exportArgs("killed", ["--part", "1KiB"]));
-  const state = join(dir, "killed", "export.json");
-  const begun = (): boolean => existsSync(state) && readFileSync(state, "utf8").includes("blake3");
-  for (let i = 0; i < 2_000 && !begun(); i += 1) await sleep(5);
+  await begun("killed");
   child.child.kill("SIGKILL");
   expect((await child.ended).signal).toBe("SIGKILL");
   const before = text("killed");
