@@ -83,4 +83,18 @@ export const OPERATORS: readonly Case[] = [
     ),
     '"attached"',
   ],
+  [
+    "two operators rewrap at once: one waits for the other",
+    small(
+      [
+        produce(100),
+        produce(2_000),
+        { at: 4_000, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        { at: 4_500, do: "operate", what: "rewrap", to: [0, 1], crashes: [] },
+        produce(5_000),
+      ],
+      { settings: ENCRYPTED },
+    ),
+    "waiting: another operator command",
+  ],
 ];
