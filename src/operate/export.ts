@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { size } from "../config/units.ts";
 import { ArchiverError } from "../core/errors.ts";
+import { dropLeftovers } from "../core/leftovers.ts";
 import { messageOf } from "../core/message.ts";
 import { loadIdentities } from "../seal/keys.ts";
 import { type Arguments, RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
@@ -10,9 +11,9 @@ import { chooseScopes, scopeFilter } from "./choose-scopes.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import type { ExportReport } from "./export/export-report.ts";
-import { type ExportRequest, ExportState } from "./export/export-state.ts";
-import { dropLeftovers } from "./export/leftovers.ts";
 import { claimFolder } from "./export/folder-claim.ts";
+import { PART_FILE } from "./export/part-file.ts";
+import { type ExportRequest, ExportState, STATE_FILE } from "./export/export-state.ts";
 import { exportScope } from "./export/run-export.ts";
 import { WhollyExpired } from "./expired.ts";
 import { type Kept, keptBatches } from "./kept-batches.ts";
@@ -99,7 +100,7 @@ async function exportTo(
   const state = await ExportState.open(dir, request);
   if (!dryRun) {
     await state.begin();
-    await dropLeftovers(dir);
+    await dropLeftovers(dir, [PART_FILE, STATE_FILE]);
   }
   const file = args.text("identity");
   const identities = file === undefined ? [] : await loadIdentities(file);

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { builtInSinks } from "../../sinks/index.ts";
 import { parseConfig } from "../config/load.ts";
 import { ArchiverError } from "../core/errors.ts";
+import { dropLeftovers } from "../core/leftovers.ts";
+import { createFile } from "../core/new-file.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
@@ -118,7 +119,8 @@ async function loads(file: string, text: string, variables: readonly string[]): 
 
 async function written(file: string, text: string): Promise<void> {
   try {
-    await writeFile(file, text, { flag: "wx", mode: 0o600 });
+    await dropLeftovers(dirname(file), [basename(file)]);
+    await createFile(file, text);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") throw exists(file);
     const why = error instanceof Error ? error.message : String(error);

@@ -1,10 +1,12 @@
 import { createHmac, generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdir, open, unlink } from "node:fs/promises";
+import { mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { boundedFile } from "../core/bounded-file.ts";
 import { blake3Hex } from "../core/digest.ts";
 import { ArchiverError } from "../core/errors.ts";
+import { dropLeftovers } from "../core/leftovers.ts";
 import { messageOf } from "../core/message.ts";
+import { createFile } from "../core/new-file.ts";
 import { keyIdOf, type Signer, signerOf } from "../core/signature.ts";
 import {
   decodeIdentity,
@@ -110,6 +112,7 @@ export async function signingKeygen(dir: string): Promise<{ keyId: string }> {
 async function keyFolder(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
+    await dropLeftovers(dir, ["identity", "seed", "signing", "signing.pub"]);
   } catch (cause) {
     throw new ArchiverError("usage", `${dir}: ${messageOf(cause)}`, { cause });
   }
@@ -135,16 +138,12 @@ export async function keygen(dir: string): Promise<{ recipient: string }> {
 
 async function writeNew(path: string, text: string): Promise<void> {
   try {
-    const file = await open(path, "wx", 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await createFile(path, text);
   } catch (cause) {
     const there = (cause as NodeJS.ErrnoException).code === "EEXIST";
-    const why = there ? "is there already and is never overwritten" : messageOf(cause);
+    const why = there
+      ? "is there already and is never overwritten: choose another folder"
+      : messageOf(cause);
     throw new ArchiverError("usage", `${path}: ${why}`, { cause });
   }
 }

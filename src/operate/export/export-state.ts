@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { ArchiverError } from "../../core/errors.ts";
 import { parse, stringify } from "../../core/json.ts";
+import { temporaryOf } from "../../core/leftovers.ts";
 import { messageOf } from "../../core/message.ts";
 
-const STATE_FILE = "export.json";
+export const STATE_FILE = "export.json";
 
 const offset = z
   .union([z.bigint(), z.int().transform((n) => BigInt(n))])
@@ -99,7 +100,7 @@ export class ExportState {
 
   async #write(): Promise<void> {
     const path = join(this.#dir, STATE_FILE);
-    const temporary = `${path}.${process.pid}.tmp`;
+    const temporary = temporaryOf(path);
     const partitions = [...this.#partitions.values()].sort((a, b) => a.partition - b.partition);
     const file = await open(temporary, "w", 0o644);
     try {

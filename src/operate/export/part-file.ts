@@ -6,9 +6,12 @@ import { pipeline } from "node:stream/promises";
 import { createGzip, createZstdCompress } from "node:zlib";
 import { Blake3Hasher } from "@napi-rs/blake-hash";
 import { ArchiverError } from "../../core/errors.ts";
+import { temporaryOf } from "../../core/leftovers.ts";
 import { messageOf } from "../../core/message.ts";
 import type { ExportedPart, ExportRequest } from "./export-state.ts";
 
+/** While it is written. */
+export const PART_FILE = "part";
 const SUFFIX = { none: "", gzip: ".gz", zstd: ".zst" } as const;
 
 export interface PartOptions {
@@ -27,7 +30,7 @@ export async function writePart(
   lines: AsyncIterable<string>,
   signal: AbortSignal,
 ): Promise<Pick<ExportedPart, "file" | "bytes" | "blake3"> | undefined> {
-  const temporary = join(o.dir, `part.${process.pid}.tmp`);
+  const temporary = temporaryOf(join(o.dir, PART_FILE));
   const hasher = new Blake3Hasher();
   let bytes = 0;
   const counted = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { batchesOf, flipBit, namesOf, remove } from "../../operate/archive-damage.ts";
+import { Life } from "../life.ts";
+import { runCommand } from "../run-command.ts";
 import type { Scenario } from "../scenario.ts";
 import { onTwoFolders } from "./on-two-folders.ts";
 import type { TwoFolders } from "./two-folders.ts";
@@ -19,14 +21,21 @@ function pruned({ archive }: TwoFolders): readonly string[] {
   });
 }
 
+function rewrapping({ archive, a, b }: TwoFolders): readonly string[] {
+  const change = ["--add", b.recipient, "--remove", a.recipient];
+  return archive.argv("rewrap", "--identity", a.file, ...change);
+}
+
+async function rewrap(two: TwoFolders): Promise<void> {
+  const { code, stderr } = await runCommand(new Life(null), rewrapping(two));
+  if (code !== 0) throw new Error(`rewrap ended with ${code}: ${stderr}`);
+}
+
 /** Commands that write into sinks what is or should be there already, or take it away. */
 export const MENDING: readonly Scenario[] = [
   onTwoFolders({
     name: "rewrap to another recipient",
-    argv: ({ archive, a, b }) => {
-      const change = ["--add", b.recipient, "--remove", a.recipient];
-      return archive.argv("rewrap", "--identity", a.file, ...change);
-    },
+    argv: rewrapping,
     accept: (two) => two.same(two.b),
   }),
   onTwoFolders({
@@ -51,6 +60,29 @@ export const MENDING: readonly Scenario[] = [
       flipBit(archive.batch("copy", 1).data);
     },
     accept: (two) => two.same(two.a),
+  }),
+  onTwoFolders({
+    name: "replay what no sink has any more",
+    argv: ({ archive }) => archive.argv("replay", "--topic", archive.name),
+    damage: ({ archive }) => {
+      for (const sink of SINKS) {
+        const last = batchesOf(archive.folder(sink)).at(-1);
+        if (last !== undefined) remove(last.data, last.manifest);
+      }
+    },
+    accept: (two) => two.same(two.a),
+    each: true,
+  }),
+  onTwoFolders({
+    name: "reconcile what was rewrapped",
+    argv: ({ archive }) => archive.argv("reconcile", "--source", "files", "--target", "copy"),
+    damage: async (two) => {
+      await rewrap(two);
+      const [gone, hurt] = [0, 1].map((at) => two.archive.batch("copy", at));
+      if (gone !== undefined) remove(gone.data, gone.manifest);
+      if (hurt !== undefined) flipBit(hurt.data);
+    },
+    accept: (two) => two.same(two.b),
   }),
   onTwoFolders({
     name: "replay into a fresh archive",

@@ -1,3 +1,4 @@
+import { WHEREABOUTS } from "../../crash/whereabouts.ts";
 import { cover, stale, uncovered, wrongElsewhere } from "./coverage.ts";
 import { ELSEWHERE } from "./elsewhere.ts";
 
@@ -16,6 +17,10 @@ export async function reportCoverage(firstSeed: number, runs: number): Promise<n
     console.log(
       `elsewhere: ${file}, ${killedIn === null ? "nothing outlives it" : `killed in ${killedIn}`}`,
     );
+  for (const { at, by, why } of WHEREABOUTS) {
+    const where = by === null ? "nowhere" : `by \`npm run crashes\` (${by})`;
+    console.log(`not simulated: ${at}, ${where}${why === undefined ? "" : `: ${why}`}`);
+  }
   const wrong = wrongElsewhere(c);
   for (const text of wrong) console.log(`elsewhere, wrongly: ${text}`);
   for (const text of stale(c)) console.log(`no longer out of reach: ${text}`);

@@ -1,0 +1,212 @@
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { builtInSinks } from "../../../sinks/index.ts";
+import { sharedKafka } from "../../kafka/live-kafka.ts";
+import { nodeClock, nodeRandom } from "../../../src/daemon/node-ports.ts";
+import { decorate } from "../../../src/deliver/decorate.ts";
+import { configDir } from "../../config/load.ts";
+import { contentOf } from "../../operate/archive-damage.ts";
+import { type SharedKind, type SharedServers, sharedServer } from "../../servers/shared-servers.ts";
+import { cqlClient, freshKeyspace, settings } from "../../sinks/cassandra/place.ts";
+import { unload } from "../../sinks/cassandra/unload.ts";
+import { documentsBelow } from "../../sinks/elasticsearch/documents.ts";
+import { ForeignHdfs } from "../../sinks/hdfs/foreign.ts";
+import { newPath } from "../../sinks/hdfs/hdfs-place.ts";
+import { rawRecords } from "../../sinks/kafka/raw-records.ts";
+import { download } from "../../sinks/s3/download.ts";
+import { newBucket } from "../../sinks/s3/server.ts";
+import type { Life } from "../life.ts";
+import { DIED, type Ran, type Scenario } from "../scenario.ts";
+import { CHAIN, workOn } from "./sink-work.ts";
+
+const RETRY = { firstMs: 50, maxMs: 400, tries: 30 };
+const PORTS = { clock: nodeClock, random: nodeRandom };
+const never = new AbortController().signal;
+
+interface Place {
+  readonly settings: object;
+  /** What lies there, after it was brought into a folder. */
+  content(into: string): Promise<readonly string[]>;
+}
+
+/** Places of one kind of sink, each used once, and what lies there as a foreign tool sees it. */
+interface Places {
+  readonly kind: string;
+  next(): Place | Promise<Place>;
+  close?(): Promise<void>;
+}
+
+async function server<K extends SharedKind>(kind: K): Promise<SharedServers[K]> {
+  const found = await sharedServer(kind);
+  if (found === undefined) throw new Error(`nobody keeps a server for ${kind}`);
+  return found;
+}
+
+/** By path, with the digest of what is there. */
+const contentIn = (dir: string): readonly string[] =>
+  [...contentOf(dir)].map((entry) => entry.join(" "));
+const word = (): string => `w${randomBytes(5).toString("hex")}`;
+
+const OPENED: Readonly<Record<string, () => Promise<Places>>> = {
+  fs: () => {
+    const dir = configDir();
+    return Promise.resolve({
+      kind: "fs",
+      next: () => {
+        const path = join(dir, word());
+        return { settings: { path }, content: () => Promise.resolve(contentIn(path)) };
+      },
+      close: () => Promise.resolve(rmSync(dir, { recursive: true })),
+    });
+  },
+  s3: async () => {
+    const s3 = await server("s3");
+    return {
+      kind: "s3",
+      next: async () => {
+        const [bucket, prefix] = [await newBucket(s3), word()];
+        const content = async (into: string): Promise<readonly string[]> => {
+          await download(s3, { bucket, prefix }, into);
+          return contentIn(into);
+        };
+        return { settings: { ...s3, bucket, prefix }, content };
+      },
+    };
+  },
+  hdfs: async () => {
+    const { url } = await server("hdfs");
+    return {
+      kind: "hdfs",
+      next: () => {
+        const path = newPath();
+        const content = async (into: string): Promise<readonly string[]> => {
+          await new ForeignHdfs(url).bring(path, into);
+          return contentIn(into);
+        };
+        return { settings: { url, user: "archiver", path }, content };
+      },
+    };
+  },
+  cassandra: async () => {
+    const cassandra = await server("cassandra");
+    const cql = await cqlClient(cassandra);
+    let last = "";
+    const drop = async (): Promise<void> => {
+      if (last === "") return;
+      await cql.execute(`DROP KEYSPACE IF EXISTS ${last}`, [], { prepare: false });
+    };
+    return {
+      kind: "cassandra",
+      next: () => {
+        const keyspace = freshKeyspace();
+        const content = async (into: string): Promise<readonly string[]> => {
+          await drop();
+          last = keyspace;
+          await unload(cassandra, keyspace, into);
+          return contentIn(into);
+        };
+        return { settings: settings(cassandra, keyspace), content };
+      },
+      close: async () => {
+        await drop();
+        await cql.shutdown();
+      },
+    };
+  },
+  elasticsearch: async () => {
+    const elasticsearch = await server("elasticsearch");
+    return {
+      kind: "elasticsearch",
+      next: () => {
+        const indexPrefix = word();
+        const content = async (): Promise<readonly string[]> => {
+          const found = await documentsBelow(elasticsearch.url, `${indexPrefix}-records-*`);
+          return found.map((document) => JSON.stringify(document));
+        };
+        return { settings: { ...elasticsearch, indexPrefix }, content };
+      },
+    };
+  },
+  kafka: () => {
+    const bootstrap = sharedKafka();
+    return Promise.resolve({
+      kind: "kafka",
+      next: () => {
+        const topicPrefix = `${word()}.`;
+        const content = async (): Promise<readonly string[]> => {
+          const topic = `${topicPrefix}${CHAIN[0]?.manifest.topic}`;
+          const found = (await rawRecords(bootstrap, topic)).get(0) ?? [];
+          return found.map(({ offset: _offset, ...record }) => JSON.stringify(record));
+        };
+        return { settings: { brokers: bootstrap.split(","), topicPrefix }, content };
+      },
+    });
+  },
+};
+
+async function worked(
+  life: Life,
+  kind: string,
+  given: object,
+  aside: { due: boolean },
+): Promise<Ran> {
+  const plugin = builtInSinks.get(kind);
+  if (plugin === undefined) throw new Error(`there is no kind ${kind}`);
+  const host = { name: kind, baseDir: "/", partitionCount: () => 1 };
+  let stderr = "";
+  const code = await life.run(async () => {
+    try {
+      const plain = await plugin.open(plugin.schema.parse(given), host, never);
+      // A sink does not retry: a refusal that passes is no end of the work.
+      const { sink } = decorate(plain, { name: kind, retry: RETRY }, PORTS);
+      await workOn(sink, aside);
+      await sink.close();
+      return 0;
+    } catch (error) {
+      stderr = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      return 1;
+    }
+  });
+  return { code: code === "died" ? DIED : code, stdout: "", stderr };
+}
+
+const onSink = (kind: string, open: () => Promise<Places>): Scenario => ({
+  name: `a sink of kind ${kind}`,
+  open: async () => {
+    const places = await open();
+    const into = configDir();
+    let [place, aside] = [await places.next(), { due: true }];
+    let wanted: readonly string[] | undefined;
+    return {
+      reset: async () => {
+        [place, aside] = [await places.next(), { due: true }];
+      },
+      run: (life) => worked(life, kind, place.settings, aside),
+      judge: async () => {
+        rmSync(into, { recursive: true, force: true });
+        const found = await place.content(into);
+        wanted ??= found;
+        const records = CHAIN.reduce((n, { manifest: m }) => n + Number(m.records), 0);
+        const files = found.some((name) => name.startsWith("/data/"));
+        const most = files ? 2 * CHAIN.length : records;
+        return [
+          ...(found.length === most || files
+            ? []
+            : [`it has ${found.length} records of ${records}`]),
+          ...wanted.filter((w) => !found.includes(w)).map((w) => `lacks ${w}`),
+          ...found.filter((f) => !wanted?.includes(f)).map((f) => `has ${f}`),
+        ].slice(0, 4);
+      },
+      close: async () => {
+        rmSync(into, { recursive: true, force: true });
+        await places.close?.();
+      },
+    };
+  },
+});
+
+/** The drivers of sinks, each on its real server. */
+export const SINKS: readonly Scenario[] = Object.entries(OPENED).map(([kind, open]) =>
+  onSink(kind, open),
+);
