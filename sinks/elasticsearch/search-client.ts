@@ -11,6 +11,8 @@ import { pinnedAuthority } from "./pinned-authority.ts";
 const REQUEST_MS = 60_000;
 /** Answers are read whole: a page of records, or what a bulk request was answered. */
 const MAX_ANSWER_BYTES = 256 << 20;
+/** Compressed answers are not asked for, and the client would unpack any number of bytes of them. */
+const MAX_COMPRESSED_BYTES = 1;
 
 /** A request whose refusals are answers: `refused` is left to the caller where it is among `may`. */
 export interface Asked {
@@ -83,6 +85,8 @@ export class SearchClient {
       maxRetries: 0,
       requestTimeout: REQUEST_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
+      maxCompressedResponseSize: MAX_COMPRESSED_BYTES,
+      headers: { "accept-encoding": "identity" },
       sniffOnStart: false,
       enableMetaHeader: false,
       ...(auth === undefined ? {} : { auth }),
@@ -120,8 +124,18 @@ function sinkErrorOf(error: unknown, of: Errors, what: string): unknown {
   if (error instanceof of.ElasticsearchClientError) {
     const known =
       error instanceof of.ConfigurationError || error instanceof of.ProductNotSupportedError;
-    const text = `${what}: ${error.name}: ${error.message}`;
+    const compressed =
+      error instanceof of.RequestAbortedError && error.message.includes("allowed buffer");
+    const why = compressed
+      ? "a compressed answer, which was not asked for: a proxy before Elasticsearch must not compress"
+      : error.message;
+    const text = `${what}: ${error.name}: ${why}`;
     return new SinkError(known ? "sink-permanent" : "sink-transient", text, { cause: error });
+  }
+  // An empty answer that calls itself compressed comes as what zlib says of it.
+  if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) {
+    const text = `${what}: a compressed answer that is none: ${error.message}`;
+    return new SinkError("sink-transient", text, { cause: error });
   }
   return error;
 }

@@ -46,6 +46,7 @@ export const WHEREABOUTS: readonly Whereabouts[] = [
   { at: "src/operate/cat-lines.ts", by: "cat of a range", why: READS },
   { at: "src/operate/cat.ts", by: "cat of a range", why: READS },
   { at: "src/operate/check-config.ts", by: "check", why: ASKS },
+  { at: "src/operate/check-group.ts", by: "check", why: ASKS },
   { at: "src/operate/check-proof.ts", by: null, why: ASKS },
   { at: "src/operate/check-sinks.ts", by: "check", why: ASKS },
   { at: "src/operate/check-topics.ts", by: "check", why: ASKS },
