@@ -150,4 +150,4 @@ test("after all that every store has every record once, and the same files", asy
   const verified = await cli([...argv, ...sinks, "--json"]);
   expect(verified.code, verified.stdout + verified.stderr).toBe(0);
   console.log(`six sinks and their faults: ${records} records in ${files} files`);
-}, 240_000);
+}, 480_000);
