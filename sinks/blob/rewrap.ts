@@ -9,6 +9,10 @@ import { readManifest } from "./look.ts";
 import { readWhole, storedEquals } from "./read-whole.ts";
 
 type Make = (old: Uint8Array) => Promise<Uint8Array>;
+type Aside = BlobHead & { readonly path: string };
+
+/** A file that is not the old one is read so often: taken for another, a misread one would stay for ever. */
+const READS = 3;
 
 /**
  * The file that the newest amendment describes, in the place of the one before it. In steps that each leave
@@ -41,15 +45,17 @@ export async function rewrapStored(
   if (made.length !== size || blake3Hex(made) !== digest) {
     throw refused(path, "what was made of it is not what its amendment says");
   }
+  let moved: string | undefined;
   if (head !== undefined) {
     if (store.move === undefined) throw refused(path, "this store moves nothing");
-    await store.move(path, `quarantine/${path}.${head.tag}`, head.tag, signal);
+    moved = `quarantine/${path}.${head.tag}`;
+    await store.move(path, moved, head.tag, signal);
   }
   await store.create(path, { bytes: made, digest }, signal);
   if (!(await storedEquals(store, path, made, signal))) {
     throw refused(path, "it does not read back as it was written");
   }
-  await dropOld(store, path, before, signal);
+  await dropOld(store, path, before, signal, moved);
   return "replaced";
 }
 
@@ -76,35 +82,51 @@ async function asideOf(
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   for (const aside of await asides(store, path, signal)) {
-    const bytes = await readWhole(store, aside.path, aside.size, signal);
-    if (bytes !== undefined && digests.has(blake3Hex(bytes))) return bytes;
+    const bytes = await oldFile(store, aside, digests, signal);
+    if (bytes !== undefined) return bytes;
   }
   return undefined;
 }
 
-/** Whoever was a recipient of the old file could still open it. */
+/** Whoever was a recipient of the old file could still open it. `moved`: where this run has put it. */
 async function dropOld(
   store: BlobStore,
   path: string,
   digests: ReadonlySet<string>,
   signal: AbortSignal,
+  moved?: string,
 ): Promise<void> {
   for (const aside of await asides(store, path, signal)) {
-    const bytes = await readWhole(store, aside.path, aside.size, signal);
-    if (bytes === undefined || !digests.has(blake3Hex(bytes))) continue;
+    const old =
+      aside.path === moved || (await oldFile(store, aside, digests, signal)) !== undefined;
+    if (!old) continue;
     if (store.remove === undefined) throw refused(aside.path, "this store removes nothing");
     await store.remove(aside.path, aside.tag, signal);
   }
+}
+
+/** What lies there, if it is a file from before the amendment and not one that was set aside for damage. */
+async function oldFile(
+  store: BlobStore,
+  { path, size }: Aside,
+  digests: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  for (let reads = 0; reads < READS; reads += 1) {
+    const bytes = await readWhole(store, path, size, signal);
+    if (bytes !== undefined && digests.has(blake3Hex(bytes))) return bytes;
+  }
+  return undefined;
 }
 
 async function asides(
   store: BlobStore,
   path: string,
   signal: AbortSignal,
-): Promise<readonly (BlobHead & { readonly path: string })[]> {
+): Promise<readonly Aside[]> {
   const place = `quarantine/${path}`;
   const folder = place.slice(0, place.lastIndexOf("/"));
-  const found: (BlobHead & { readonly path: string })[] = [];
+  const found: Aside[] = [];
   // What sorts before every name of this file, so that the listing begins with it.
   for await (const blob of store.list(folder, place, signal)) {
     if (!blob.path.startsWith(`${place}.`)) break;

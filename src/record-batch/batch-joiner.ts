@@ -1,6 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { ArchiverError } from "../core/errors.ts";
-import { compressBehind, decompress } from "./codecs.ts";
+import { compress, decompress } from "./codecs.ts";
 import { CODECS, HEADER_BYTES, LENGTH_FROM, readHeader, type RecordCodec } from "./header.ts";
 import type { HeaderSuffix } from "./header-suffix.ts";
 import {
@@ -31,10 +31,6 @@ export type Wanted = (offset: number) => boolean;
 /** Attributes, timestamp, offset, length and header count: what one record needs besides its fields. */
 const ROOM_BYTES = 64;
 const MIN_RECORD_BYTES = 6;
-/** Beyond the limit, so that records of usual sizes never need more. */
-const SPARE_BYTES = 64 << 10;
-/** Share of the memory that must be filled for it to be handed over. */
-const FULL = 0.875;
 /** Deltas below are written as 32-bit varints, which are the same bytes. */
 const SMALL = 2 ** 30;
 
@@ -46,15 +42,15 @@ const SMALL = 2 ** 30;
 export class BatchJoiner {
   readonly #o: JoinOptions;
   #to: Buffer;
-  #at = HEADER_BYTES;
+  #at = 0;
   #records = 0;
   #codec: RecordCodec = "none";
-  #base: Time = 0;
-  #max: Time = 0;
+  #base = 0n;
+  #max = 0n;
 
   constructor(o: JoinOptions) {
     this.#o = o;
-    this.#to = this.#fresh();
+    this.#to = Buffer.allocUnsafe(o.limitBytes + (64 << 10));
   }
 
   /** Takes one record batch whose CRC is right; what became full. @throws ArchiverError undecodable-record-batch */
@@ -73,8 +69,7 @@ export class BatchJoiner {
     if (h.count * (MIN_RECORD_BYTES + 1) > cursor.end) {
       throw undecodable(`${h.count} records do not fit in ${cursor.end} bytes`);
     }
-    const clock = h.timestampType === "LogAppendTime" ? h.maxTimestamp : h.baseTimestamp;
-    const base = exact(clock);
+    const appended = h.timestampType === "LogAppendTime" ? h.maxTimestamp : null;
     const first = Number(h.baseOffset);
     let before = -1;
     for (let i = 0; i < h.count; i += 1) {
@@ -87,9 +82,8 @@ export class BatchJoiner {
       if (delta <= before || cursor.at > end) throw broken(cursor.at);
       before = delta;
       if (wanted(first + delta)) {
-        const time = h.timestampType === "LogAppendTime" ? base : later(base, elapsed);
-        const full = this.#at - HEADER_BYTES + length + ROOM_BYTES > this.#o.limitBytes;
-        if (full) out.push(...this.flush());
+        const time = appended ?? BigInt.asIntN(64, h.baseTimestamp + BigInt(elapsed));
+        if (this.#at + length + ROOM_BYTES > this.#o.limitBytes) out.push(...this.flush());
         this.#put(cursor, end, time, first + delta, suffix);
       }
       cursor.at = end;
@@ -101,44 +95,28 @@ export class BatchJoiner {
   /** What is left, if anything. */
   flush(): OutgoingBatch[] {
     if (this.#records === 0) return [];
-    const b = this.#packed();
+    const section = compress(this.#codec, this.#to.subarray(0, this.#at));
+    const b = Buffer.allocUnsafe(HEADER_BYTES + section.length);
     b.fill(0, 0, HEADER_BYTES);
+    b.set(section, HEADER_BYTES);
     b.writeInt32BE(b.length - LENGTH_FROM, 8);
     b.writeInt8(2, 16);
     b.writeInt16BE(CODECS.indexOf(this.#codec), 21);
     b.writeInt32BE(this.#records - 1, 23);
-    b.writeBigInt64BE(BigInt(this.#base), 27);
-    b.writeBigInt64BE(BigInt(this.#max), 35);
+    b.writeBigInt64BE(this.#base, 27);
+    b.writeBigInt64BE(this.#max, 35);
     b.writeInt32BE(this.#records, 57);
     const batch = { bytes: b, records: this.#records };
     this.#records = 0;
-    this.#at = HEADER_BYTES;
+    this.#at = 0;
     return [batch];
-  }
-
-  /**
-   * The records behind room for the header. What is not compressed is handed over as it lies, unless much of
-   * the memory would be held for nothing.
-   */
-  #packed(): Buffer {
-    const filled = this.#to.subarray(0, this.#at);
-    if (this.#codec !== "none" || filled.length < FULL * this.#to.length) {
-      return compressBehind(HEADER_BYTES, this.#codec, filled.subarray(HEADER_BYTES));
-    }
-    this.#to = this.#fresh();
-    return filled;
-  }
-
-  /** Memory of its own, so that it can go to another thread. */
-  #fresh(): Buffer {
-    return Buffer.allocUnsafeSlow(HEADER_BYTES + this.#o.limitBytes + SPARE_BYTES);
   }
 
   /** The cursor stands behind the offset delta. */
   #put(
     cursor: RecordCursor,
     end: number,
-    time: Time,
+    time: bigint,
     offset: number,
     suffix: HeaderSuffix | undefined,
   ): void {
@@ -147,7 +125,7 @@ export class BatchJoiner {
       this.#max = time;
     } else if (time > this.#max) this.#max = time;
     const from = cursor.at;
-    const elapsed = between(this.#base, time);
+    const elapsed = time === this.#base ? 0n : BigInt.asIntN(64, time - this.#base);
     // Key, value, and what follows: with a suffix the header count is written anew.
     let fields = end - from;
     let headersFrom = end;
@@ -195,39 +173,15 @@ function skipField(cursor: RecordCursor, end: number): void {
   if (length < -1 || cursor.at > end) throw broken(cursor.at);
 }
 
-/** Milliseconds; a number wherever that is exact, because it is counted with for each record. */
-type Time = number | bigint;
+const sizeOf = (value: bigint): number => {
+  const n = Number(value);
+  return n > -SMALL && n < SMALL ? varintBytes(n) : varlongBytes(value);
+};
 
-function exact(time: bigint): Time {
-  const n = Number(time);
-  return Number.isSafeInteger(n) ? n : time;
+function put(to: Buffer, at: number, value: bigint): number {
+  const n = Number(value);
+  return n > -SMALL && n < SMALL ? putVarint(to, at, n) : putVarlong(to, at, value);
 }
-
-/** Wraps around as a reader's addition does. */
-function later(base: Time, elapsed: Time): Time {
-  if (typeof base === "number" && typeof elapsed === "number") {
-    const sum = base + elapsed;
-    if (Number.isSafeInteger(sum)) return sum;
-  }
-  return exact(BigInt.asIntN(64, BigInt(base) + BigInt(elapsed)));
-}
-
-function between(base: Time, time: Time): Time {
-  if (typeof base === "number" && typeof time === "number") {
-    const elapsed = time - base;
-    if (elapsed > -SMALL && elapsed < SMALL) return elapsed;
-  }
-  return BigInt.asIntN(64, BigInt(time) - BigInt(base));
-}
-
-const isSmall = (value: Time): value is number =>
-  typeof value === "number" && value > -SMALL && value < SMALL;
-
-const sizeOf = (value: Time): number =>
-  isSmall(value) ? varintBytes(value) : varlongBytes(BigInt(value));
-
-const put = (to: Buffer, at: number, value: Time): number =>
-  isSmall(value) ? putVarint(to, at, value) : putVarlong(to, at, BigInt(value));
 
 const broken = (at: number): ArchiverError =>
   undecodable(`byte ${at}: a record that does not fit its lengths`);

@@ -61,15 +61,6 @@ export function compress(codec: RecordCodec, bytes: Buffer): Uint8Array {
   }
 }
 
-/** The same behind so many bytes that the caller fills. */
-export function compressBehind(roomBytes: number, codec: RecordCodec, bytes: Buffer): Buffer {
-  if (codec === "lz4") return lz4Compress(bytes, roomBytes);
-  const section = compress(codec, bytes);
-  const out = Buffer.allocUnsafe(roomBytes + section.length);
-  out.set(section, roomBytes);
-  return out;
-}
-
 /** zlib's own 16 KiB makes a call, and a buffer, for each. */
 const GUNZIP_CHUNK_BYTES = 64 << 10;
 

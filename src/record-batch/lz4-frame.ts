@@ -194,14 +194,10 @@ class Content {
   }
 }
 
-/** A block with its size before it, as the library takes it; used again by the next. */
-let scratch = Buffer.alloc(0);
-
 /** A block's content, or what the library says of it: damaged, or larger than the room. */
 function unfolded(packed: Buffer, room: number, window: Buffer): Buffer | Error {
   // The library takes the size to make room for from the first four bytes, and stops there.
-  if (scratch.length < 4 + packed.length) scratch = Buffer.allocUnsafeSlow(2 * packed.length + 4);
-  const sized = scratch.subarray(0, 4 + packed.length);
+  const sized = Buffer.allocUnsafe(4 + packed.length);
   sized.writeUInt32LE(room, 0);
   packed.copy(sized, 4);
   try {

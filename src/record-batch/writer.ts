@@ -1,6 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { ArchivedRecord } from "../core/record.ts";
-import { compressBehind } from "./codecs.ts";
+import { compress } from "./codecs.ts";
 import { CRC_AT, crcOf } from "./crc.ts";
 import {
   CODECS,
@@ -51,12 +51,13 @@ export interface RecordBatchOptions {
 export function encodeRecordBatch(o: RecordBatchOptions): Buffer {
   const codec = o.codec ?? "none";
   const baseTimestamp = o.records[0]?.timestamp ?? -1n;
-  const records = encodeRecords(o.baseOffset, baseTimestamp, o.records);
+  const section = compress(codec, encodeRecords(o.baseOffset, baseTimestamp, o.records));
   const lastOffset = o.lastOffset ?? o.records.at(-1)?.offset ?? o.baseOffset;
   const lastDelta = Number(lastOffset - o.baseOffset);
   assert(lastDelta >= 0 && lastDelta < 2 ** 31, "a record batch spans less than 2^31 offsets");
-  const batch = compressBehind(HEADER_BYTES, codec, records);
+  const batch = Buffer.allocUnsafe(HEADER_BYTES + section.length);
   assert(batch.length <= MAX_RECORD_BATCH_BYTES, "a record batch stays below 1 GiB");
+  batch.set(section, HEADER_BYTES);
   batch.writeBigInt64BE(o.baseOffset, 0);
   batch.writeInt32BE(batch.length - LENGTH_FROM, 8);
   batch.writeInt32BE(o.leaderEpoch ?? -1, 12);

@@ -9,6 +9,8 @@ export interface Scene {
   run(life: Life): Promise<Ran>;
   /** The command line of `run`, where it is one. */
   argv?(): readonly string[];
+  /** What a run's end means, where a refusal is an end as well. */
+  ended?(ran: Ran): Ran;
   /** What Kafka does when it has heard nothing of the dead for some seconds. */
   mourn?(): Promise<void>;
   /**

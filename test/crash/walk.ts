@@ -131,8 +131,9 @@ class Walker {
       ran = await this.#scene.run(life);
       this.#learn(life, before);
     }
-    if (ran.code > 0) this.#fails(before, [saidBy(ran)]);
-    if (ran.code !== DIED) return false;
+    const { code } = this.#ended(ran);
+    if (code > 0) this.#fails(before, [saidBy(ran)]);
+    if (code !== DIED) return false;
     this.sides.add(sideOf(due));
     this.#over.add(sideOf(due));
     this.passed.add(due.place);
@@ -147,8 +148,12 @@ class Walker {
     this.runs += 1;
     const ran = await this.#scene.run(life);
     this.#learn(life, deaths);
-    const wrong = ran.code === 0 ? await this.#scene.judge() : [saidBy(ran)];
+    const wrong = this.#ended(ran).code === 0 ? await this.#scene.judge() : [saidBy(ran)];
     if (wrong.length > 0) this.#fails(deaths, wrong);
+  }
+
+  #ended(ran: Ran): Ran {
+    return this.#scene.ended?.(ran) ?? ran;
   }
 
   #fails(deaths: readonly Death[], wrong: readonly string[]): void {

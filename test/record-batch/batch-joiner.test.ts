@@ -92,35 +92,6 @@ describe("record batches made of others", () => {
     );
   });
 
-  test("each has bytes of its own: those of an earlier one stay as they were, and can go to another thread", () => {
-    const limitBytes = 256 << 10;
-    const of = (first: number): Buffer => {
-      const records = Array.from({ length: 400 }, (_, i) => ({
-        ...{ offset: BigInt(first + i), timestamp: 5n, key: null, headers: [] },
-        value: Buffer.alloc(1_000, first + i),
-      }));
-      return encodeRecordBatch({ baseOffset: BigInt(first), records });
-    };
-    const joiner = new BatchJoiner({ limitBytes, codec: undefined });
-    const out: OutgoingBatch[] = [];
-    const values: Buffer[] = [];
-    for (let first = 0; first < 2_000; first += 400) {
-      out.push(...joiner.add(of(first), () => true, undefined));
-      for (let i = 0; i < 400; i += 1) values.push(Buffer.alloc(1_000, first + i));
-    }
-    out.push(...joiner.flush());
-    const back = out.flatMap(({ bytes }) => decodeRecords(bytes)).map((r) => r.value);
-    expect(Buffer.concat(back.map((v) => v ?? Buffer.alloc(0))).equals(Buffer.concat(values))).toBe(
-      true,
-    );
-    expect(new Set(out.map(({ bytes }) => bytes.buffer)).size).toBe(out.length);
-    for (const { bytes } of out) {
-      expect(bytes.length).toBeLessThanOrEqual(limitBytes + 61);
-      // Little is held for nothing.
-      expect(bytes.length).toBeGreaterThan(0.7 * bytes.buffer.byteLength);
-    }
-  });
-
   test("a damaged section is told as such and never read past its end", () => {
     const o = { baseOffset: 0n, codec: "none" as const };
     const records = Array.from({ length: 20 }, (_, i) => ({
