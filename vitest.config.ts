@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/global-setup.ts"],
-    // Tests start processes and measure nothing by the clock; one of three mostly waits, so two cores hold them.
-    maxWorkers: 3,
+    // Tests start processes and measure nothing by the clock; two cores hold about this many.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: "forks",

@@ -29,7 +29,7 @@ export const OPERATORS: readonly Mutant[] = [
   {
     name: "the old file stays where its recipients can open it",
     file: "sinks/blob/rewrap.ts",
-    find: '  await dropOld(store, path, before, signal);\n  return "replaced";',
+    find: '  await dropOld(store, path, before, signal, moved);\n  return "replaced";',
     put: '  return "replaced";',
     by: REWRAPPED,
   },
