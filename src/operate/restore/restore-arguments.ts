@@ -2,6 +2,7 @@ import type { Config } from "../../config/config.ts";
 import { kafkaOptions } from "../../config/kafka-options.ts";
 import { size } from "../../config/units.ts";
 import { ArchiverError } from "../../core/errors.ts";
+import { topicName } from "../../core/manifest-schema.ts";
 import type { KafkaOptions } from "../../kafka/client/options.ts";
 import { CODECS, type RecordCodec } from "../../record-batch/header.ts";
 import { loadSeeds, type Seed } from "../../seal/keys.ts";
@@ -13,7 +14,7 @@ export const RESTORE_OPTIONS: readonly CommandOption[] = [
     flags: "--to-topic <name>",
     text: "topic that the records go to",
     required: true,
-    parse: topicName,
+    parse: targetTopic,
   },
   {
     flags: "--to-brokers <list>",
@@ -104,9 +105,8 @@ function brokerList(text: string): readonly string[] {
   throw new ArchiverError("usage", `${JSON.stringify(text)} is no list of host:port`);
 }
 
-/** What Kafka takes as one. */
-function topicName(text: string): string {
-  if (/^[A-Za-z0-9._-]{1,249}$/.test(text) && !/^\.{1,2}$/.test(text)) return text;
+function targetTopic(text: string): string {
+  if (topicName.safeParse(text).success) return text;
   throw new ArchiverError("usage", `${JSON.stringify(text)} is no topic name`);
 }
 
