@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Socket } from "node:net";
+import { Server, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import type { Told } from "../sim/cover/instrument.ts";
@@ -32,6 +32,8 @@ export class Life {
   readonly settled = new Map<string, number>();
   readonly sockets = new Set<Socket>();
   readonly threads = new Set<Worker>();
+  /** What it listens at, names of the kernel's with it. */
+  readonly servers = new Set<Server>();
   /** A process has its own, and names files after it. */
   readonly pid = 2_000_000 + (born += 1);
   readonly #at: Death | null;
@@ -79,6 +81,7 @@ export class Life {
   }
 
   async #gone(): Promise<void> {
+    for (const server of this.servers) await closed(server);
     for (const thread of this.threads) await thread.terminate();
     const until = performance.now() + QUIET_MS;
     while (process.getActiveResourcesInfo().some((r) => r.startsWith("FSReq"))) {
@@ -87,6 +90,9 @@ export class Life {
     }
   }
 }
+
+const closed = (server: Server): Promise<void> =>
+  new Promise((resolve) => void server.close(() => resolve()));
 
 /** For `instrument`: a wait of a life that is dead never ends. */
 export const told: Told = <T>(place: string, value: T): T => {
@@ -108,7 +114,7 @@ export const told: Told = <T>(place: string, value: T): T => {
   return heard as T;
 };
 
-/** Lives have connections, threads and a process id of their own. Once a process. */
+/** Lives have connections, servers, threads and a process id of their own. Once a process. */
 export function apart(): void {
   const pid = process.pid;
   Object.defineProperty(process, "pid", { get: () => lives.getStore()?.pid ?? pid });
@@ -119,5 +125,12 @@ export function apart(): void {
     if (life?.dead === true) return this.destroy();
     life?.sockets.add(this);
     return Reflect.apply(connect, this, args);
+  };
+  const listen = Reflect.get(Server.prototype, "listen") as (...args: unknown[]) => Server;
+  Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
+    const life = lives.getStore();
+    if (life?.dead === true) return this;
+    life?.servers.add(this);
+    return Reflect.apply(listen, this, args);
   };
 }
