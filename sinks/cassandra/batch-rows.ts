@@ -70,10 +70,11 @@ export class BatchRows {
     return row === undefined ? undefined : batchRow(row);
   }
 
-  /** Publishes, if nothing is there; resolves to what is there afterwards. */
+  /** Publishes, if nothing is there; resolves to what is there afterwards. `ttlS`: Cassandra drops the row after so long. */
   async create(
     d: Description,
     signal: AbortSignal,
+    ttlS = 0,
   ): Promise<BatchRow & { readonly ours: boolean }> {
     const putId = randomBytes(16).toString("hex");
     const { path, size, digest } = d.seal;
@@ -81,7 +82,7 @@ export class BatchRows {
     const values = [putId, path, BigInt(size), digest, encodeDescription(d)];
     const row = await this.#decided(
       d,
-      `INSERT INTO ${this.#table} (${columns}, description) VALUES (${"?, ".repeat(10)}?) IF NOT EXISTS`,
+      `INSERT INTO ${this.#table} (${columns}, description) VALUES (${"?, ".repeat(10)}?) IF NOT EXISTS${using(ttlS)}`,
       [...rowParameters(d), ...values],
       signal,
     );
@@ -125,6 +126,9 @@ export class BatchRows {
     return this.read(key, "published", signal);
   }
 }
+
+/** What ends an INSERT; nothing for what stays. */
+export const using = (ttlS: number): string => (ttlS === 0 ? "" : ` USING TTL ${ttlS}`);
 
 /** Conditional statements of one Cassandra partition get in each other's way. */
 const turnOf = (key: BatchKey): string => `${scopeText(key)}/${bucketOf(key.start)}`;

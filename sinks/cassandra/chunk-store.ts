@@ -2,7 +2,7 @@ import { assert } from "../../src/core/assert.ts";
 import type { Description } from "../../src/core/description.ts";
 import { blake3HexOf } from "../../src/core/digest.ts";
 import { ArchiverError } from "../../src/core/errors.ts";
-import { SCOPE_IS, scopeParameters } from "./batch-rows.ts";
+import { SCOPE_IS, scopeParameters, using } from "./batch-rows.ts";
 import type { Parameter } from "./cassandra-session.ts";
 import type { CassandraTables } from "./cassandra-tables.ts";
 import { writeVisibly } from "./write-visibly.ts";
@@ -46,11 +46,11 @@ export class ChunkStore {
     this.#table = `${tables.keyspace}.chunks`;
   }
 
-  /** Writes all chunks and reads each back. */
-  async put(d: Description, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  /** Writes all chunks and reads each back. `ttlS`: Cassandra drops them after so long. */
+  async put(d: Description, bytes: Uint8Array, signal: AbortSignal, ttlS = 0): Promise<void> {
     await this.#forEach(
       d,
-      (chunk, s) => this.#putChunk(d, chunk, pieceOf(bytes, chunk), s),
+      (chunk, s) => this.#putChunk(d, chunk, pieceOf(bytes, chunk), s, ttlS),
       signal,
     );
   }
@@ -168,8 +168,9 @@ export class ChunkStore {
     chunk: number,
     piece: Buffer,
     signal: AbortSignal,
+    ttlS = 0,
   ): Promise<void> {
-    const cql = `INSERT INTO ${this.#table} (${COLUMNS}) VALUES (${"?, ".repeat(9)}?)`;
+    const cql = `INSERT INTO ${this.#table} (${COLUMNS}) VALUES (${"?, ".repeat(9)}?)${using(ttlS)}`;
     const parameters = [...partParameters(d, partOf(chunk)), chunk, piece.length, piece];
     const what = `chunk ${chunk} of ${d.seal.path}`;
     await writeVisibly(

@@ -8,6 +8,8 @@ import type { Checked } from "./cassandra-check.ts";
 import { removeBatch } from "./set-aside.ts";
 
 const PROBE_BYTES = 64 << 10;
+/** Nothing lists what a probe that was killed has left: Cassandra drops it. */
+const PROBE_TTL_S = 3_600;
 
 /**
  * Puts a batch of a topic that Kafka cannot have, as archiving does, sees that it cannot be put
@@ -25,12 +27,12 @@ export async function probe(
   const [bytes, others] = [randomBytes(PROBE_BYTES), randomBytes(PROBE_BYTES)];
   const [first, second] = [probeOf(name, bytes), probeOf(name, others)];
   const stored = { tables, rows };
-  await chunks.put(first, bytes, signal);
-  const row = await rows.create(first, signal);
+  await chunks.put(first, bytes, signal, PROBE_TTL_S);
+  const row = await rows.create(first, signal, PROBE_TTL_S);
   try {
     if (!row.ours) say("error", "probe-not-created", `${name}: a new row was answered as existing`);
     for (const again of [second, first]) {
-      const there = await rows.create(again, signal);
+      const there = await rows.create(again, signal, PROBE_TTL_S);
       if (there.ours || there.putId !== row.putId) {
         say("error", "not-create-only", `${name}: a row that was there was written again`);
       }

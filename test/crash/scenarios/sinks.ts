@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Client } from "cassandra-driver";
 import { builtInSinks } from "../../../sinks/index.ts";
 import { sharedKafka } from "../../kafka/live-kafka.ts";
 import { nodeClock, nodeRandom } from "../../../src/daemon/node-ports.ts";
@@ -47,6 +48,19 @@ async function server<K extends SharedKind>(kind: K): Promise<SharedServers[K]> 
 const contentIn = (dir: string): readonly string[] =>
   [...contentOf(dir)].map((entry) => entry.join(" "));
 const word = (): string => `w${randomBytes(5).toString("hex")}`;
+
+/** What a probe that died has left in Cassandra and nothing drops. */
+async function probesForEver(cql: Client, keyspace: string): Promise<readonly string[]> {
+  const left = ["batches", "chunks"].map(async (table) => {
+    const what = table === "batches" ? "path" : "data";
+    const { rows } = await cql.execute(
+      `SELECT topic, TTL(${what}) AS ttl FROM ${keyspace}.${table}`,
+    );
+    const stays = rows.filter((r) => String(r["topic"]).startsWith("tmp/") && r["ttl"] === null);
+    return stays.map((r) => `${r["topic"]} in ${table}`);
+  });
+  return (await Promise.all(left)).flat();
+}
 
 const OPENED: Readonly<Record<string, () => Promise<Places>>> = {
   fs: () => {
@@ -104,7 +118,8 @@ const OPENED: Readonly<Record<string, () => Promise<Places>>> = {
           await drop();
           last = keyspace;
           await unload(cassandra, keyspace, into);
-          return contentIn(into);
+          const kept = contentIn(into).filter((name) => !name.startsWith("/data/tmp/"));
+          return [...kept, ...(await probesForEver(cql, keyspace))];
         };
         return { settings: settings(cassandra, keyspace), content };
       },
