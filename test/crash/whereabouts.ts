@@ -119,7 +119,6 @@ export const WHEREABOUTS: readonly Whereabouts[] = [
     by: null,
     why: "one commit with the outcome; a repeated one takes its place",
   },
-  { at: "src/pipeline/amended.ts", by: "reconcile what is missing and what is damaged" },
   { at: "src/record-batch", by: null, why: READS },
   { at: "src/seal", by: "rewrap to another recipient" },
   { at: "src/seal/keys.ts", by: "keygen" },

@@ -7,12 +7,10 @@ const FOLDERS = ["src/pipeline", "src/deliver", "sinks/blob", "src/daemon", "src
 
 /** Files in these folders that no daemon runs while it archives: operator commands and `check`. */
 const COMMANDS = new Set([
-  "sinks/blob/amendments.ts",
   "sinks/blob/blob-documents.ts",
   "sinks/blob/probe.ts",
   "sinks/blob/rewrap.ts",
   "sinks/blob/set-aside.ts",
-  "src/pipeline/amended.ts",
   // New settings for an open sink: test/deliver/.
   "src/deliver/replaceable.ts",
 ]);
