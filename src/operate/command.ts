@@ -38,6 +38,11 @@ export interface Command {
   run(args: Arguments, context: CommandContext): Promise<ExitCode>;
 }
 
+/** What the work of a command needs of that, apart from what is printed at its end. */
+export type WorkPorts = Pick<CommandContext, "clock" | "tool"> & {
+  readonly out: Pick<Output, "stderr">;
+};
+
 /** What a command gets from outside. */
 export interface CommandContext {
   /** Loads and checks the configuration file; the same object every time. @throws ConfigError */

@@ -4,10 +4,9 @@ import type { Scope } from "../core/scope.ts";
 import { manifestMacKey } from "../seal/keys.ts";
 import { type Arguments, SCOPE_OPTIONS } from "./arguments.ts";
 import { scopeFilter, scopeWords } from "./choose-scopes.ts";
-import type { Command, CommandContext } from "./command.ts";
+import type { Command, WorkPorts } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { chooseSinks, type CommandSink } from "./open-sinks.ts";
-import type { Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { findOld, type OldBatches } from "./prune/find-old.ts";
 import type { PrunedPipeline, PrunedSink, PruneReport } from "./prune/prune-report.ts";
@@ -96,7 +95,7 @@ function percentOf(text: string): number {
 export async function prunePipeline(
   repair: RepairContext,
   args: Arguments,
-  { out, clock }: Pick<CommandContext, "clock"> & { readonly out: Pick<Output, "stderr"> },
+  { out, clock }: Omit<WorkPorts, "tool">,
 ): Promise<PrunedPipeline> {
   const { pipeline, seeds, signer, identity, signal } = repair;
   const retentionMs = pipeline.retentionMs ?? 0;

@@ -6,7 +6,7 @@ import { loadIdentities } from "../seal/keys.ts";
 import type { Arguments } from "./arguments.ts";
 import { SCOPE_OPTIONS } from "./arguments.ts";
 import { scopeFilter, scopeWords } from "./choose-scopes.ts";
-import type { Command, CommandContext } from "./command.ts";
+import type { Command, WorkPorts } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { sinkNamed } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
@@ -66,8 +66,7 @@ export const reconcileCommand: Command = {
           found.set(scopeText(p), p);
         if (found.size === 0 && last) throw nothingIn(source, args);
         const proves = last && !dryRun && args.value<boolean>("proof") !== false;
-        const sinks = names.map((name) => sinkOf(repair, name));
-        return proves ? proofOf(repair, sinks, scopeFilter(args)) : null;
+        return proves ? proofBetween(repair, args, names) : null;
       });
     }
     const partitions = [...found.values()].sort(byScope);
@@ -96,10 +95,11 @@ function sharedPipelines(
   throw new ArchiverError("usage", `no pipeline writes to both ${source} and ${target}`);
 }
 
-async function reconcile(
+/** Of one pipeline, but for those scopes that are done. @throws ArchiverError usage */
+export async function reconcile(
   repair: RepairContext,
   args: Arguments,
-  { out, clock }: CommandContext,
+  { out, clock }: Omit<WorkPorts, "tool">,
   names: readonly [string, string],
   done: readonly string[],
 ): Promise<readonly ReconciledPartition[]> {
@@ -131,6 +131,18 @@ async function reconcile(
   }
   return partitions;
 }
+
+/** What `verify --across-sinks` says of both. */
+export const proofBetween = (
+  repair: RepairContext,
+  args: Arguments,
+  names: readonly string[],
+): Promise<NonNullable<ReconcileReport["proof"]>> =>
+  proofOf(
+    repair,
+    names.map((name) => sinkOf(repair, name)),
+    scopeFilter(args),
+  );
 
 function sinkOf(repair: RepairContext, name: string): Named {
   const found = repair.sinks.find((s) => s.name === name);

@@ -2,7 +2,7 @@ import { ArchiverError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
 import { loadIdentities } from "../seal/keys.ts";
 import { type Arguments, RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
-import type { Command, CommandContext } from "./command.ts";
+import type { Command, WorkPorts } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { withSinks } from "./open-sinks.ts";
 import { Progress } from "./progress.ts";
@@ -65,10 +65,11 @@ export const replayCommand: Command = {
   },
 };
 
-async function replay(
+/** Its work and its report, without printing. @throws ArchiverError usage, nothing-in-scope */
+export async function replay(
   repair: RepairContext,
   args: Arguments,
-  context: CommandContext,
+  context: WorkPorts,
 ): Promise<ReplayReport> {
   const { kafka } = repair;
   if (kafka === null) throw new ArchiverError("assertion-failed", "replay has Kafka");
@@ -81,7 +82,7 @@ async function replay(
   const chosen =
     named.length === 0 ? [repair.primary.config] : pipelineSinks(repair.pipeline, named);
   const fresh = chosen.map((s) => sinkInto(s, prefix));
-  return withSinks(repair.config, fresh, context, (targets) =>
+  return withSinks(repair.config, fresh, repair, (targets) =>
     replayTo(repair, kafka, args, context, targets),
   );
 }
@@ -90,7 +91,7 @@ async function replayTo(
   repair: RepairContext,
   kafka: RepairKafka,
   args: Arguments,
-  { out, clock, tool }: CommandContext,
+  { out, clock, tool }: WorkPorts,
   targets: readonly Named[],
 ): Promise<ReplayReport> {
   const began = clock.now();

@@ -7,6 +7,7 @@ import type { Signer } from "../../core/signature.ts";
 import { primaryOf } from "../../daemon/open-sinks.ts";
 import type { ArchiveIdentity } from "../../sdk/sink.ts";
 import { loadSeeds, loadSigner, type Seed } from "../../seal/keys.ts";
+import { type CutSealer, SealPool } from "../../seal/pool.ts";
 import type { CommandContext } from "../command.ts";
 import { KafkaView, keyOf, type PipelineView } from "../kafka-view.ts";
 import { type CommandSink, withSinks } from "../open-sinks.ts";
@@ -25,6 +26,8 @@ export interface RepairContext {
   readonly identity: ArchiveIdentity;
   readonly seeds: readonly Seed[];
   readonly signer: Signer | null;
+  /** For batches that are made again; whoever asks closes it. */
+  readonly sealer: (seeds: readonly Seed[]) => CutSealer;
   /** Null: Kafka is gone, and somebody said so. */
   readonly kafka: RepairKafka | null;
   /** Its data may be gone: nobody puts it back. */
@@ -115,6 +118,7 @@ export async function repairOver<T>(
         ...{ command, config, pipeline, sinks, primary, identity, kafka },
         seeds: encryption === null ? [] : await loadSeeds(encryption.seedFile),
         signer: signing === null ? null : loadSigner(signing.keyFile, signing.keyId),
+        sealer: (own) => SealPool.open({ seeds: own, keepBytes: 0 }),
         ...{ clock, random, signal, note, expired: expiryOf(config.pipelines, clock.wall()) },
         mine: ({ topic }) =>
           selects(pipeline, topic) || !config.pipelines.some((p) => selects(p, topic)),

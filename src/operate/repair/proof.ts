@@ -29,6 +29,7 @@ export async function proofOf(
       deep: false,
       sampling: EVERY_FILE,
       expiry: expired,
+      clock,
       wall: () => clock.wall(),
       progress: { total: nothing, done: nothing, compared: nothing },
     },

@@ -6,7 +6,7 @@ import { recipes } from "../../daemon/recipes.ts";
 import { markOf } from "../../pipeline/marks.ts";
 import type { SealedBatch } from "../../sdk/sink.ts";
 import { manifestMacKey } from "../../seal/keys.ts";
-import { SealPool } from "../../seal/pool.ts";
+import type { CutSealer } from "../../seal/pool.ts";
 import { likelyRecipes } from "../../seal/likely-recipes.ts";
 import type { SealRecipe } from "../../seal/recipe.ts";
 import type { RepairContext, RepairKafka } from "./context.ts";
@@ -26,13 +26,13 @@ export class Remaker {
   readonly #repair: RepairContext;
   readonly #kafka: RepairKafka;
   readonly #archiveId: string;
-  readonly #pool: SealPool;
+  readonly #pool: CutSealer;
 
   constructor(repair: RepairContext, kafka: RepairKafka, archiveId: string) {
     this.#repair = repair;
     this.#kafka = kafka;
     this.#archiveId = archiveId;
-    this.#pool = SealPool.open({ seeds: repair.seeds, keepBytes: 0 });
+    this.#pool = repair.sealer(repair.seeds);
   }
 
   close(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Clock } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { ScopeFilter } from "./scope-filter.ts";
@@ -42,6 +43,8 @@ export interface VerifyRequest {
   readonly sampling: Sampling;
   readonly expiry: Expiry;
   readonly tailWaitMs?: number;
+  /** By which it waits for that. @default that of the machine */
+  readonly clock?: Clock;
   /** Milliseconds since the epoch; for the report alone. */
   readonly wall: () => number;
   readonly progress: VerifyProgress & { compared(records: bigint): void };
@@ -78,6 +81,7 @@ export async function runVerify(
       },
       deep: deep ? deepCheck(open, seeds, across && sinks.some(keepsRecords)) : undefined,
       tailWaitMs: request.tailWaitMs ?? TAIL_WAIT_MS,
+      clock: request.clock,
     },
     signal,
   );

@@ -1,4 +1,5 @@
 import { ArchiverError } from "../../core/errors.ts";
+import type { Clock } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
 import { scopeText } from "../../core/scope.ts";
 import type { ArchiveIdentity, Sink } from "../../sdk/sink.ts";
@@ -39,6 +40,8 @@ export interface ArchiveOptions {
   readonly index: Pick<WitnessOptions, "use" | "seed">;
   /** How long a sink that lags at the tip may take to catch up beside a live daemon. */
   readonly tailWaitMs: number;
+  /** By which it waits. @default that of the machine */
+  readonly clock?: Clock | undefined;
   readonly progress: VerifyProgress;
 }
 
@@ -193,14 +196,15 @@ async function verifyScope(
   const vouched = await vouchersOf(options, audited, tallies, signal);
   const walks = audited.map(({ sink, rollUps }, i) => {
     const { vouchers, expiry } = vouched[i] as Vouched;
-    const { deep } = options;
+    const { deep, clock } = options;
     const tailWaitMs = across === undefined ? 0 : options.tailWaitMs;
     const reads = sampled(scope, options.sampling);
     const progress = (batches: number, bytes: number): void =>
       options.progress.done(batches, bytes);
     const names = rollUps.get(scopeText(scope)) ?? [];
     const index = { ...options.index, names };
-    const all = { sink, scope, vouchers, upTo, reads, deep, expiry, tailWaitMs, progress, index };
+    const waits = { tailWaitMs, clock };
+    const all = { sink, scope, vouchers, upTo, reads, deep, expiry, ...waits, progress, index };
     return walkScope(all, tallies[i] as Tally, signal);
   });
   if (across === undefined) {

@@ -1,9 +1,10 @@
-import { setTimeout } from "node:timers/promises";
 import { blake3 } from "@napi-rs/blake-hash";
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { manifestPath } from "../../core/layout.ts";
+import type { Clock } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
+import { nodeClock } from "../../daemon/node-ports.ts";
 import type { Sink } from "../../sdk/sink.ts";
 import { KeyFilters } from "../index/key-filters.ts";
 import { inOrder } from "../repair/in-order.ts";
@@ -31,6 +32,8 @@ export interface WalkOptions extends DataOptions {
   readonly index: Pick<WitnessOptions, "use" | "names" | "seed">;
   /** How long to wait for batches up to `upTo` that are not here yet. */
   readonly tailWaitMs: number;
+  /** By which it waits. @default that of the machine */
+  readonly clock?: Clock | undefined;
   readonly progress: (batches: number, bytes: number) => void;
 }
 
@@ -40,11 +43,11 @@ export async function* walkScope(
   tally: Tally,
   signal: AbortSignal,
 ): AsyncGenerator<Walked> {
-  const { sink, scope, upTo } = options;
+  const { sink, scope, upTo, clock = nodeClock } = options;
   const chain = new ChainCheck(tally, options.vouchers);
   const filters = new KeyFilters(sink, scope);
   const index = new IndexWitness({ sink, scope, ...options.index }, tally);
-  const deadline = performance.now() + options.tailWaitMs;
+  const deadline = clock.now() + options.tailWaitMs;
   let from = 0n;
   for (;;) {
     const tip: Entry[] = [];
@@ -70,12 +73,12 @@ export async function* walkScope(
       options.progress(1, bytesOf(entry));
       from = entry.start + 1n;
     }
-    if (upTo === undefined || from > upTo || performance.now() >= deadline) {
+    if (upTo === undefined || from > upTo || clock.now() >= deadline) {
       for (const entry of tip) await pending(options, entry, tally, signal);
       break;
     }
     // Another sink has more: beside a live daemon this one is about to get it.
-    await setTimeout(TAIL_POLL_MS, undefined, { signal });
+    await clock.sleep(TAIL_POLL_MS, signal);
   }
   await index.finish(signal);
   chain.finish();
