@@ -2,6 +2,7 @@ import type { Case } from "./cases/case.ts";
 import { LOGS } from "./cases/logs.ts";
 import { OPERATORS } from "./cases/operators.ts";
 import { RECORD_SINKS } from "./cases/record-sinks.ts";
+import { REPAIRS } from "./cases/repairs.ts";
 import { SINKS_AND_COMMITS } from "./cases/sinks-and-commits.ts";
 
 /** Each is a fault of the product that the simulation found once. */
@@ -10,4 +11,5 @@ export const CASES: readonly Case[] = [
   ...SINKS_AND_COMMITS,
   ...RECORD_SINKS,
   ...OPERATORS,
+  ...REPAIRS,
 ];

@@ -47,6 +47,10 @@ export class ReplaySteps {
   readonly #scope: Scope;
   readonly #to: bigint;
   readonly #report: (problem: RepairProblem) => void;
+  /** The batch that was to be placed last. */
+  #before: Manifest | null = null;
+  /** Starts of batches that do not follow from what is before them. */
+  readonly #open = new Set<bigint>();
 
   constructor(
     repair: RepairContext,
@@ -86,6 +90,7 @@ export class ReplaySteps {
   async #known(m: Manifest, found: Survey): Promise<Step | null> {
     const { start, end } = m;
     if (this.#repair.expired(m)) return { is: "expired", to: end };
+    this.#follows(m);
     const links = new Set(found.here.map((h) => h.manifest.link));
     for (const { named, manifest } of found.here) {
       if (manifest.link !== m.link) this.#differs(named, start, `its link is ${manifest.link}`);
@@ -186,11 +191,23 @@ export class ReplaySteps {
     const made = await remaker.next(this.#scope, { start, limit, whole: false }, prevLink);
     if (made === null || made === "nothing" || next === null) return made;
     const after = await this.#manifestAt(next);
-    if (made.manifest.end === next && after?.prevLink !== made.manifest.link) {
-      const text = `the batch at ${next} names another link: the chain says that something else was here`;
-      this.#report({ code: "chain-open", start, end: next, text });
-    }
+    if (made.manifest.end === next && after?.prevLink !== made.manifest.link)
+      this.#chainOpen(start, next);
     return made;
+  }
+
+  /** What a run before this one has put before it may not be what was there once. */
+  #follows({ start, prevLink }: Manifest): void {
+    const before = this.#before;
+    if (before === null || before.end !== start || before.link === prevLink) return;
+    if (!this.#o.fresh) this.#chainOpen(before.start, start);
+  }
+
+  #chainOpen(start: bigint, end: bigint): void {
+    if (this.#open.has(end)) return;
+    this.#open.add(end);
+    const text = `the batch at ${end} names another link: the chain says that something else was here`;
+    this.#report({ code: "chain-open", start, end, text });
   }
 
   async #manifestAt(start: bigint): Promise<Manifest | undefined> {
@@ -212,6 +229,7 @@ export class ReplaySteps {
     if (!this.#o.fresh) {
       // What is not there cannot be confirmed; what is there is compared, which changes nothing.
       if (this.#o.dryRun && anew) return { is: "foreseen", to: end };
+      this.#before = whole.manifest;
       return { is: "batch", whole, anew };
     }
     // As its file is now: a fresh archive has no amendments.

@@ -30,6 +30,10 @@ export type Rule =
   | "recipients"
   /** Data went that is not old enough, or that nobody said would go. */
   | "retention"
+  /** Something was set aside while its partition was not paused, or a partition stays paused. */
+  | "pause"
+  /** A repair said that it is done, and it is not; or what was wrong is not kept. */
+  | "repair"
   /** A sink that is away was not waited for. */
   | "patience"
   /** The product raised what nobody took. */

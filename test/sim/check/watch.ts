@@ -18,7 +18,9 @@ import {
   placeOf,
   unnamed,
 } from "./archive.ts";
+import type { Damages } from "./damaged.ts";
 import { checkExpired, checkPruned, isCovered, isPruned } from "./pruned.ts";
+import { marksIn } from "./marks.ts";
 import { Violation } from "./violation.ts";
 
 /** Of one plan in a commit's metadata: cluster, topic id, branch, epoch, start, end and nine more. */
@@ -38,6 +40,7 @@ export interface WatchPorts {
   readonly cutShort: (topic: string, partition: number) => boolean;
   /** Records before this time are old enough to go, in milliseconds since the epoch; null: none ever. */
   readonly expiredBefore: () => number | null;
+  readonly damages: Damages;
 }
 
 /** Looks at every object that a store takes and at every commit that Kafka takes, when they do. */
@@ -73,6 +76,7 @@ export class Watch implements Listener {
     const [primary] = this.#p.stores();
     if (isAmendment(path) && primary !== undefined) checkAmendment(store, primary, path);
     if (isPruned(path)) checkPruned(store, path);
+    this.#p.damages.created(store, path);
     if (place === null) return;
     const own = store.objects.get(path)?.bytes ?? new Uint8Array();
     if (store === primary && place.kind === "data") this.#afterPlan(place, path);
@@ -86,14 +90,22 @@ export class Watch implements Listener {
     throw new Violation("write-once", `${store.name}: ${path} was replaced by other bytes`);
   }
 
-  removed(store: SimStore, path: string): void {
+  removed(store: SimStore, path: string, to: string | null): void {
     const before = this.#p.expiredBefore();
     const at = placeOf(path);
     if (before !== null && at !== null && isCovered(store, path))
       checkExpired(store, path, { before, settled: this.#settled(at) });
-    else if (path.startsWith("data/")) checkTaken(store, this.#p.stores(), path);
+    else if (path.startsWith("manifests/")) this.#p.damages.checkAside(store, path, to);
+    else if (path.startsWith("data/")) this.#left(store, path, to);
     else if (path.startsWith("quarantine/data/")) checkDropped(store, path);
     else throw new Violation("write-once", `${store.name}: ${path} was removed`);
+  }
+
+  /** For another header, or because its batch is damaged. */
+  #left(store: SimStore, path: string, to: string | null): void {
+    const { damages, stores } = this.#p;
+    if (damages.known(store, path)) damages.checkAside(store, path, to);
+    else checkTaken(store, stores(), path);
   }
 
   committed({ group, topic, partition, offset, metadata }: Commit): void {
@@ -282,13 +294,4 @@ function batchesBeside(store: SimStore, dataPath: string): Range[] {
     const { start, end } = manifestAt(store, p);
     return { start, end };
   });
-}
-
-/** `<sink>@<offset>` among the words of a commit's metadata. */
-export function marksIn(metadata: string): ReadonlyMap<string, number> {
-  const words = metadata.split(" ").flatMap((w): [string, number][] => {
-    const m = /^([A-Za-z][\w.-]*)@(\d+)$/.exec(w);
-    return m === null ? [] : [[m[1] ?? "", Number(m[2])]];
-  });
-  return new Map(words);
 }

@@ -28,7 +28,7 @@ export class SimProcess {
   readonly #dice: Dice;
   readonly #onDeath: (why: string) => void;
   #alive = true;
-  #frozenUntil = 0;
+  #frozenUntil = -Infinity;
   #plan: CrashPlan | null = null;
   #seen = 0;
   #delay: { readonly at: string; readonly ms: number } | null = null;
@@ -61,6 +61,11 @@ export class SimProcess {
   /** Nothing happens in it for so long, then everything that came meanwhile. */
   freeze(ms: number): void {
     this.#frozenUntil = Math.max(this.#frozenUntil, this.#scheduler.now + ms);
+  }
+
+  /** Frozen lately: what it does now it may have meant to do long before. */
+  get wokeAt(): number {
+    return this.#frozenUntil;
   }
 
   /** The next call whose name contains this arrives so much later than it was sent. */

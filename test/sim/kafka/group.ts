@@ -55,6 +55,7 @@ export class Group {
   /** Ids given out whose member has not joined yet. */
   readonly #promised = new Set<string>();
   #nextId = 1;
+  #emptyUntil = 0;
   #undoTimer: (() => void) | null = null;
   readonly #scheduler: Scheduler;
   readonly #name: string;
@@ -62,6 +63,11 @@ export class Group {
   constructor(name: string, scheduler: Scheduler) {
     this.#name = name;
     this.#scheduler = scheduler;
+  }
+
+  /** When it had no member last. */
+  get emptyUntil(): number {
+    return this.state === "empty" ? this.#scheduler.now : this.#emptyUntil;
   }
 
   get memberIds(): readonly string[] {
@@ -188,6 +194,7 @@ export class Group {
         m.synced?.({ error: REBALANCING, assignment: NOTHING });
         m.synced = null;
       }
+      this.#emptyUntil = this.emptyUntil;
       this.state = "preparing";
       const longest = Math.max(0, ...[...this.#members.values()].map((m) => m.rebalanceMs));
       this.#undoTimer = this.#scheduler.after(longest, () => this.#complete());

@@ -1,4 +1,4 @@
-import { marksIn } from "../check/watch.ts";
+import { marksIn } from "../check/marks.ts";
 import { type Logs, checkArchive } from "../check/final.ts";
 import { isCovered } from "../check/pruned.ts";
 import { Violation } from "../check/violation.ts";
@@ -44,6 +44,8 @@ const GONE = "offset-out-of-range";
 const MAY_STOP: Readonly<Record<string, readonly string[]>> = {
   truncate: ["log-changed"],
   "recreate-topic": [],
+  // A daemon that comes by before the operator.
+  damage: ["primary-invalid", "sink-conflict", "manifest-invalid"],
 };
 
 /** One run, from its scenario to its verdict. */
@@ -116,6 +118,8 @@ function verdict(world: World, done: boolean): void {
   if (!done && world.alarms.some((a) => a.code !== "log-changed")) return;
   if (!done) throw new Violation("progress", statusOf(world));
   checkArchive(world.stores, logsOf(world), KEYS);
+  world.damages.checkMended();
+  world.pauses.checkOver();
 }
 
 function logsOf({ cluster }: World): Logs {

@@ -1,29 +1,13 @@
-import type { CrashPlan } from "../core/process.ts";
 import { Dice } from "../core/random.ts";
 import { RECREATED_MS } from "../world/perform.ts";
 import type { DaemonSettings, Happening, Scenario, SinkSettings } from "../world/settings.ts";
+import { withOperators } from "./operations.ts";
 
 /** Ports that a crash waits for; the empty one is any. */
 const PORTS = [
   ...["", "", "", "create data", "create manifests", "describe data", "head", "get", "list"],
   ...["OffsetCommit", "OffsetFetch", "Fetch", "JoinGroup", "SyncGroup", "names", "greatest"],
   ...["about", "folders", "holds", "sleep", "ListOffsets", "metadata"],
-];
-/** Those of commands. */
-const COMMAND_PORTS = [
-  ...[
-    "",
-    "",
-    "",
-    "move",
-    "copy",
-    "remove",
-    "create data",
-    "create manifests",
-    "create quarantine",
-    "create pruned",
-  ],
-  ...["OffsetCommit", "OffsetFetch", "JoinGroup", "Describe", "LeaveGroup", "get", "list", "sleep"],
 ];
 const NAMES = ["files", "ceph", "lake"];
 
@@ -32,63 +16,6 @@ export function scenarioOf(seed: number): Scenario {
   const plain = plainScenario(seed);
   const mixed = withRecordSinks(plain, new Dice(seed).fork("record sinks"));
   return withOperators(mixed, new Dice(seed).fork("operators"));
-}
-
-/** An operator rewraps the archive, some of the time with a process that dies or is frozen. */
-function withOperators(s: Scenario, dice: Dice): Scenario {
-  const plain = s.sinks.every((x) => x.form === "files") && !s.secondGroup;
-  const apart = s.happenings.some((h) => h.do === "restore");
-  if (!plain || apart) return s;
-  if (dice.chance(0.08)) return rewrapped(s, dice);
-  return dice.chance(0.06) ? pruned(s, dice) : s;
-}
-
-function rewrapped(s: Scenario, dice: Dice): Scenario {
-  const settings = { ...s.settings, encrypted: true };
-  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
-  const own = Array.from({ length: dice.pick([1, 1, 2]) }, () => rewrapping(dice, s));
-  const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
-  const happenings = s.happenings.map((h) =>
-    h.do === "upgrade" ? { ...h, to: { ...h.to, encrypted: true } } : h,
-  );
-  const all = [...happenings, ...own, ...wrong].sort((a, b) => a.at - b.at);
-  return { ...s, settings, sinks, happenings: all };
-}
-
-/** Whoever has another clock than the rest sees other data as expired: no clock is set here. */
-function pruned(s: Scenario, dice: Dice): Scenario {
-  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
-  const own = Array.from({ length: dice.pick([1, 2, 3]) }, (): Happening => ({
-    ...{ at: dice.int(4_000, s.quietAt + 10_000), do: "operate", what: "prune", to: [] },
-    crashes: crashesOf(dice),
-  }));
-  const wrong = dice.chance(0.3) ? [toOperator(dice, s)] : [];
-  const others = s.happenings.filter((h) => h.do !== "clock");
-  const all = [...others, ...own, ...wrong].sort((a, b) => a.at - b.at);
-  return { ...s, sinks, retentionMs: dice.int(3_000, 15_000), happenings: all };
-}
-
-function rewrapping(dice: Dice, s: Scenario): Happening {
-  const to = dice.pick([[1], [0, 1], [1, 0], [0]]);
-  const crashes = crashesOf(dice);
-  return { at: dice.int(1_000, s.quietAt), do: "operate", what: "rewrap", to, crashes };
-}
-
-const crashesOf = (dice: Dice): CrashPlan[] =>
-  Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => ({
-    at: dice.pick(COMMAND_PORTS),
-    nth: dice.chance(0.6) ? dice.int(1, 6) : dice.int(1, 60),
-    side: dice.pick(["before", "after"] as const),
-  }));
-
-/** What is wrong between the operator's process and the rest; it comes behind the daemons. */
-function toOperator(dice: Dice, s: Scenario): Happening {
-  const [daemon, at] = [s.daemons, dice.int(1_000, s.quietAt)];
-  const ms = dice.int(200, dice.chance(0.5) ? 3_000 : 40_000);
-  if (dice.chance(0.4)) return { at, do: "freeze", daemon, ms };
-  const target = dice.pick(["kafka", "coordinator", "*", ...s.sinks.map((x) => x.name)]);
-  const what = dice.pick(["cut", "lost-requests", "lost-answers", "late", "slow"] as const);
-  return { at, do: "weather", daemon, target, ms, what };
 }
 
 /** Sinks of records get plain ones only: the daemon cannot read what it encrypted. */

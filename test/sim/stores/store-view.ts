@@ -26,6 +26,8 @@ export interface ViewPorts {
   /** A number in [0, 1). */
   readonly unit: () => number;
   readonly now: () => number;
+  /** Told when a process begins to set something aside. */
+  readonly onMove?: (path: string) => void;
 }
 
 type Listed = BlobHead & { path: string };
@@ -131,7 +133,10 @@ function extras(p: ViewPorts, ask: Ask, list: (folder: string) => Listed[]): Par
 }
 
 /** What operators' commands need: by a rename, or by a copy and then a delete. */
-function removing({ store }: ViewPorts, ask: Ask): Pick<Required<BlobStore>, "move" | "remove"> {
+function removing(
+  { store, onMove }: ViewPorts,
+  ask: Ask,
+): Pick<Required<BlobStore>, "move" | "remove"> {
   const unseen = (path: string): SinkError =>
     new SinkError("sink-permanent", `${store.name}: ${path} is no longer what was seen`);
   const seen = async (path: string, tag: string, signal: AbortSignal): Promise<void> => {
@@ -150,6 +155,7 @@ function removing({ store }: ViewPorts, ask: Ask): Pick<Required<BlobStore>, "mo
   };
   return {
     move: async (from, to, tag, signal) => {
+      onMove?.(from);
       if (store.style.about === "side") return drop(from, to, tag, signal);
       await seen(from, tag, signal);
       if (!(await ask(`copy ${kindOf(from)}`, () => copied_(from, to), signal)))

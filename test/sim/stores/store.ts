@@ -24,8 +24,8 @@ export interface StoreStyle {
 export interface Listener {
   created(store: SimStore, path: string, bytes: Uint8Array): void;
   replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void;
-  /** Told before it goes. */
-  removed(store: SimStore, path: string): void;
+  /** Told before it goes; `to`: the name it gets, in one step. */
+  removed(store: SimStore, path: string, to: string | null): void;
 }
 
 /** What one sink holds, whoever writes to it. */
@@ -86,10 +86,15 @@ export class SimStore {
   remove(path: string, tag: string, to: string | null): boolean {
     const there = this.objects.get(path);
     if (there?.tag !== tag) return false;
-    this.#listener.removed(this, path);
+    this.#listener.removed(this, path, to);
     if (to !== null) this.create(to, there.bytes, there.about);
     this.objects.delete(path);
     return true;
+  }
+
+  /** By a hand that nobody is told of, or a bad disk. */
+  overwrite(path: string, bytes: Uint8Array): void {
+    this.#set(path, bytes, this.objects.get(path)?.about ?? null);
   }
 
   /** False: another description was stored first. */

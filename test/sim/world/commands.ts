@@ -5,15 +5,20 @@ import type { KafkaClient } from "../../../src/kafka/client/kafka-client.ts";
 import { Arguments } from "../../../src/operate/arguments.ts";
 import { KafkaView } from "../../../src/operate/kafka-view.ts";
 import { prunePipeline } from "../../../src/operate/prune.ts";
+import { proofBetween, reconcile as reconcilePipeline } from "../../../src/operate/reconcile.ts";
+import { replay as replayTopic } from "../../../src/operate/replay.ts";
 import { type RepairContext, repairOver } from "../../../src/operate/repair/context.ts";
 import { rewrapScope } from "../../../src/operate/repair/rewrap-scope.ts";
+import type { WorkPorts } from "../../../src/operate/command.ts";
+import type { ReconciledPartition, ReplayedPartition } from "../../../src/operate/repair/report.ts";
 import { byScope } from "../../../src/operate/verify/scope-filter.ts";
 import type { Scope } from "../../../src/core/scope.ts";
 import type { Sink, SinkPlugin } from "../../../src/sdk/sink.ts";
 import type { SimProcess } from "../core/process.ts";
 import type { SimClient } from "../kafka/client.ts";
 import { KEYS, SEEDS } from "./keys.ts";
-import { TOPIC } from "./settings.ts";
+import { sealerOf } from "./sealer.ts";
+import { type DaemonSettings, TOPIC } from "./settings.ts";
 
 export interface CommandPorts {
   readonly process: SimProcess;
@@ -21,6 +26,8 @@ export interface CommandPorts {
   readonly sinks: readonly { readonly name: string; readonly sink: Sink }[];
   readonly group: string;
   readonly retentionMs: number | null;
+  readonly batchBytes: number;
+  readonly settings: DaemonSettings;
   readonly trace: (line: string) => void;
 }
 
@@ -34,7 +41,7 @@ export function rewrap(p: CommandPorts, recipients: readonly string[]): Promise<
     const scopes: Scope[] = [];
     for await (const scope of repair.primary.sink.scopes(repair.signal)) scopes.push(scope);
     const options = {
-      ...{ sinks: repair.sinks, recipients: () => recipients, dryRun: false, pauseMs: PAUSE_MS },
+      ...{ sinks: repair.sinks, recipients: () => recipients, dryRun: false },
       identities: KEYS.map((k) => k.secret),
       onDone: () => undefined,
     };
@@ -51,21 +58,57 @@ export function rewrap(p: CommandPorts, recipients: readonly string[]): Promise<
 /** What `prune` does with its options read; the answer is what it would report. */
 export function prune(p: CommandPorts): Promise<readonly string[]> {
   return withSinks(p, "prune", async (repair) => {
-    const { clock } = repair;
-    const stderr = new Writable({ write: (_chunk, _encoding, done) => done() });
     const all = new Arguments({ maxDeletePercent: 100 });
-    const done = await prunePipeline(repair, all, { clock, out: { stderr } });
+    const done = await prunePipeline(repair, all, workPorts(repair));
     const partitions = done.sinks.flatMap(({ name, partitions: own }) =>
       own.map((x) => ({ name, ...x })),
     );
-    for (const { name, topic: _topic, ...x } of partitions)
-      p.trace(
-        `${p.process.name} ${name} ${JSON.stringify(x, (_, v: unknown) => (typeof v === "bigint" ? Number(v) : v))}`,
-      );
+    for (const { name, topic: _topic, ...x } of partitions) told(p, name, x);
     const damaged = partitions.filter((x) => x.damaged > 0);
     return damaged.map((x) => `${x.name} ${x.partition}/${x.branch}: ${x.damaged} damaged`);
   });
 }
+
+/** What `reconcile` does with its options read; the answer is what it would report, its proof too. */
+export function reconcile(
+  p: CommandPorts,
+  [source, target]: readonly [string, string],
+): Promise<readonly string[]> {
+  return withSinks(p, "reconcile", async (repair) => {
+    const names = [source, target] as const;
+    const args = new Arguments({ source, target });
+    const done = await reconcilePipeline(repair, args, workPorts(repair), names, []);
+    if (done.length === 0) return [`${source} holds nothing`];
+    for (const { topic: _topic, ...x } of done) told(p, `${source} to ${target}`, x);
+    const proof = await proofBetween(repair, args, names);
+    return [...done.flatMap(problemsOf), ...proof.problems, ...(proof.ok ? [] : ["no proof"])];
+  });
+}
+
+/** What `replay --repair` does with its options read, in all sinks; the answer is what it would report. */
+export function replay(p: CommandPorts): Promise<readonly string[]> {
+  return withSinks(p, "replay", async (repair) => {
+    const args = new Arguments({ topic: TOPIC, repair: true });
+    const { partitions } = await replayTopic(repair, args, workPorts(repair));
+    for (const { topic: _topic, ...x } of partitions) told(p, "replay", x);
+    return partitions.flatMap(problemsOf);
+  });
+}
+
+const problemsOf = (x: ReconciledPartition | ReplayedPartition): readonly string[] =>
+  x.problems.map(
+    (q) => `${q.code} ${q.sink ?? ""} ${x.partition}/${x.branch}/${q.start}: ${q.text}`,
+  );
+
+function told(p: CommandPorts, where: string, x: object): void {
+  const shown = (_: string, v: unknown): unknown => (typeof v === "bigint" ? Number(v) : v);
+  p.trace(`${p.process.name} ${where} ${JSON.stringify(x, shown)}`);
+}
+
+const workPorts = ({ clock }: RepairContext): WorkPorts => ({
+  ...{ clock, tool: "simulation" },
+  out: { stderr: new Writable({ write: (_chunk, _encoding, done) => done() }) },
+});
 
 /** The product's own way from a configuration to what a command works with, but for the seed's file. */
 function withSinks<T>(
@@ -78,16 +121,20 @@ function withSinks<T>(
   const ports = { clock, random, signal };
   const note = (text: string): void => p.trace(`${p.process.name}: ${text}`);
   const sinks = p.sinks.map(({ name, sink }) => sinkConfig(name, sink));
+  const { format, codec, level, encrypted } = p.settings;
   const pipeline = {
     ...{ name: "main", group: p.group, topics: [TOPIC], retentionMs: p.retentionMs, sinks },
-    ...{ encryption: null, signing: null },
+    ...{ encryption: null, signing: null, format, onPoison: "keep" },
+    ...{ batch: { bytes: p.batchBytes }, compression: { codec, level, recompress: "auto" } },
   } as unknown as PipelineConfig;
   const config = {
     ...{ baseDir: "/", sinks, pipelines: [pipeline], secrets: [] },
   } as unknown as Config;
   const view = KafkaView.over(p.client as unknown as KafkaClient, ports);
   const request = { command, config, pipeline, dryRun: false };
-  return repairOver(view, request, { ...ports, note }, (r) => work({ ...r, seeds: SEEDS }));
+  const sealer: RepairContext["sealer"] = (seeds) => sealerOf(p.process, seeds);
+  const own = { seeds: encrypted ? SEEDS : [], sealer, pauseMs: PAUSE_MS };
+  return repairOver(view, request, { ...ports, note }, (r) => work({ ...r, ...own }));
 }
 
 const sinkConfig = (name: string, sink: Sink): SinkConfig => ({

@@ -8,8 +8,6 @@ import type { KafkaClient } from "../../../src/kafka/client/kafka-client.ts";
 import type { Log } from "../../../src/kafka/client/options.ts";
 import { TopicCatalogue } from "../../../src/kafka/topics.ts";
 import type { TaskEvent } from "../../../src/pipeline/ports.ts";
-import type { Seed } from "../../../src/seal/keys.ts";
-import { type CutSealer, inlineSealer } from "../../../src/seal/pool.ts";
 import type { Sink } from "../../../src/sdk/sink.ts";
 import type { LimitOptions } from "../../../src/deliver/limit.ts";
 import { Patience } from "../check/patience.ts";
@@ -17,6 +15,7 @@ import type { SimProcess } from "../core/process.ts";
 import type { SimClient } from "../kafka/client.ts";
 import { pluginOf } from "./commands.ts";
 import { KEYS, SEEDS } from "./keys.ts";
+import { sealerOf } from "./sealer.ts";
 import { type DaemonSettings, type SinkSettings, TOPIC } from "./settings.ts";
 
 export interface DaemonPorts {
@@ -129,19 +128,6 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
     about: {},
   });
   return { budget, archiver, ended: archiver.run() };
-}
-
-/** Sealing inline; it takes a while, and the process may die meanwhile. */
-function sealerOf(process: SimProcess, seeds: readonly Seed[]): CutSealer {
-  const inline = inlineSealer(seeds);
-  return {
-    ...inline,
-    seal: async (cut, recipe, signal) => {
-      const sealed = await inline.seal(cut, recipe, signal);
-      await process.work("seal", signal);
-      return sealed;
-    },
-  };
 }
 
 const limitOf = ({ concurrency, bytesPerSecond }: SinkSettings): LimitOptions =>

@@ -2,7 +2,8 @@ import { checkRewrapped } from "../check/amended.ts";
 import { manifestsIn } from "../check/archive.ts";
 import { SimProcess } from "../core/process.ts";
 import { waits } from "../core/waits.ts";
-import { prune, rewrap } from "./commands.ts";
+import { Before } from "../check/repaired.ts";
+import { type CommandPorts, prune, reconcile, replay, rewrap } from "./commands.ts";
 import { KEYS } from "./keys.ts";
 import type { Operation } from "./settings.ts";
 import type { World } from "./world.ts";
@@ -71,10 +72,12 @@ export class Operators {
     const { operation } = order;
     const [primary] = w.stores;
     const before = primary === undefined ? [] : manifestsIn(primary, "manifests");
+    const archived = new Before(w.stores, this.#sources(operation), {
+      ...{ cluster: w.cluster, at: w.scheduler.now },
+    });
     try {
       const to = operation.to.map((i) => KEYS[i]?.recipient ?? "");
-      const ports = w.commandPorts(process);
-      const problems = operation.what === "prune" ? await prune(ports) : await rewrap(ports, to);
+      const problems = await this.#work(operation, w.commandPorts(process), to);
       if (!process.alive) return;
       order.said = problems.join("; ");
       order.done = problems.length === 0;
@@ -82,11 +85,34 @@ export class Operators {
       const alone = this.#orders.every((o) => o.done);
       if (order.done && alone && operation.what === "rewrap")
         w.judge(() => before.forEach((path) => checkRewrapped(w.stores, path, to)));
+      if (order.done && operation.what === "reconcile")
+        w.judge(() => archived.checkEqual(this.#between(operation), w.damages));
+      if (order.done && operation.what === "replay")
+        w.judge(() => archived.checkEqual([...w.stores.keys()], w.damages));
     } catch (error) {
       order.said = String(error);
     }
     if (!process.alive) return;
     w.trace(`${process.name} says ${order.done ? "done" : order.said}`);
     process.die("it ended");
+    // A partition that stopped at what was damaged waits for somebody to start its daemon again.
+    if (order.done && this.waiting.length === 0 && w.alarms.length > 0) w.startAnew();
+  }
+
+  #work(o: Operation, ports: CommandPorts, to: readonly string[]): Promise<readonly string[]> {
+    if (o.what === "prune") return prune(ports);
+    if (o.what === "rewrap") return rewrap(ports, to);
+    if (o.what === "replay") return replay(ports);
+    const [source = "", target = ""] = this.#between(o).map((i) => this.#world.stores[i]?.name);
+    return reconcile(ports, [source, target]);
+  }
+
+  /** From which sinks it takes. */
+  #sources(o: Operation): readonly number[] {
+    return o.what === "reconcile" ? this.#between(o).slice(0, 1) : [...this.#world.stores.keys()];
+  }
+
+  #between({ between = [0, 1] }: Operation): readonly number[] {
+    return between;
   }
 }

@@ -5,6 +5,7 @@ import { CLUSTER_ID } from "../kafka/cluster.ts";
 import type { NewRecord } from "../kafka/log.ts";
 import type { SimStore } from "../stores/store.ts";
 import { placeOf } from "../check/archive.ts";
+import { damage } from "./damage.ts";
 import { type Happening, TOPIC } from "./settings.ts";
 import type { World } from "./world.ts";
 
@@ -46,22 +47,31 @@ export function perform(w: World, h: Happening): void {
       w.kill(h.daemon, h.ms);
       break;
     case "weather":
-      w.spell({ daemon: h.daemon, target: h.target, change: WEATHER[h.what] ?? {} }, h.ms);
+      w.conditions.spell(
+        { daemon: h.daemon, target: h.target, change: WEATHER[h.what] ?? {} },
+        h.ms,
+      );
       break;
     case "delay":
       w.process(h.daemon)?.delay(h.port, h.ms);
       break;
     case "outage":
-      w.spell({ daemon: null, target: w.stores[h.sink]?.name ?? "", change: { cut: true } }, h.ms);
+      w.conditions.spell(
+        { daemon: null, target: w.stores[h.sink]?.name ?? "", change: { cut: true } },
+        h.ms,
+      );
       break;
     case "trouble":
-      w.trouble(w.stores[h.sink]?.name ?? "", troubleOf(h.what), h.ms);
+      w.conditions.trouble(w.stores[h.sink]?.name ?? "", troubleOf(h.what), h.ms);
       break;
     case "restore":
       restore(w, h.sink, h.back);
       break;
     case "destroy":
       w.stores[h.sink]?.restore(() => false);
+      break;
+    case "damage":
+      damage(w, h);
       break;
     case "move-coordinator":
       cluster.moveCoordinator(cluster.coordinator === 1 ? 2 : 1, h.loadMs);

@@ -18,9 +18,11 @@ export interface SinkSettings extends StoreStyle {
 
 /** A command of an operator, who runs it again until it has done its work. */
 export interface Operation {
-  readonly what: "rewrap" | "prune";
+  readonly what: "rewrap" | "prune" | "reconcile" | "replay";
   /** To whom it is rewrapped: of the keys there are. */
   readonly to: readonly number[];
+  /** Of `reconcile`: from which sink to which. */
+  readonly between?: readonly [source: number, target: number];
   /** Where its runs die, one after the other; those after them do not. */
   readonly crashes: readonly CrashPlan[];
 }
@@ -67,6 +69,14 @@ export type Happening = { readonly at: number } & (
       readonly what: "refuses-user" | "forgets" | "throttled" | "garbles";
     }
   | { readonly do: "restore"; readonly sink: number; readonly back: number }
+  /** In batches that are committed and lie between others; null: in every sink. */
+  | {
+      readonly do: "damage";
+      readonly sink: number | null;
+      readonly what: "lose" | "lose-data" | "lose-manifest" | "flip" | "swap-manifest";
+      /** Of those batches. */
+      readonly share: number;
+    }
   /** Everything in it is gone, under running daemons: no fault that anything promises to survive. */
   | { readonly do: "destroy"; readonly sink: number }
   | { readonly do: "move-coordinator"; readonly loadMs: number }

@@ -1,8 +1,11 @@
 import type { TaskEvent } from "../../../src/pipeline/ports.ts";
 import type { Sink } from "../../../src/sdk/sink.ts";
+import { placeOf } from "../check/archive.ts";
+import { Damages } from "../check/damaged.ts";
+import { Pauses } from "../check/paused.ts";
 import { Violation } from "../check/violation.ts";
 import { Watch } from "../check/watch.ts";
-import { FAIR, Network, type Weather } from "../core/network.ts";
+import { Network } from "../core/network.ts";
 import { SimProcess } from "../core/process.ts";
 import { Dice } from "../core/random.ts";
 import { Scheduler } from "../core/scheduler.ts";
@@ -11,20 +14,11 @@ import { SimClient } from "../kafka/client.ts";
 import { Cluster } from "../kafka/cluster.ts";
 import { SimStore } from "../stores/store.ts";
 import { sinkOf } from "../stores/sinks.ts";
-import type { StoreTrouble } from "../stores/store-view.ts";
 import type { CommandPorts } from "./commands.ts";
+import { Conditions } from "./conditions.ts";
 import { Operators } from "./operators.ts";
 import { type RunningDaemon, startDaemon } from "./daemon.ts";
 import { type DaemonSettings, type Scenario, TOPIC } from "./settings.ts";
-
-/** A condition that holds for a while. */
-interface Spell {
-  readonly until: number;
-  readonly daemon: number | null;
-  /** `kafka`, `coordinator`, the name of a sink, or `*`. */
-  readonly target: string;
-  readonly change: Partial<Weather>;
-}
 
 interface Instance {
   readonly process: SimProcess;
@@ -38,6 +32,8 @@ export interface Watcher {
 }
 
 const RESTART_MS = 700;
+/** Everything that came while a process was frozen is done by then. */
+const AWAKE_MS = 20_000;
 
 /** Everything there is in a run: brokers, stores, daemons, and who looks at them. */
 export class World {
@@ -46,8 +42,11 @@ export class World {
   readonly cluster: Cluster;
   readonly network: Network;
   readonly watch: Watch;
+  readonly damages = new Damages();
+  readonly pauses = new Pauses(() => this.scheduler.now);
   readonly dice: Dice;
   readonly stores: SimStore[] = [];
+  readonly conditions = new Conditions(() => this.scheduler.now);
   readonly operators = new Operators(this);
   readonly alarms: { at: number; daemon: number; partition: number; code: string; text: string }[] =
     [];
@@ -60,8 +59,6 @@ export class World {
   readonly #watcher: Watcher;
   readonly #instances: (Instance | null)[] = [];
   readonly #down: number[] = [];
-  readonly #spells: Spell[] = [];
-  readonly #troubles: { until: number; sink: string; change: Partial<StoreTrouble> }[] = [];
   #starts = 0;
   #closedUntil = 0;
 
@@ -80,18 +77,22 @@ export class World {
       truth: (topic, partition) => this.cluster.log(topic, partition).truth,
       expiredBefore: () => (scenario.retentionMs === null ? null : wall() - scenario.retentionMs),
       cutShort: (topic, partition) => this.cluster.log(topic, partition).cutShort,
+      damages: this.damages,
     });
     // What operators and owners tell each other is in groups of other names.
-    const archives = ["first", "second"];
     this.cluster.onCommit = (c) =>
-      archives.includes(c.group) && this.judge(() => this.watch.committed(c));
+      this.judge(() => {
+        if (c.group === "first.operator") this.pauses.asked(c);
+        else if (c.group === "first.operator.answers") this.pauses.answered(c);
+        else this.watch.committed(c);
+      });
     const listener = {
       created: (store: SimStore, path: string): void =>
         this.judge(() => this.watch.created(store, path)),
       replaced: (store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void =>
         this.judge(() => this.watch.replaced(store, path, before, after)),
-      removed: (store: SimStore, path: string): void =>
-        this.judge(() => this.watch.removed(store, path)),
+      removed: (store: SimStore, path: string, to: string | null): void =>
+        this.judge(() => this.watch.removed(store, path, to)),
     };
     for (const style of scenario.sinks) this.stores.push(new SimStore(style, listener));
     for (let d = 0; d < scenario.daemons; d += 1) {
@@ -125,24 +126,6 @@ export class World {
     return process?.alive === true ? process : null;
   }
 
-  /** What holds between a daemon and a target now. */
-  weather(daemon: number, targets: readonly string[]): Weather {
-    let now: Weather = FAIR;
-    for (const s of this.#spells) {
-      if (s.until <= this.scheduler.now || (s.daemon !== null && s.daemon !== daemon)) continue;
-      if (s.target === "*" || targets.includes(s.target)) now = { ...now, ...s.change };
-    }
-    return now;
-  }
-
-  spell(s: Omit<Spell, "until">, ms: number): void {
-    this.#spells.push({ ...s, until: this.scheduler.now + ms });
-  }
-
-  trouble(sink: string, change: Partial<StoreTrouble>, ms: number): void {
-    this.#troubles.push({ until: this.scheduler.now + ms, sink, change });
-  }
-
   /** Kills it; it is started again after a while, as a supervisor would. */
   kill(d: number, downMs = RESTART_MS): void {
     this.#down[d] = downMs;
@@ -155,6 +138,12 @@ export class World {
   closeFor(ms: number): void {
     this.#closedUntil = this.scheduler.now + ms;
     for (let d = 0; d < this.scenario.daemons; d += 1) this.kill(d, ms);
+  }
+
+  /** An operator has mended what daemons stopped at. */
+  startAnew(): void {
+    this.alarms.length = 0;
+    for (let d = 0; d < this.scenario.daemons; d += 1) this.kill(d);
   }
 
   start(d: number): void {
@@ -228,9 +217,11 @@ export class World {
       sink: this.#sink(d, i, process, dice),
     }));
     const trace = (line: string): void => void (process.alive && this.trace(line));
-    const { retentionMs } = this.scenario;
+    const { retentionMs, batchBytes } = this.scenario;
     const client = this.#client(d, process);
-    return { process, client, sinks, group: "first", retentionMs, trace };
+    const { settings } = this;
+    const config = { group: "first", retentionMs, batchBytes, settings };
+    return { process, client, sinks, ...config, trace };
   }
 
   /** A process is told of before it does anything. */
@@ -242,7 +233,11 @@ export class World {
     return new SimClient({
       ...{ process, network: this.network, cluster: this.cluster },
       weather: (broker, coordinates) =>
-        this.weather(d, ["kafka", `kafka-${broker}`, ...(coordinates ? ["coordinator"] : [])]),
+        this.conditions.weather(d, [
+          "kafka",
+          `kafka-${broker}`,
+          ...(coordinates ? ["coordinator"] : []),
+        ]),
     });
   }
 
@@ -251,18 +246,24 @@ export class World {
     if (store === undefined) throw new RangeError(`no store ${i}`);
     return sinkOf({
       ...{ process, network: this.network, store, unit: () => dice.unit() },
-      weather: () => this.weather(d, [store.name]),
-      trouble: () => this.#troubleOf(store.name),
+      weather: () => this.conditions.weather(d, [store.name]),
+      trouble: () => this.conditions.troubleOf(store.name),
       now: () => this.scheduler.now,
+      onMove: (path) => this.#sets(process, path),
     });
   }
 
-  #troubleOf(sink: string): StoreTrouble {
-    let now: StoreTrouble = { refusesUser: false, forgets: 0, garbles: 0, throttled: false };
-    for (const t of this.#troubles) {
-      if (t.sink === sink && t.until > this.scheduler.now) now = { ...now, ...t.change };
-    }
-    return now;
+  /** A process that was frozen may do what it has begun: stores compare a tag. */
+  #sets(process: SimProcess, path: string): void {
+    const woke = process.wokeAt > this.scheduler.now - AWAKE_MS;
+    const { id } = this.cluster.topic(TOPIC);
+    const own = placeOf(path);
+    const isOld = (other: string): boolean => (placeOf(other)?.branch ?? 0) > (own?.branch ?? 0);
+    const live =
+      own?.topicId === id &&
+      !this.stores.some((s) => s.paths(`manifests/${TOPIC}/${id}/${own.partition}`).some(isOld));
+    if (!process.alive || woke || !live) return;
+    this.judge(() => this.pauses.checkHeld(path, this.cluster.group("first").emptyUntil));
   }
 
   #told(d: number, process: SimProcess, partition: number, topicId: string, e: TaskEvent): void {

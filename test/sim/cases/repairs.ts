@@ -1,0 +1,95 @@
+import { plainSink, small } from "../run/base.ts";
+import type { Happening, Scenario } from "../world/settings.ts";
+import { type Case, produce, stop } from "./case.ts";
+
+type Damaging = Extract<Happening, { do: "damage" }>;
+type Operating = Extract<Happening, { do: "operate" }>;
+
+const damage = (at: number, sink: number | null, what: Damaging["what"]): Happening => ({
+  ...{ at, do: "damage", sink, what, share: 1 },
+});
+const reconcile = (
+  at: number,
+  between: readonly [number, number],
+  crashes: Operating["crashes"] = [],
+): Happening => ({ at, do: "operate", what: "reconcile", to: [], between, crashes });
+const replay = (at: number, crashes: Operating["crashes"] = []): Happening => ({
+  ...{ at, do: "operate", what: "replay", to: [], crashes },
+});
+const five = [100, 2_000, 4_000, 6_000, 8_000].map((at) => produce(at));
+const side = { sinks: [plainSink("files"), { ...plainSink("ceph"), about: "metadata" as const }] };
+const later = (happenings: readonly Happening[], change: Partial<Scenario> = {}): Scenario =>
+  small([...five, ...happenings, produce(14_000), stop(40_000, 500), produce(41_000)], {
+    ...{ quietAt: 42_000 },
+    ...change,
+  });
+
+/** `reconcile` and `replay --repair` beside daemons. */
+export const REPAIRS: readonly Case[] = [
+  [
+    "what a sink lost is copied back by a process that dies",
+    later([
+      damage(12_000, 1, "lose"),
+      reconcile(
+        13_000,
+        [0, 1],
+        [
+          { at: "ceph create data", nth: 2, side: "after" },
+          { at: "ceph create manifests", nth: 1, side: "before" },
+        ],
+      ),
+    ]),
+    "reconcile1#3 says done",
+  ],
+  [
+    "files that are damaged in the primary are replaced by a process that dies between two steps",
+    later(
+      [
+        damage(12_000, 0, "flip"),
+        reconcile(
+          13_000,
+          [1, 0],
+          [
+            { at: "files move manifests", nth: 1, side: "after" },
+            { at: "files move data", nth: 1, side: "after" },
+            { at: "files create data", nth: 2, side: "after" },
+          ],
+        ),
+      ],
+      side,
+    ),
+    "reconcile1#4 says done",
+  ],
+  [
+    "manifests that are another's are replaced where a move is a copy and a delete",
+    later(
+      [
+        damage(12_000, 1, "swap-manifest"),
+        reconcile(13_000, [0, 1], [{ at: "ceph copy data", nth: 1, side: "after" }]),
+      ],
+      side,
+    ),
+    "reconcile1#2 says done",
+  ],
+  [
+    "what no sink has any more is made again from Kafka by a process that dies",
+    later([
+      damage(12_000, null, "lose"),
+      replay(13_000, [
+        { at: "files create data", nth: 1, side: "after" },
+        { at: "ceph create data", nth: 1, side: "before" },
+      ]),
+    ]),
+    "replay1#3 says done",
+  ],
+  [
+    "what is damaged in every sink is made again from Kafka",
+    later([damage(12_000, null, "flip"), replay(13_000)]),
+    "replay1#1 says done",
+  ],
+  [
+    "two operators repair one sink at once",
+    later([damage(12_000, 1, "flip"), reconcile(13_000, [0, 1]), replay(13_100)]),
+    "waiting: another operator command",
+  ],
+];

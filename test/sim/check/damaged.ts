@@ -1,0 +1,68 @@
+import type { SimStore } from "../stores/store.ts";
+import { manifestOf } from "./amended.ts";
+import { Violation } from "./violation.ts";
+
+/** What an administrator changed or took in a store, and what a repair may therefore do there. */
+interface Damage {
+  readonly store: SimStore;
+  /** Of the batch. */
+  readonly manifest: string;
+  readonly path: string;
+  /** What lies there since; null: nothing. */
+  readonly bytes: Uint8Array | null;
+  /** When, by the run's own time. */
+  readonly at: number;
+  mended: boolean;
+}
+
+/** The one exception to write-once: what is damaged goes to `quarantine/`, with the rest of its batch. */
+export class Damages {
+  readonly #all: Damage[] = [];
+
+  note(store: SimStore, path: string, bytes: Uint8Array | null, at: number): void {
+    this.#all.push({ store, manifest: manifestOf(path), path, bytes, at, mended: false });
+  }
+
+  /** Something was created: what stood in its place before is damaged no more. */
+  created(store: SimStore, path: string): void {
+    for (const d of this.#all) if (d.store === store && d.path === path) d.mended = true;
+  }
+
+  /** Whether something was done to the batch of a path. */
+  known(store: SimStore, path: string): boolean {
+    return this.#all.some((d) => d.store === store && d.manifest === manifestOf(path));
+  }
+
+  /** Whether something was done to the batch of a manifest since a time. */
+  since(at: number, manifest: string): boolean {
+    return this.#all.some((d) => d.at >= at && d.manifest === manifest);
+  }
+
+  /** A batch is set aside while one of its objects is not what it was, and unchanged. */
+  checkAside(store: SimStore, path: string, to: string | null): void {
+    const wrong = (d: Damage): boolean => d.bytes !== null && !d.mended;
+    const own = this.#all.filter((d) => d.store === store && d.manifest === manifestOf(path));
+    if (!own.some(wrong))
+      throw new Violation("write-once", `${store.name}: ${path} is good and was set aside`);
+    if (to !== null) return;
+    // By a copy and a delete.
+    const bytes = store.objects.get(path)?.bytes ?? new Uint8Array();
+    if (!isAside(store, path, bytes))
+      throw new Violation("write-once", `${store.name}: ${path} was removed and is nowhere else`);
+  }
+
+  /** When every repair has said that it is done: what was wrong is mended, and kept as it was. */
+  checkMended(): void {
+    for (const { store, path, bytes, mended } of this.#all) {
+      if (!mended) throw new Violation("repair", `${store.name}: ${path} is not mended`);
+      if (bytes === null || isAside(store, path, bytes)) continue;
+      throw new Violation("repair", `${store.name}: what was wrong at ${path} is not kept`);
+    }
+  }
+}
+
+const isAside = (store: SimStore, path: string, bytes: Uint8Array): boolean =>
+  store
+    .paths("quarantine")
+    .filter((p) => p.startsWith(`quarantine/${path}.`))
+    .some((p) => Buffer.compare(store.objects.get(p)?.bytes ?? new Uint8Array(), bytes) === 0);

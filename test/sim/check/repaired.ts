@@ -1,0 +1,59 @@
+import type { Cluster } from "../kafka/cluster.ts";
+import type { SimStore } from "../stores/store.ts";
+import { formsOf } from "./amended.ts";
+import { hashOf, manifestAt, manifestsIn } from "./archive.ts";
+import type { Damages } from "./damaged.ts";
+import { isCovered } from "./pruned.ts";
+import { Violation } from "./violation.ts";
+
+/** What was archived and committed when a repair began, in those sinks that it takes from. */
+export class Before {
+  readonly #stores: readonly SimStore[];
+  readonly #at: number;
+  /** Manifests, by path. */
+  readonly #manifests = new Set<string>();
+
+  constructor(
+    stores: readonly SimStore[],
+    from: readonly number[],
+    o: { cluster: Cluster; at: number },
+  ) {
+    const { cluster, at } = o;
+    this.#stores = stores;
+    this.#at = at;
+    const { offsets } = cluster.group("first");
+    for (const store of from.flatMap((i) => stores[i] ?? [])) {
+      for (const path of manifestsIn(store, "manifests")) {
+        const { topic, topicId, partition, end } = manifestAt(store, path);
+        const live = cluster.topic(topic).id === topicId;
+        const committed = offsets.get(`${topic}/${partition}`)?.offset ?? 0;
+        if (live && end <= committed) this.#manifests.add(path);
+      }
+    }
+  }
+
+  /** These sinks have all of it whole, and the same. */
+  checkEqual(chosen: readonly number[], damages: Damages): void {
+    const stores = chosen.flatMap((i) => this.#stores[i] ?? []);
+    const [first] = stores;
+    if (first === undefined) return;
+    for (const path of this.#manifests) {
+      if (damages.since(this.#at, path)) continue;
+      const theirs = first.objects.get(path)?.bytes;
+      for (const store of stores) {
+        const own = store.objects.get(path)?.bytes;
+        const is = (what: string): Violation =>
+          new Violation("repair", `${store.name}: ${path} ${what}`);
+        if (own === undefined || theirs === undefined) throw is("is not there");
+        if (Buffer.compare(own, theirs) !== 0) throw is(`is not that of ${first.name}`);
+        const { seal } = manifestAt(store, path);
+        const file = store.objects.get(seal.path)?.bytes;
+        if (file === undefined && isCovered(store, path)) continue;
+        const form = formsOf(store, path).find(
+          (f) => file !== undefined && f.digest === hashOf(file),
+        );
+        if (form === undefined) throw is("says otherwise than its data");
+      }
+    }
+  }
+}

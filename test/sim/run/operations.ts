@@ -1,0 +1,112 @@
+import type { CrashPlan } from "../core/process.ts";
+import type { Dice } from "../core/random.ts";
+import type { Happening, Scenario } from "../world/settings.ts";
+
+/** Those of commands. */
+const COMMAND_PORTS = [
+  ...[
+    "",
+    "",
+    "",
+    "move",
+    "copy",
+    "remove",
+    "create data",
+    "create manifests",
+    "create quarantine",
+    "create pruned",
+  ],
+  ...["OffsetCommit", "OffsetFetch", "JoinGroup", "Describe", "LeaveGroup", "get", "list", "sleep"],
+];
+/** An operator rewraps the archive, some of the time with a process that dies or is frozen. */
+export function withOperators(s: Scenario, dice: Dice): Scenario {
+  const plain = s.sinks.every((x) => x.form === "files") && !s.secondGroup;
+  const apart = s.happenings.some((h) => h.do === "restore");
+  if (!plain || apart) return s;
+  if (dice.chance(0.08)) return rewrapped(s, dice);
+  if (dice.chance(0.06)) return pruned(s, dice);
+  return s.sinks.length > 1 && dice.chance(0.12) ? repaired(s, dice) : s;
+}
+
+function rewrapped(s: Scenario, dice: Dice): Scenario {
+  const settings = { ...s.settings, encrypted: true };
+  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const own = Array.from({ length: dice.pick([1, 1, 2]) }, () => rewrapping(dice, s));
+  const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
+  const happenings = s.happenings.map((h) =>
+    h.do === "upgrade" ? { ...h, to: { ...h.to, encrypted: true } } : h,
+  );
+  const all = [...happenings, ...own, ...wrong].sort((a, b) => a.at - b.at);
+  return { ...s, settings, sinks, happenings: all };
+}
+
+/** Whoever has another clock than the rest sees other data as expired: no clock is set here. */
+function pruned(s: Scenario, dice: Dice): Scenario {
+  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const own = Array.from({ length: dice.pick([1, 2, 3]) }, (): Happening => ({
+    ...{ at: dice.int(4_000, s.quietAt + 10_000), do: "operate", what: "prune", to: [] },
+    crashes: crashesOf(dice),
+  }));
+  const wrong = dice.chance(0.3) ? [toOperator(dice, s)] : [];
+  const others = s.happenings.filter((h) => h.do !== "clock");
+  const all = [...others, ...own, ...wrong].sort((a, b) => a.at - b.at);
+  return { ...s, sinks, retentionMs: dice.int(3_000, 15_000), happenings: all };
+}
+
+function rewrapping(dice: Dice, s: Scenario): Happening {
+  const to = dice.pick([[1], [0, 1], [1, 0], [0]]);
+  const crashes = crashesOf(dice);
+  return { at: dice.int(1_000, s.quietAt), do: "operate", what: "rewrap", to, crashes };
+}
+
+const crashesOf = (dice: Dice): CrashPlan[] =>
+  Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => ({
+    at: dice.pick(COMMAND_PORTS),
+    nth: dice.chance(0.6) ? dice.int(1, 6) : dice.int(1, 60),
+    side: dice.pick(["before", "after"] as const),
+  }));
+
+/** What is wrong between the operator's process and the rest; it comes behind the daemons. */
+function toOperator(dice: Dice, s: Scenario): Happening {
+  const [daemon, at] = [s.daemons, dice.int(1_000, s.quietAt)];
+  const ms = dice.int(200, dice.chance(0.5) ? 3_000 : 40_000);
+  if (dice.chance(0.4)) return { at, do: "freeze", daemon, ms };
+  const target = dice.pick(["kafka", "coordinator", "*", ...s.sinks.map((x) => x.name)]);
+  const what = dice.pick(["cut", "lost-requests", "lost-answers", "late", "slow"] as const);
+  return { at, do: "weather", daemon, target, ms, what };
+}
+
+const KINDS = ["lose", "lose-data", "lose-manifest", "flip", "swap-manifest"] as const;
+/** What takes from Kafka what only a replay can take from there, or makes other batches of it. */
+const TAKES = ["compact", "retain", "upgrade"];
+/** What a daemon goes back for, to where something is damaged; what is read wrong is taken for damage. */
+const GOES_BACK = ["commits", "truncate", "recreate-topic", "restore"];
+
+/** Something is damaged in one sink, or in all of them and Kafka has it still; or nothing is, and they look. */
+function repaired(s: Scenario, dice: Dice): Scenario {
+  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const target = dice.int(0, sinks.length - 1);
+  const source = (target + dice.int(1, sinks.length - 1)) % sinks.length;
+  const inAll = !s.settings.encrypted && dice.chance(0.3);
+  const damaging = dice.pick([0, 1, 1, 1, 2]);
+  const harms = Array.from({ length: damaging }, (): Happening => ({
+    ...{ at: dice.int(5_000, s.quietAt - 3_000), do: "damage", sink: inAll ? null : target },
+    ...{ what: dice.pick(KINDS), share: dice.pick([0.3, 0.7, 1]) },
+  }));
+  const operating = (at: number, what: "reconcile" | "replay"): Happening => ({
+    ...{ at, do: "operate", what, to: [], between: [source, target], crashes: crashesOf(dice) },
+  });
+  const remakes = inAll || dice.chance(0.3);
+  const repairs = harms.map((h) =>
+    operating(h.at + dice.int(100, 3_000), remakes ? "replay" : "reconcile"),
+  );
+  if (damaging === 0 || dice.chance(0.3))
+    repairs.push(operating(dice.int(4_000, s.quietAt), dice.pick(["reconcile", "replay"])));
+  const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
+  const left = s.happenings.filter((h) => {
+    if (h.do === "trouble" && h.what === "garbles") return false;
+    return !(damaging > 0 && GOES_BACK.includes(h.do)) && !(inAll && TAKES.includes(h.do));
+  });
+  const all = [...left, ...harms, ...repairs, ...wrong].sort((a, b) => a.at - b.at);
+  return { ...s, sinks, happenings: all };
+}

@@ -1,0 +1,78 @@
+import { manifestAt, manifestsIn, placeOf } from "../check/archive.ts";
+import type { SimStore } from "../stores/store.ts";
+import type { Happening } from "./settings.ts";
+import type { World } from "./world.ts";
+
+type Damaging = Extract<Happening, { do: "damage" }>;
+
+/**
+ * An administrator's hand, or a bad disk, in batches that are committed and lie between others of their branch:
+ * a daemon has no reason to look at them again. Each of them stays whole somewhere, in another sink or in Kafka.
+ */
+export function damage(w: World, h: Damaging): void {
+  const dice = w.dice.fork(`damage ${w.scheduler.now}`);
+  const all = h.sink === null;
+  const chosen = w.stores.filter((_, i) => all || i === h.sink);
+  const [first] = chosen;
+  if (first === undefined) return;
+  const between = settled(w, first).filter((path) =>
+    w.stores.every((s) => (all || s !== first ? isLike(first, s, path) : true)),
+  );
+  // Of two neighbours that nobody has, nobody knows where the one ends.
+  const apart = between.filter((_, i) => !all || i % 2 === 0);
+  for (const path of apart) {
+    if (!dice.chance(h.share)) continue;
+    for (const store of chosen) harm(w, store, path, h.what);
+  }
+}
+
+/** Manifests of a store in the order of their branches, without the first and the newest of each. */
+function settled(w: World, store: SimStore): string[] {
+  const { offsets } = w.cluster.group("first");
+  return manifestsIn(store, "manifests").filter((path) => {
+    const m = manifestAt(store, path);
+    const beside = manifestsIn(store, path.slice(0, path.lastIndexOf("/")));
+    const committed = offsets.get(`${m.topic}/${m.partition}`)?.offset ?? 0;
+    const live = w.cluster.topic(m.topic).id === m.topicId;
+    return live && m.end <= committed && beside[0] !== path && beside.at(-1) !== path;
+  });
+}
+
+const before = (store: SimStore, path: string): string | undefined => {
+  const beside = manifestsIn(store, path.slice(0, path.lastIndexOf("/")));
+  return beside[beside.indexOf(path) - 1];
+};
+
+/** Both have the batch, and the same. */
+function isLike(a: SimStore, b: SimStore, manifest: string): boolean {
+  const data = manifestAt(a, manifest).seal.path;
+  const same = (path: string): boolean => {
+    const [own, theirs] = [a.objects.get(path)?.bytes, b.objects.get(path)?.bytes];
+    return own !== undefined && theirs !== undefined && Buffer.compare(own, theirs) === 0;
+  };
+  return same(manifest) && same(data);
+}
+
+function harm(w: World, store: SimStore, manifest: string, what: Damaging["what"]): void {
+  const data = manifestAt(store, manifest).seal.path;
+  const lose = (path: string): void => {
+    store.objects.delete(path);
+    w.damages.note(store, path, null, w.scheduler.now);
+  };
+  const change = (path: string, bytes: Uint8Array): void => {
+    store.overwrite(path, bytes);
+    w.damages.note(store, path, bytes, w.scheduler.now);
+  };
+  w.trace(`${store.name} is damaged at ${manifest}: ${what}`);
+  if (what === "lose" || what === "lose-data") lose(data);
+  if (what === "lose" || what === "lose-manifest") lose(manifest);
+  if (what === "flip") {
+    const bytes = Uint8Array.from(store.objects.get(data)?.bytes ?? []);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 16;
+    change(data, bytes);
+  }
+  // That of the batch before it.
+  const other = store.objects.get(before(store, manifest) ?? "")?.bytes;
+  if (what === "swap-manifest" && other !== undefined && placeOf(manifest) !== null)
+    change(manifest, other);
+}
