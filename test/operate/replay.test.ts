@@ -198,3 +198,13 @@ test("offsets that were committed and never archived are cut by the normal rules
   expect(sum(report, "cut")).toBeGreaterThan(1);
   expect(await archive.verified("--partition", "1")).toBe("ok");
 });
+
+test("neighbours that no sink has come as other batches, and every run says that the chain is open", async () => {
+  const own = (folder: string): readonly StoredBatch[] =>
+    batchesOf(folder).filter((b) => b.partition === 1);
+  for (const b of [...own(files).slice(1, 3), ...own(copy).slice(1, 3)]) remove(b.data, b.manifest);
+  const made = await reported("--partition", "1");
+  expect([made.code, codes(made), sum(made, "cut")]).toEqual([3, ["chain-open"], 1]);
+  const again = await reported("--partition", "1");
+  expect([again.code, codes(again), sum(again, "made")]).toEqual([3, ["chain-open"], 0]);
+});
