@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../core/errors.ts";
-import type { Scope } from "../core/scope.ts";
+import { type Scope, scopeText } from "../core/scope.ts";
 import type { ArchiverEvent } from "../observe/events.ts";
 import type { TaskEvent } from "../pipeline/ports.ts";
 
@@ -36,6 +36,12 @@ export function eventOf(scope: Scope, e: Exclude<TaskEvent, { what: "head" }>): 
     }
     case "attached":
       return { what: "sink-attached", scope, sink: e.sink };
+    case "recalled": {
+      const text =
+        `${scopeText(scope)}: the primary lacks what was committed from offset ${e.offset} on, and ${e.sink}, which ` +
+        `is away, may have it: it is waited for; \`detach --sink ${e.sink}\` goes on with what Kafka has`;
+      return { what: "warned", code: "primary-behind", text };
+    }
     case "ended":
       return { what: "partition-ended", scope };
   }

@@ -92,7 +92,7 @@ async function skip(
 
 function detach({ sinks }: PerformPorts, name: string, { task }: Partition): Answer {
   const sink = sinks.indexOf(name);
-  task.dispatch({ of: "detach", sink });
+  task.dispatch({ of: "detach", sink, held: true });
   const from = task.state.behind[sink] ?? null;
   return from === null ? working("") : done(`the others go on without it from offset ${from}`);
 }

@@ -4,6 +4,7 @@ import {
   type Committed,
   isAttached,
   isConfirmed,
+  lacksCommitted,
   type Slot,
   type Step,
   type Stop,
@@ -33,6 +34,8 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "look":
       if (e.at !== t.position) return t;
       return { ...t, looks: t.looks.map((l, i) => (i === e.sink ? e.look : l)) };
+    case "recalled":
+      return recalled(t, e.sinks);
     case "cut":
       return onCut(t, e.slot, e.end);
     case "build":
@@ -64,7 +67,7 @@ function on(t: Task, e: Exclude<Event, { of: "revoked" }>): Task {
     case "set-back":
       return settled(t) ? { ...t, outdated: true } : t;
     case "detach":
-      return detach(t, e.sink);
+      return t.recalled && e.held !== true ? t : detach(t, e.sink);
     case "attach":
       return attach(t, e.sink, e.head);
     case "drain":
@@ -99,7 +102,7 @@ function onCommitted(t: Task, e: Extract<Event, { of: "read-committed" }>): Task
   const { committed: found, behind: marks = [], archivedTo = null } = e;
   if (t.renewing !== "reading") {
     // What an earlier owner went on without is still filled from the primary.
-    const behind = t.behind.map((b, sink) => b ?? marks[sink] ?? null);
+    const behind = t.recalled ? t.behind : t.behind.map((b, sink) => b ?? marks[sink] ?? null);
     return { ...t, committed: found, limit: found.offset ?? 0n, archivedTo, behind };
   }
   // Rule 8: exactly what this task last committed, or sent without hearing of it: go on with what is
@@ -200,6 +203,16 @@ function detach(t: Task, sink: number): Task {
   // Where a task does not know yet what the sink has, it has at least nothing.
   const from = t.phase === "locating" ? 0n : (lacking?.start ?? t.position);
   return { ...t, behind: t.behind.map((b, i) => (i === sink ? from : b)) };
+}
+
+/**
+ * Who is asked again may lack what lies before the position as well: everything is located anew. Without any
+ * the walk goes on with what is there.
+ */
+function recalled(t: Task, sinks: readonly number[]): Task {
+  if (!lacksCommitted(t)) return t;
+  const behind = t.behind.map((b, sink) => (sinks.includes(sink) ? null : b));
+  return sinks.length === 0 ? { ...t, recalled: true } : restart({ ...t, recalled: true, behind });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { ArchiverError } from "../core/errors.ts";
 import type { Behind } from "../core/plan-codec.ts";
 import { catchUp, type CatchUpPorts } from "./catch-up.ts";
+import type { Result } from "./effect.ts";
 import type { TaskPorts } from "./ports.ts";
 import { isAttached, type Task } from "./state.ts";
 
@@ -21,7 +22,7 @@ export class CatchUps {
       const was = before.behind[sink] ?? null;
       if (from !== null && was === null) {
         this.#ports.task.emit({ what: "detached", sink: name, offset: from });
-      } else if (from === null && was !== null) {
+      } else if (from === null && was !== null && !after.recalled) {
         this.#ports.task.emit({ what: "attached", sink: name });
       }
       if (over || isAttached(after, sink)) this.#stop(sink);
@@ -40,6 +41,15 @@ export class CatchUps {
     this.#running.delete(sink);
     controller?.abort(new ArchiverError("interrupted", "the sink is not filled any more"));
   }
+}
+
+/** Who is away and may have what the primary lacks of what was committed: all but those that an operator holds away. */
+export function recall({ behind, position }: Task, ports: TaskPorts): Result {
+  const sinks = [...behind.keys()].filter((i) => behind[i] !== null && !ports.heldAway(i));
+  for (const i of sinks) {
+    ports.emit({ what: "recalled", sink: ports.sinks[i]?.name ?? "", offset: position });
+  }
+  return { of: "recalled", sinks };
 }
 
 /** What a commit says of the sinks that the task went on without. */

@@ -1,5 +1,6 @@
 import { isWaitedFor } from "../core/errors.ts";
-import { alarmOf } from "./alarm.ts";
+import { batchId } from "../core/scope.ts";
+import { alarmOf, SinkConflict } from "./alarm.ts";
 import { copyNext } from "./copy-next.ts";
 import { sinkAt } from "./deliver-batch.ts";
 import type { Event } from "./effect.ts";
@@ -14,6 +15,8 @@ import { isAttached, type Task } from "./state.ts";
 const LOOK_MS = 100;
 /** Between looks at whether an operator still holds the sink away. */
 const HELD_MS = 1_000;
+/** Greater than every offset. */
+const END_OF_TIME = (1n << 63n) - 1n;
 const BACKOFF_MS = { first: 200, most: 15_000 };
 
 export interface CatchUpPorts {
@@ -58,6 +61,7 @@ async function fill(
 ): Promise<void> {
   const primary = sinkAt(p.task, 0);
   const found = await headOf(p.task, named, p.links, signal);
+  await refuseOtherChain(p.task, named, signal);
   let at = found === "empty" ? null : found.head;
   let lowerFilled = false;
   while (!signal.aborted && !isAttached(p.state(), sink)) {
@@ -82,14 +86,29 @@ async function fill(
   }
 }
 
-async function hasBatches(
+/** That both end at one offset does not mean that they have the same: the primary may have been made again. */
+async function refuseOtherChain(
+  task: TaskPorts,
+  named: NamedSink,
+  signal: AbortSignal,
+): Promise<void> {
+  const { scope } = task;
+  const own = await named.sink.floor(scope, END_OF_TIME, signal);
+  if (own === undefined) return;
+  const primary = sinkAt(task, 0);
+  const theirs = await primary.sink.floor(scope, own.start, signal);
+  if (theirs === undefined || theirs.end <= own.start || theirs.link === own.link) return;
+  const text =
+    `sink ${named.name} has a batch ${batchId(own)} up to ${own.end}, and the primary another up to ${theirs.end} ` +
+    "or another history before it: what the primary lost was made again while the sink was away";
+  throw new SinkConflict("sink-conflict", named, text);
+}
+
+const hasBatches = async (
   task: TaskPorts,
   primary: NamedSink,
   signal: AbortSignal,
-): Promise<boolean> {
-  const greatest = (1n << 63n) - 1n;
-  return (await primary.sink.floor(task.scope, greatest, signal)) !== undefined;
-}
+): Promise<boolean> => (await primary.sink.floor(task.scope, END_OF_TIME, signal)) !== undefined;
 
 async function rest(clock: TaskPorts["clock"], ms: number, signal: AbortSignal): Promise<void> {
   await clock.sleep(ms, signal).catch((reason: unknown) => {

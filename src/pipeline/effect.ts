@@ -6,13 +6,16 @@ export type CommitReason = "start" | "plan" | "offset" | "tail" | "again";
 /** What a state wants done. Each is one request, or can be repeated without harm. */
 export type Effect =
   | { readonly do: "read-committed"; readonly round: number }
-  | { readonly do: "head"; readonly sink: number }
+  /** `recalled`: the primary lacks what was committed, and nobody is passed over. */
+  | { readonly do: "head"; readonly sink: number; readonly recalled: boolean }
   /**
    * Nothing is archived anywhere: where does the first batch begin? At the committed offset, or where
    * `start:` says when there is none; inside a record batch: at its base offset.
    */
   | { readonly do: "resolve-start"; readonly committed: bigint | null }
   | { readonly do: "look"; readonly sink: number; readonly at: bigint }
+  /** What was committed is in no sink that is asked: which of those that are away may be asked? */
+  | { readonly do: "recall" }
   /**
    * Assemble and seal from `start`. `exact`: what the plan says. `limit`: below it lie records that
    * were committed once, so a cut that begins below it and finds records there must end at or below it.
@@ -47,6 +50,8 @@ export type Result =
   | { readonly of: "head"; readonly sink: number; readonly head: Head }
   | { readonly of: "resolve-start"; readonly offset: bigint }
   | { readonly of: "look"; readonly sink: number; readonly at: bigint; readonly look: Look }
+  /** Those that no operator holds away: they are waited for. */
+  | { readonly of: "recalled"; readonly sinks: readonly number[] }
   /** The batch's end is known, sealing goes on: the next one can be filled meanwhile. */
   | { readonly of: "cut"; readonly slot: number; readonly end: bigint }
   /** `end` and `mark` of what was made; it may differ from the plan when Kafka no longer has all of it. */
@@ -84,8 +89,8 @@ export type Event =
   | { readonly of: "lost-batch" }
   /** The group has another offset or other plans than this task committed last under this lease. */
   | { readonly of: "set-back" }
-  /** The sink was away for so long that the others go on without it (rule 12). */
-  | { readonly of: "detach"; readonly sink: number }
+  /** The sink was away for so long that the others go on without it (rule 12); `held`: an operator says so. */
+  | { readonly of: "detach"; readonly sink: number; readonly held?: boolean }
   /** It is back, and filled up to here: the end of its unbroken run. */
   | { readonly of: "attach"; readonly sink: number; readonly head: bigint }
   | { readonly of: "drain" };
@@ -97,6 +102,7 @@ export const effectKey = (e: Effect): string => {
       return `read-committed ${e.round}`;
     case "resolve-start":
     case "commit":
+    case "recall":
       return e.do;
     case "head":
       return `head ${e.sink}`;

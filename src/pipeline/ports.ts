@@ -148,6 +148,8 @@ export type TaskEvent =
       readonly end: bigint;
     }
   | { readonly what: "attached"; readonly sink: string }
+  /** The primary lacks what was committed from about the offset on: the sink is waited for again. */
+  | { readonly what: "recalled"; readonly sink: string; readonly offset: bigint }
   /** Every sink has the chain up to here; again now and then while nothing comes. */
   | { readonly what: "head"; readonly end: bigint; readonly link: string }
   | { readonly what: "ended" };

@@ -89,6 +89,11 @@ export interface Task {
    * itself is never detached.
    */
   readonly behind: readonly (bigint | null)[];
+  /**
+   * The primary lacks what was committed: the sinks that were away have been asked for again, and nobody goes
+   * on without them but for an operator's word, until everything committed is there.
+   */
+  readonly recalled: boolean;
   /** Plans in flight at most, 1 to 4. */
   readonly depth: number;
   /** As last read or acknowledged under this lease. */
@@ -138,6 +143,7 @@ export const begin = (sinkCount: number, depth: number): Task => ({
   phase: "locating",
   sinkCount,
   behind: Array<bigint | null>(sinkCount).fill(null),
+  recalled: false,
   depth,
   committed: null,
   limit: 0n,
@@ -166,6 +172,19 @@ export const frontier = (t: Task): bigint | null => {
 
 /** The sink is waited for. */
 export const isAttached = (t: Task, sink: number): boolean => t.behind[sink] === null;
+
+/**
+ * The group's commit says that a batch beyond the position was archived, and no sink that is asked has it: one
+ * that is away may be the only one that does.
+ */
+export const lacksCommitted = (t: Task): boolean => {
+  if (t.recalled || t.archivedTo === null || t.behind.every((b) => b === null)) return false;
+  const attached = (_: unknown, sink: number): boolean => isAttached(t, sink);
+  if (t.phase === "locating")
+    return t.archivedTo > 0n && t.heads.filter(attached).every((h) => h === "empty");
+  const unseen = t.looks.filter(attached).every((l) => l === "nothing");
+  return t.phase === "walking" && t.slots.length === 0 && unseen && t.position < t.archivedTo;
+};
 
 export const isConfirmed = (t: Task, s: Slot): boolean =>
   s.steps.every((x, sink) => x === "whole" || !isAttached(t, sink));

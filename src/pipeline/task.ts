@@ -8,7 +8,7 @@ import type { Lease } from "../kafka/lease.ts";
 import { alarmOf, readBy } from "./alarm.ts";
 import { apply, sending } from "./apply.ts";
 import { askHead } from "./ask-head.ts";
-import { behindOf, CatchUps, marksOf } from "./away.ts";
+import { behindOf, CatchUps, marksOf, recall } from "./away.ts";
 import { Batches } from "./batches.ts";
 import { describe, publish, sinkAt, VanishedError } from "./deliver-batch.ts";
 import { type Effect, effectKey, type Event, type Result } from "./effect.ts";
@@ -76,7 +76,8 @@ export class PartitionTask {
     const { sinks, heldAway } = this.#ports;
     // A sink that was never reached may be another archive's.
     for (const [sink, { claim }] of sinks.entries()) {
-      if (!claim.done || heldAway(sink)) this.dispatch({ of: "detach", sink });
+      const held = heldAway(sink);
+      if (!claim.done || held) this.dispatch({ of: "detach", sink, held });
     }
     this.#pump();
   }
@@ -189,13 +190,15 @@ export class PartitionTask {
       case "read-committed":
         return this.#read(effect.round, signal);
       case "head":
-        return askHead(ports, effect.sink, { links: this.#links, chain: this.#chain }, signal);
+        return askHead(ports, effect, { links: this.#links, chain: this.#chain }, signal);
       case "resolve-start":
         return this.#resolveStart(effect.committed, signal);
       case "look":
         return lookAt(ports, sinkAt(ports, effect.sink), effect.at, signal).then(
           (look): Result => ({ of: "look", sink: effect.sink, at: effect.at, look }),
         );
+      case "recall":
+        return Promise.resolve(recall(this.#task, ports));
       case "build":
         return this.#batches.build(
           effect,

@@ -3,6 +3,7 @@ import {
   frontier,
   isAttached,
   isConfirmed,
+  lacksCommitted,
   type Head,
   type Look,
   type Slot,
@@ -43,6 +44,7 @@ function once(t: Task): Task {
 export const restart = (t: Task): Task => ({
   ...begin(t.sinkCount, t.depth),
   behind: t.behind,
+  recalled: t.recalled,
   round: t.round + 1,
   nextId: t.nextId,
   renewing: t.renewing,
@@ -122,6 +124,7 @@ function afterLooks(t: Task): Task | null {
 
 /** Nowhere: the plans, if they begin here; else a new cut (rule 7). */
 function nothingThere(t: Task): Task {
+  if (lacksCommitted(t)) return t;
   if (t.gone !== null) {
     return {
       ...t,
@@ -132,10 +135,12 @@ function nothingThere(t: Task): Task {
   }
   const planned = follow(t);
   if (planned.length > 0) {
-    return { ...t, phase: "running", nextId: t.nextId + planned.length, slots: planned };
+    const nextId = t.nextId + planned.length;
+    return { ...t, phase: "running", recalled: false, nextId, slots: planned };
   }
   // What lies between is markers: the next record begins the next batch, and no sink lacks anything.
-  if (t.position >= t.limit || t.position === t.archivedTo) return { ...t, phase: "running" };
+  if (t.position >= t.limit || t.position === t.archivedTo)
+    return { ...t, phase: "running", recalled: false };
   if (t.draining) return t;
   return { ...t, nextId: t.nextId + 1, slots: [cut(t, t.position)] };
 }

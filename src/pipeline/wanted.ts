@@ -4,6 +4,7 @@ import {
   type Committed,
   isAttached,
   isConfirmed,
+  lacksCommitted,
   type PlanMark,
   type Slot,
   type Task,
@@ -34,6 +35,7 @@ export function wanted(t: Task): readonly Effect[] {
       if (look === null && isAttached(t, sink)) effects.push({ do: "look", sink, at: t.position });
     });
   }
+  if (lacksCommitted(t) && t.sent === null) effects.push({ do: "recall" });
   for (const slot of t.slots) if (!slot.ready) effects.push(obtain(t, slot));
   deliver(t, effects);
   const commit = nextCommit(t);
@@ -48,8 +50,10 @@ export function wanted(t: Task): readonly Effect[] {
 function locate(t: Task, effects: Effect[]): void {
   if (t.committed === null) return;
   t.heads.forEach((head, sink) => {
-    if (head === null && isAttached(t, sink)) effects.push({ do: "head", sink });
+    if (head === null && isAttached(t, sink))
+      effects.push({ do: "head", sink, recalled: t.recalled });
   });
+  if (lacksCommitted(t)) return;
   const nothingAnywhere = t.heads.every((h, sink) => h === "empty" || !isAttached(t, sink));
   if (nothingAnywhere) effects.push({ do: "resolve-start", committed: t.committed.offset });
 }

@@ -47,6 +47,19 @@ export const AWAY_MUTATIONS: readonly Mutation[] = [
   mutation("Ξ", "rule 12", "the sink is filled from the newest batch on", "Gap", AWAY, {
     world: { fillNewest: true },
   }),
+  mutation(
+    "Σ",
+    "rule 12",
+    "what the primary lost is made again without asking who is away",
+    "SameBatches",
+    {
+      ...{ offsets: 3, chains: true, alarms: ["archive-emptied"] },
+      faults: { detach: 1, restore: 1 },
+    },
+    {
+      apply: (t, e) => TABLE.apply(t, e.of === "recalled" ? { ...e, sinks: [] } : e),
+    },
+  ),
   mutation("Π", "rule 12", "the mark says more than the sink has", "NoLoss", AWAY, {
     apply: (t, e) => {
       const next = TABLE.apply(t, e);

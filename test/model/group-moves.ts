@@ -34,7 +34,8 @@ export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupM
           say(`read ${textOf(committed)}: answered`, { ...w, read });
         }
       } else {
-        const event = { of: "read-committed", round: e.round, committed, behind: marks } as const;
+        const found = { committed, behind: marks, archivedTo: chainOf(m, committed) };
+        const event = { of: "read-committed", round: e.round, ...found } as const;
         say(`read ${textOf(committed)}`, after(m.table, w, event));
       }
     }
@@ -58,12 +59,17 @@ export function groupMoves(m: Model, w: Worker, group: Group, i: number): GroupM
       round: w.task.round - (fresh ? 0 : 1),
       committed,
       behind: marks,
+      archivedTo: chainOf(m, committed),
     } as const;
     say(`read ${textOf(committed)} comes in`, after(m.table, { ...w, read: null }, event));
   }
   if (w.flight !== null) flightMoves(m, w, group, accepted, say);
   return [...moves, ...leaseMoves(m, w, group, i)];
 }
+
+/** Where the chain ends, as the commit says: nothing but records is archived where this is asked for. */
+const chainOf = (m: Model, { offset }: Committed): bigint | null =>
+  m.setting.chains ? offset : null;
 
 /** A commit that is accepted and not visible can be passed by another; nothing is claimed then. */
 const isBack = (m: Model, was: Committed, now: Committed): boolean =>

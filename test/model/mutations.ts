@@ -144,7 +144,7 @@ export const MUTATIONS: readonly Mutation[] = [
       wanted: (t) => {
         if (t.phase !== "locating" || t.committed !== null) return TABLE.wanted(t);
         const early = t.heads.flatMap((h, sink): Effect[] =>
-          h === null ? [{ do: "head", sink }] : [],
+          h === null ? [{ do: "head", sink, recalled: false }] : [],
         );
         return [...TABLE.wanted(t), ...early];
       },

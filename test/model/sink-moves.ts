@@ -81,7 +81,16 @@ export function sinkMoves(
         break;
       case "resolve-start": {
         const offset = e.committed ?? BigInt(log.start);
+        if ((w.task.archivedTo ?? 0n) > 0n) {
+          say("the archive is EMPTIED", { of: "alarm", code: "archive-emptied", text: "" });
+          break;
+        }
         say(`resolve start ${offset}`, { of: "resolve-start", offset });
+        break;
+      }
+      case "recall": {
+        const away = w.task.behind.flatMap((from, sink) => (from === null ? [] : [sink]));
+        say("recall who is away", { of: "recalled", sinks: away });
         break;
       }
       case "look": {

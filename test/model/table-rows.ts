@@ -61,6 +61,8 @@ function text(e: Effect): string {
       return `head ${e.sink}`;
     case "take":
       return `take ${e.slot} from ${e.sink}`;
+    case "recall":
+      return "recall";
     case "resolve-start":
       return `resolve-start ${e.committed}`;
     case "read-committed":

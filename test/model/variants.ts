@@ -20,6 +20,7 @@ const BASE: Omit<Setting, "letter" | "title"> = {
   heads: "newest",
   restored: "any",
   retains: "anything",
+  chains: false,
   alarms: [],
   weight: 1,
 };
@@ -168,10 +169,17 @@ export const VARIANTS: readonly Setting[] = [
     faults: { detach: 1, rebalance: 1 },
   }),
   variant("ε", "a sink goes away, two in flight", { ...TWO, faults: { detach: 1, crash: 1 } }),
-  variant("ζ", "a sink goes away and is restored", {
+  variant("ζ", "a sink goes away, and it or the primary is restored", {
     offsets: 3,
-    restored: "others",
+    chains: true,
     faults: { detach: 1, restore: 1 },
+    alarms: ["archive-emptied"],
+  }),
+  variant("κ", "two of three sinks go away, and one is restored", {
+    sinks: 3,
+    chains: true,
+    faults: { detach: 2, restore: 1 },
+    alarms: ["archive-emptied"],
   }),
   variant("η", "a sink goes away, a put arrives late", {
     faults: { detach: 1, "late-request": 1, crash: 1 },

@@ -66,6 +66,8 @@ export interface Setting {
   readonly restored: "any" | "others";
   /** What retention may remove: only what the primary has whole, or anything. */
   readonly retains: "archived" | "anything";
+  /** A commit says where the chain ends. */
+  readonly chains: boolean;
   /** How long the search takes, compared to others. */
   readonly weight: number;
   /** Codes of alarms that have to be reachable; anything else is a violation. */

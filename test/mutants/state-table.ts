@@ -132,4 +132,25 @@ export const STATE_TABLE: readonly Mutant[] = [
     put: "if (t.position >= t.limit)",
     by: { case: "nothing but markers to wait for" },
   },
+  {
+    name: "what the primary lost is made again though a sink that is away may have it",
+    file: "src/pipeline/state.ts",
+    find: "if (t.recalled || t.archivedTo === null || ",
+    put: "if (t.archivedTo !== 1n || ",
+    by: { case: "a primary is restored while the only other sink that has what it lost is away" },
+  },
+  {
+    name: "a sink that is recalled is not waited for",
+    file: APPLY,
+    find: "return t.recalled && e.held !== true ? t : detach(t, e.sink);",
+    put: "return detach(t, e.sink);",
+    by: { case: "a primary loses everything while the other sink is away" },
+  },
+  {
+    name: "a sink that ends where the primary ends has the same",
+    file: "src/pipeline/catch-up.ts",
+    find: "theirs.link === own.link) return;",
+    put: "theirs.end === own.end) return;",
+    by: { case: "a batch that no commit knows is made again" },
+  },
 ];

@@ -1,6 +1,7 @@
 import type { Case } from "./cases/case.ts";
 import { LOGS } from "./cases/logs.ts";
 import { OPERATORS } from "./cases/operators.ts";
+import { RECALLED } from "./cases/recalled.ts";
 import { RECORD_SINKS } from "./cases/record-sinks.ts";
 import { REPAIRS } from "./cases/repairs.ts";
 import { SINKS_AND_COMMITS } from "./cases/sinks-and-commits.ts";
@@ -9,6 +10,7 @@ import { SINKS_AND_COMMITS } from "./cases/sinks-and-commits.ts";
 export const CASES: readonly Case[] = [
   ...LOGS,
   ...SINKS_AND_COMMITS,
+  ...RECALLED,
   ...RECORD_SINKS,
   ...OPERATORS,
   ...REPAIRS,

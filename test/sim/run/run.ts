@@ -1,11 +1,13 @@
 import { marksIn } from "../check/marks.ts";
 import { type Logs, checkArchive } from "../check/final.ts";
+import { batchesOf, type Seen } from "../check/archive.ts";
 import { isCovered } from "../check/pruned.ts";
 import { Violation } from "../check/violation.ts";
 import { withoutLeftoverSignals } from "../core/composite-signals.ts";
 import type { SimProcess } from "../core/process.ts";
 import { KEYS } from "../world/keys.ts";
 import { perform, quiet } from "../world/perform.ts";
+import { losesPrimary } from "./scenario.ts";
 import { type Scenario, TOPIC } from "../world/settings.ts";
 import { World } from "../world/world.ts";
 
@@ -104,14 +106,16 @@ function failureOf(error: unknown): Outcome["failure"] {
 }
 
 function verdict(world: World, done: boolean): void {
-  const happened = world.scenario.happenings.map((h) => h.do);
+  const { scenario } = world;
+  const happened = scenario.happenings.map((h) => h.do);
   const allowed = new Set(happened.flatMap((h) => MAY_STOP[h] ?? []));
   // Without what the commit said, nobody knows that only markers are gone.
-  const garbled = world.scenario.happenings.some((h) => h.do === "trouble" && h.what === "garbles");
+  const garbled = scenario.happenings.some((h) => h.do === "trouble" && h.what === "garbles");
   if (garbled) for (const code of GARBLED) allowed.add(code);
   const confused = happened.includes("commits") || happened.includes("truncate");
   if (happened.includes("retain") && confused) allowed.add(GONE);
-  const alarm = world.alarms.find((a) => !allowed.has(a.code));
+  for (const code of scenario.stops ?? []) allowed.add(code);
+  const alarm = world.alarms.find((a) => !allowed.has(a.code) && !isLost(world, a));
   if (alarm !== undefined)
     throw new Violation("alarm", `partition ${alarm.partition}: ${alarm.code}: ${alarm.text}`);
   // What asks for an operator waits for one.
@@ -120,6 +124,20 @@ function verdict(world: World, done: boolean): void {
   checkArchive(world.stores, logsOf(world), KEYS);
   world.damages.checkMended();
   world.pauses.checkOver();
+}
+
+/** A restored primary was the only one to have it, and Kafka no longer does: nothing else is left but to say so. */
+function isLost(
+  { scenario, stores }: World,
+  { partition, code, text }: World["alarms"][number],
+): boolean {
+  const [primary] = stores;
+  if (!losesPrimary(scenario.happenings) || primary === undefined) return false;
+  if (code !== GONE && code !== "archive-emptied") return false;
+  const offset = Number(/offset (\d+)/.exec(text)?.[1] ?? 0);
+  const holds = (b: Seen): boolean =>
+    b.partition === partition && (code !== GONE || (b.start <= offset && offset < b.end));
+  return !stores.some((s) => batchesOf(s).some(holds));
 }
 
 function logsOf({ cluster }: World): Logs {

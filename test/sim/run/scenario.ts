@@ -47,7 +47,7 @@ function plainScenario(seed: number): Scenario {
   const settings = settingsOf(dice);
   const { encrypted } = settings;
   const wrong = faults(dice, { ...shape, secondGroup, encrypted });
-  const happenings = [...production(dice, shape), ...wrong];
+  const happenings = [...production(dice, shape), ...without(wrong, sinks)];
   return {
     ...shape,
     secondGroup,
@@ -186,13 +186,18 @@ function fault(dice: Dice, s: Troubled, used: { once: number }): Happening {
 const afterwards = (wrong: readonly Happening[]): number =>
   wrong.some((h) => h.do === "recreate-topic") ? 2 * RECREATED_MS : 0;
 
-/** Not the primary where another sink may be away: who is away is not asked for what the primary lost. */
-function restored(dice: Dice, { sinks }: Shape, at: number): Happening {
-  const mayBeAway = sinks.some((s) => s.detachMs !== null);
-  return {
-    at,
-    do: "restore",
-    sink: dice.int(mayBeAway ? 1 : 0, sinks.length - 1),
-    back: dice.unit(),
-  };
-}
+/** Not the primary where a group that has committed nothing yet would begin anew beside a sink that is away. */
+const restored = (dice: Dice, { sinks, secondGroup }: Troubled, at: number): Happening => ({
+  ...{ at, do: "restore", back: dice.unit() },
+  sink: dice.int(secondGroup && mayBeAway(sinks) ? 1 : 0, sinks.length - 1),
+});
+
+const mayBeAway = (sinks: readonly SinkSettings[]): boolean =>
+  sinks.some((s) => s.detachMs !== null);
+
+/** A batch that a restored primary and a sink that is away had, and no commit yet, is to be made as it was. */
+const without = (wrong: readonly Happening[], sinks: readonly SinkSettings[]): Happening[] =>
+  wrong.filter((h) => h.do !== "compact" || !mayBeAway(sinks) || !losesPrimary(wrong));
+
+export const losesPrimary = (happenings: readonly Happening[]): boolean =>
+  happenings.some((h) => h.do === "restore" && h.sink === 0);

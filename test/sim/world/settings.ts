@@ -112,6 +112,8 @@ export interface Scenario {
   readonly ageMs: number;
   readonly memoryMiB: number;
   readonly happenings: readonly Happening[];
+  /** Codes of stops that have to be possible here; for cases that have a name. */
+  readonly stops?: readonly string[];
   /** Faults are over by then. */
   readonly quietAt: number;
 }
