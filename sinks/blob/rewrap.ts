@@ -15,9 +15,10 @@ type Aside = BlobHead & { readonly path: string };
 const READS = 3;
 
 /**
- * The file that the newest amendment describes, in the place of the one before it. In steps that each leave
- * one of the two whole: the old one is moved to `quarantine/`, the new one created and read back, the old one
- * removed. A run that was killed in between is gone on with by the same steps.
+ * The file that the newest amendment describes, in the place of the one before it: in one step where the store
+ * has one (docs/decisions/0018). Else in steps that each leave one of the two whole: the old one is moved to
+ * `quarantine/`, the new one created and read back, the old one removed. A run that was killed in between, of an
+ * earlier version too, is gone on with by the same steps.
  */
 export async function rewrapStored(
   store: BlobStore,
@@ -46,17 +47,29 @@ export async function rewrapStored(
     throw refused(path, "what was made of it is not what its amendment says");
   }
   let moved: string | undefined;
-  if (head !== undefined) {
-    if (store.move === undefined) throw refused(path, "this store moves nothing");
-    moved = `quarantine/${path}.${head.tag}`;
-    await store.move(path, moved, head.tag, signal);
+  if (head !== undefined && store.replace !== undefined) {
+    await store.replace(path, made, head.tag, signal);
+  } else {
+    if (head !== undefined) moved = await moveAside(store, path, head, signal);
+    await store.create(path, { bytes: made, digest }, signal);
   }
-  await store.create(path, { bytes: made, digest }, signal);
   if (!(await storedEquals(store, path, made, signal))) {
     throw refused(path, "it does not read back as it was written");
   }
   await dropOld(store, path, before, signal, moved);
   return "replaced";
+}
+
+async function moveAside(
+  store: BlobStore,
+  path: string,
+  { tag }: BlobHead,
+  signal: AbortSignal,
+): Promise<string> {
+  if (store.move === undefined) throw refused(path, "this store moves nothing");
+  const aside = `quarantine/${path}.${tag}`;
+  await store.move(path, aside, tag, signal);
+  return aside;
 }
 
 /** As the newest amendment says, and the digests of the files that were there before it. */

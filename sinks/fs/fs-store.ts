@@ -8,6 +8,7 @@ import { errnoOf, step, stepOrAbsent } from "./fs-error.ts";
 import { linkNew, readRange, unlinkIfThere, withTemp, writeNew } from "./fs-file.ts";
 import { FsFolders, syncFolder } from "./fs-folders.ts";
 import { folderNames, greatestName, headOf, walk } from "./fs-listing.ts";
+import { dropNext, replaceFile } from "./fs-replace.ts";
 import { FsSideFiles } from "./fs-side-files.ts";
 import { sweepTmp } from "./fs-sweep.ts";
 
@@ -133,11 +134,21 @@ export class FsStore implements BlobStore {
     return sweepTmp(join(this.#base, "tmp"), ageMs, disposable, signal);
   }
 
+  async replace(path: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await this.#ready(path);
+    await this.#folders.ensure(join(this.#base, "tmp"));
+    const [base, fsync] = [this.#base, this.#fsync];
+    await replaceFile({ base, path, bytes, tag, fsync }, signal);
+    this.#durable.add(join(base, path));
+  }
+
   /** Link first, so that at no instant the file is in neither place. */
   async move(from: string, to: string, tag: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await this.#ready(to);
     const [source, target] = [join(this.#base, from), join(this.#base, to)];
+    await dropNext(this.#base, from);
     await this.#folders.ensure(dirname(target));
     if ((await linkNew(source, target)) === "exists") {
       throw new SinkError("sink-permanent", `cannot move ${source}: ${target} is there already`);
@@ -155,6 +166,7 @@ export class FsStore implements BlobStore {
   async remove(path: string, tag: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const full = join(this.#base, path);
+    await dropNext(this.#base, path);
     if ((await headOf(full))?.tag !== tag) {
       throw new SinkError("sink-permanent", `${full} is no longer what was seen; look again`);
     }

@@ -11,6 +11,7 @@ import { HdfsFolders } from "./hdfs-folders.ts";
 import { greatestName } from "./hdfs-greatest.ts";
 import { folderNames, startingWith, tagOf, walk } from "./hdfs-listing.ts";
 import { readRange, readSmall } from "./hdfs-read.ts";
+import { dropNext, replaceFile } from "./hdfs-replace.ts";
 import { sweepTmp } from "./hdfs-sweep.ts";
 import { byChecksum, dropTemp, renameNew, writeTemp } from "./hdfs-writer.ts";
 import type { CreateOptions, Page, WebHdfs } from "./webhdfs.ts";
@@ -130,8 +131,15 @@ export class HdfsStore implements BlobStore {
     return sweepTmp(this.#web, sweep, signal);
   }
 
+  async replace(path: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void> {
+    const { base, create } = this.#options;
+    await this.#folders.ensure("tmp", false, signal);
+    await replaceFile(this.#web, { base, path, bytes, tag, create }, signal);
+  }
+
   async move(from: string, to: string, tag: string, signal: AbortSignal): Promise<void> {
     const [source, target] = [this.#absolute(from), this.#absolute(to)];
+    await dropNext(this.#web, this.#options.base, from, signal);
     const seen = await this.#seen(from, tag, signal);
     await this.#folders.ensure(posix.dirname(to), false, signal);
     if ((await renameNew(this.#web, source, target, seen, signal)) === "created") return;
@@ -139,6 +147,7 @@ export class HdfsStore implements BlobStore {
   }
 
   async remove(path: string, tag: string, signal: AbortSignal): Promise<void> {
+    await dropNext(this.#web, this.#options.base, path, signal);
     await this.#seen(path, tag, signal);
     await this.#web.remove(this.#absolute(path), signal);
     if (path.startsWith("tmp/")) await this.#removeEmpty(posix.dirname(path), signal);

@@ -120,6 +120,15 @@ export class WebHdfs {
     }
   }
 
+  /** Over a file that is there, in one step. Gateways that ignore `renameoptions` refuse that. */
+  async renameOver(from: string, to: string, signal: AbortSignal): Promise<"moved" | "refused"> {
+    const params = { destination: to, renameoptions: "OVERWRITE" };
+    const call = { method: "PUT", op: "RENAME", path: from, params } as const;
+    const body = await this.#nodes.tell(call, signal);
+    if (body.length === 0) return "moved";
+    return parsed(booleanAnswer, body, `RENAME ${from}`).boolean ? "moved" : "refused";
+  }
+
   /** False when there was nothing; a folder has to be empty. */
   async remove(path: string, signal: AbortSignal): Promise<boolean> {
     const call = { method: "DELETE", op: "DELETE", path, params: { recursive: "false" } } as const;

@@ -26,6 +26,8 @@ export interface StoredObject {
 export interface NewObject {
   readonly bytes: Uint8Array;
   readonly about?: string;
+  /** A value of `If-Match`: replaces what has this etag. Left out: nothing is replaced. */
+  readonly insteadOf?: string;
 }
 
 export interface PutAnswer {
@@ -43,10 +45,13 @@ export class S3Objects {
     this.#config = config;
   }
 
-  /** Create-only where the store honours the condition: its 412 is `exists`. */
+  /** Where the store honours the condition its 412 is `exists`: something is there, or something else. */
   async put(path: string, blob: NewObject, signal: AbortSignal): Promise<"exists" | PutAnswer> {
-    const { bytes, about } = blob;
-    const hash = payloadHash(bytes, this.#config.integrity);
+    const { bytes, about, insteadOf } = blob;
+    const { integrity } = this.#config;
+    // What is replaced cannot be looked up afterwards: the store has to compare a hash in any case.
+    const compared = insteadOf !== undefined && integrity === "tls" ? "md5" : integrity;
+    const hash = payloadHash(bytes, compared);
     const command = new PutObjectCommand({
       ...this.#at(path),
       ...ownHeaders(this.#config, path, new Date()),
@@ -55,7 +60,7 @@ export class S3Objects {
       Body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
       ContentLength: bytes.length,
       ContentType: path.endsWith(".json") ? "application/json" : "application/octet-stream",
-      IfNoneMatch: "*",
+      ...(insteadOf === undefined ? { IfNoneMatch: "*" } : { IfMatch: insteadOf }),
       ...(about === undefined ? {} : { Metadata: { [ABOUT_NAME]: about } }),
     });
     // The signer takes this header as the payload's hash instead of computing one.
@@ -152,9 +157,22 @@ export class S3Objects {
     if (at !== to) throw new SinkError("sink-transient", `${path} ends at byte ${at}, not ${to}`);
   }
 
-  async remove(path: string, versionId: string | undefined, signal: AbortSignal): Promise<void> {
-    const command = new DeleteObjectCommand({ ...this.#at(path), VersionId: versionId });
-    await this.#bucket.send(`remove ${path}`, (c, o) => c.send(command, o), signal);
+  /** `ifMatch`: false when the store sees another etag than this; stores that ignore it never say so. */
+  async remove(
+    path: string,
+    which: { readonly versionId?: string | undefined; readonly ifMatch?: string },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { versionId: VersionId, ifMatch: IfMatch } = which;
+    const command = new DeleteObjectCommand({ ...this.#at(path), VersionId, IfMatch });
+    try {
+      await this.#bucket.send(`remove ${path}`, (c, o) => c.send(command, o), signal);
+      return true;
+    } catch (error) {
+      if (IfMatch !== undefined && (answered(error, 412) || answered(error, 404, "NoSuchKey")))
+        return false;
+      throw error;
+    }
   }
 
   #at(path: string): { Bucket: string; Key: string } {

@@ -40,6 +40,16 @@ export class CreateOnlyProof {
     return this.#proven;
   }
 
+  /** Whether the store refuses to put the probe's bytes over the probe when `If-Match` names another etag. */
+  async refusesInsteadOf(insteadOf: string, signal: AbortSignal): Promise<boolean> {
+    await this.#put(PROBE_PATH, signal);
+    const blob = { bytes: BYTES, insteadOf };
+    if ((await this.#objects.put(PROBE_PATH, blob, signal)) !== "exists") return false;
+    // Of what is absent every store says so, whatever it makes of an etag.
+    if ((await this.#objects.head(PROBE_PATH, undefined, signal)) !== undefined) return true;
+    throw new SinkError("sink-transient", `${PROBE_PATH} was removed while the store was tried`);
+  }
+
   async #ask(signal: AbortSignal): Promise<Proof> {
     if (this.#mode === "head-then-put") return "not-asked";
     const first = await this.#put(PROBE_PATH, signal);

@@ -1,13 +1,14 @@
 import { MAX_MANIFEST_BYTES } from "../../src/core/manifest-schema.ts";
 import type { BlobHead, BlobStore, ListedBlob, NewBlob } from "../../src/sdk/blob-store.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
-import { readWhole } from "../blob/read-whole.ts";
+import { readWhole, storedEquals } from "../blob/read-whole.ts";
 import { aboutOf, aboutPath, aboutValue } from "./s3-about.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { S3Creator } from "./s3-create.ts";
 import { answered } from "./s3-error.ts";
 import { holdsBytes, isMd5 } from "./s3-evidence.ts";
 import { greatestPath } from "./s3-greatest.ts";
+import { S3IfMatch, unseen } from "./s3-if-match.ts";
 import { type ListedObject, versionPages } from "./s3-listing.ts";
 import type { S3Objects, StoredObject } from "./s3-objects.ts";
 import { type CreateOnlyProof, PROBE_PATH } from "./s3-probe.ts";
@@ -33,6 +34,7 @@ export class S3Store implements BlobStore {
   readonly #view: S3View;
   readonly #oldest: boolean;
   readonly #creator: S3Creator;
+  readonly #ifMatch: S3IfMatch;
 
   constructor({ bucket, objects, proof, createOnly }: S3StoreParts) {
     this.#bucket = bucket;
@@ -41,6 +43,9 @@ export class S3Store implements BlobStore {
     this.#oldest = createOnly === "oldest-version";
     this.#view = this.#oldest ? new OldestView(bucket, objects) : new CurrentView(bucket, objects);
     this.#creator = new S3Creator(createOnly, objects, this.#view);
+    const holds = (path: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> =>
+      storedEquals(this, path, bytes, signal);
+    this.#ifMatch = new S3IfMatch({ objects, view: this.#view, proof, holds });
   }
 
   async create(path: string, blob: NewBlob, signal: AbortSignal): Promise<"created" | "exists"> {
@@ -147,6 +152,11 @@ export class S3Store implements BlobStore {
     return removed;
   }
 
+  async replace(path: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void> {
+    this.#refuseOnVersions(path);
+    await this.#ifMatch.replace(path, bytes, tag, signal);
+  }
+
   /**
    * Copied first, so that at no instant the object is in neither place; by reading and writing,
    * because Ceph copies nothing that it encrypted, and ignores conditions on a copy.
@@ -165,13 +175,13 @@ export class S3Store implements BlobStore {
       throw new SinkError("sink-permanent", `cannot move ${from}: ${to} is there already`);
     }
     await this.#assertSeen(from, tag, signal);
-    await this.#objects.remove(from, undefined, signal);
+    if (!(await this.#ifMatch.remove(from, tag, signal))) throw unseen(from);
   }
 
   async remove(path: string, tag: string, signal: AbortSignal): Promise<void> {
     this.#refuseOnVersions(path);
     await this.#assertSeen(path, tag, signal);
-    await this.#removeAll(path, signal);
+    if (!(await this.#removeAll(path, tag, signal))) throw unseen(path);
   }
 
   /** All versions, the oldest last: as long as any is there, the batch is what it was. */
@@ -180,7 +190,7 @@ export class S3Store implements BlobStore {
     // A later one that is locked could not be removed, and with the older ones gone would be the batch.
     for await (const version of this.#versionsOf(path, signal))
       if (await this.#objects.locked(path, version, signal)) return "locked";
-    await this.#removeAll(path, signal);
+    if (!(await this.#removeAll(path, tag, signal))) throw unseen(path);
     return "expired";
   }
 
@@ -207,25 +217,25 @@ export class S3Store implements BlobStore {
 
   /** A description only when it is disposable, before and after: its data may come in between. */
   async #sweepOne(
-    { path }: ListedObject,
+    { path, etag }: ListedObject,
     disposable: (about: Uint8Array) => Promise<boolean>,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (!path.endsWith(".about")) {
-      await this.#removeAll(path, signal);
-      return true;
-    }
+    if (!path.endsWith(".about")) return this.#removeAll(path, etag, signal);
     const about = await readWhole(this, path, MAX_MANIFEST_BYTES, signal);
     if (about === undefined || !(await disposable(about))) return false;
-    await this.#removeAll(path, signal);
+    if (!(await this.#removeAll(path, etag, signal))) return false;
     if (await disposable(about)) return true;
     await this.#creator.create(path, { bytes: about }, signal);
     return false;
   }
 
-  async #removeAll(path: string, signal: AbortSignal): Promise<void> {
-    for await (const version of this.#versionsOf(path, signal))
-      await this.#objects.remove(path, version, signal);
+  /** Where only the current one counts, what is seen as `tag`; false when another one is there. */
+  async #removeAll(path: string, tag: string, signal: AbortSignal): Promise<boolean> {
+    if (!this.#oldest) return this.#ifMatch.remove(path, tag, signal);
+    for await (const versionId of this.#versionsOf(path, signal))
+      await this.#objects.remove(path, { versionId }, signal);
+    return true;
   }
 
   /** The newest first; undefined where only the current one counts. */
@@ -248,8 +258,5 @@ export class S3Store implements BlobStore {
     throw new SinkError("sink-permanent", text);
   }
 }
-
-const unseen = (path: string): SinkError =>
-  new SinkError("sink-permanent", `${path} is no longer what was seen; look again`);
 
 const tagOf = ({ etag }: Pick<StoredObject, "etag">): string => etag;

@@ -28,6 +28,7 @@ export class HttpFaults {
   readonly #writes: (request: IncomingMessage) => boolean;
   readonly #agent = new Agent({ keepAlive: true });
   #fault: Fault | null = null;
+  #held = 0;
   /** Resolves when the fault of the moment ends. */
   #ended = Promise.withResolvers<void>();
 
@@ -59,6 +60,11 @@ export class HttpFaults {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** How many requests are kept from the store, or are there and not done yet since the fault ended. */
+  get held(): number {
+    return this.#held;
+  }
+
   fault(fault: Fault | null): void {
     this.#fault = fault;
     this.#ended.resolve();
@@ -81,10 +87,12 @@ export class HttpFaults {
       to.writeHead(status, { "content-type": "text/plain", ...wait }).end("disturbed on purpose\n");
       return;
     }
-    if (fault === "stuck" || (fault === "late" && writes)) await this.#ended.promise;
+    const holds = fault === "stuck" || (fault === "late" && writes);
+    if (holds) this.#held += 1;
+    if (holds) await this.#ended.promise;
     if (fault === "slow") await sleep(SLOW_MS);
     if (fault === "torn" && writes) return this.#tear(from, to, body);
-    const answer = await this.#send(from, body);
+    const answer = await this.#send(from, body).finally(() => (this.#held -= holds ? 1 : 0));
     if (fault === "answer-lost" && writes) {
       await whole(answer);
       from.socket.destroy();

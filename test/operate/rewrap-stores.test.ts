@@ -55,8 +55,8 @@ test("killed at every step it goes on, in every store, to the same files", async
   const argv = archive.argv("rewrap", "--json", "--no-kafka", ...change);
   const { at, last } = await stores.killedAtEach(writes, argv);
   expect([last.code, last.stderr]).toEqual([0, ""]);
-  // Amendments, files and what is set aside, in either store.
-  for (const part of [/amend-1/, /\/data\//, /quarantine/]) {
+  // Amendments, files, and what is to replace one, in either store.
+  for (const part of [/amend-1/, /PUT \S*\/data\//, /next-\w+\.part\?\S*OVERWRITE/]) {
     expect(at.some((step) => part.test(step))).toBe(true);
   }
   const again = JSON.parse((await cli(argv)).stdout) as RewrapReport;

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { storedEquals } from "../../../sinks/blob/read-whole.ts";
 import { blake3Hex } from "../../../src/core/digest.ts";
 import type { NewBlob } from "../../../src/sdk/blob-store.ts";
+import { HttpFaults } from "../../../src/sdk/conformance.ts";
 import { ForeignHdfs } from "./foreign.ts";
 import { newPath } from "./hdfs-place.ts";
 import { testHdfs } from "./server.ts";
@@ -156,4 +157,68 @@ test("a move or removal acts on what was seen, and a move replaces nothing", asy
   expect(await store.head("data/one", never)).toBeUndefined();
   expect((await store.head("quarantine/one", never))?.tag).toBe(one?.tag);
   await store.close();
+});
+
+const contentOf = async (foreign: ForeignHdfs, file: string): Promise<string> =>
+  (await foreign.read(file)).toString();
+
+test("a file is replaced as it was seen, in one step, and nothing else is", async () => {
+  const { store, foreign, path } = await begun();
+  await store.create("data/one", blobOf(Buffer.from("one"), "about one"), never);
+  const tag = (await store.head("data/one", never))?.tag ?? "";
+  await store.replace("data/one", Buffer.from("two!"), tag, never);
+  expect(await contentOf(foreign, `${path}/data/one`)).toBe("two!");
+  const again = store.replace("data/one", Buffer.from("three"), tag, never);
+  await expect(again).rejects.toThrow(/no longer what was seen/);
+  expect(await contentOf(foreign, `${path}/data/one`)).toBe("two!");
+  const absent = store.replace("data/none", Buffer.from("three"), tag, never);
+  await expect(absent).rejects.toThrow(/no longer what was seen/);
+  expect(await foreign.files(path)).toEqual(["archive.json", "data/one"]);
+  await store.close();
+});
+
+test("a RENAME that arrives late finds nothing to rename", async () => {
+  const { store, foreign, path } = await begun();
+  const faults = await HttpFaults.open(new URL(hdfs().url), ({ url = "" }) =>
+    url.includes("op=RENAME"),
+  );
+  const behind = hdfsStore(faults.url, path);
+  const changes = {
+    replaced: (file: string, tag: string) =>
+      store.replace(file, Buffer.from("newer"), tag, never).then(() => "newer"),
+    removed: (file: string, tag: string) => store.remove(file, tag, never).then(() => undefined),
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    const file = `data/${name}`;
+    await store.create(file, blobOf(Buffer.from("one")), never);
+    const tag = (await store.head(file, never))?.tag ?? "";
+    faults.fault("late");
+    // As of a process that was killed: nobody aborts, and nothing is cleaned up.
+    const late = behind.replace(file, Buffer.from("late"), tag, never);
+    await expect.poll(() => faults.held).toBe(1);
+    const left = await change(file, tag);
+    faults.fault(null);
+    await expect(late).rejects.toThrow(/RENAME|no longer/);
+    const found = (await foreign.files(path)).includes(file);
+    expect(found ? await contentOf(foreign, `${path}/${file}`) : undefined, name).toBe(left);
+  }
+  await behind.close();
+  await store.close();
+  await faults.close();
+});
+
+test("the answer to a RENAME that was lost is looked after", async () => {
+  const { store, foreign, path } = await begun();
+  const faults = await HttpFaults.open(new URL(hdfs().url), ({ url = "" }) =>
+    url.includes("op=RENAME"),
+  );
+  const behind = hdfsStore(faults.url, path);
+  await store.create("data/one", blobOf(Buffer.from("one")), never);
+  faults.fault("answer-lost");
+  const tag = (await store.head("data/one", never))?.tag ?? "";
+  await behind.replace("data/one", Buffer.from("two!"), tag, never);
+  expect(await contentOf(foreign, `${path}/data/one`)).toBe("two!");
+  await behind.close();
+  await store.close();
+  await faults.close();
 });

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { madeBatch } from "../../../src/sdk/conformance-batches.ts";
 import { SinkError } from "../../../src/sdk/sink-error.ts";
-import { openWith } from "./s3-place.ts";
+import { openWith, storeWith } from "./s3-place.ts";
 
 /**
  * Answers that a Ceph does not give on demand, word for word as AWS documents them, from a server
@@ -125,4 +125,14 @@ test("no secret is in an error", async () => {
   expect(JSON.stringify(error) + String(error) + String(error.cause)).not.toContain(
     secretAccessKey,
   );
+});
+
+test("a store that answers success whatever If-Match says replaces nothing, and the reason is named", async () => {
+  answer = { status: 200, headers: { etag: '"0123"' } };
+  const store = storeWith({ endpoint, bucket: "archive", ...keys });
+  const replacing = store.replace("data/file", Buffer.from("next"), "0123", never);
+  await expect(replacing).rejects.toThrow(/answered success to a PUT with another etag.*s3\.md/);
+  const conditions = seen.flatMap((headers) => headers["if-match"] ?? []);
+  expect(conditions).toEqual([`"${"0".repeat(32)}"`, "0".repeat(32)]);
+  await store.close();
 });

@@ -6,7 +6,12 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
+import { S3Bucket } from "../../../sinks/s3/s3-bucket.ts";
+import { openClient } from "../../../sinks/s3/s3-client.ts";
+import { S3Objects } from "../../../sinks/s3/s3-objects.ts";
 import { s3Plugin } from "../../../sinks/s3/s3-plugin.ts";
+import { CreateOnlyProof } from "../../../sinks/s3/s3-probe.ts";
+import { S3Store } from "../../../sinks/s3/s3-store.ts";
 import type { ConformancePlace, ConformanceTarget } from "../../../src/sdk/conformance.ts";
 import type { Sink } from "../../../src/sdk/sink.ts";
 import { openFaulty } from "../faulty-http.ts";
@@ -22,6 +27,16 @@ export const settingsOf = (server: S3Server, bucket: string, more: object = {}):
 
 export async function openWith(settings: object, baseDir = "."): Promise<Sink> {
   return s3Plugin.open(s3Plugin.schema.parse(settings), { name: "s3", baseDir }, never);
+}
+
+/** The blob store below the sink. */
+export function storeWith(settings: object): S3Store {
+  const config = s3Plugin.schema.parse(settings);
+  const { createOnly } = config;
+  const bucket = new S3Bucket(openClient(config, "."), config.bucket, config.prefix);
+  const objects = new S3Objects(bucket, config);
+  const proof = new CreateOnlyProof(createOnly, bucket, objects);
+  return new S3Store({ bucket, objects, proof, createOnly });
 }
 
 /** What the conformance kit's writer processes load: the address holds the settings. */
