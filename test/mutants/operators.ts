@@ -20,6 +20,13 @@ export const OPERATORS: readonly Mutant[] = [
     by: REWRAPPED,
   },
   {
+    name: "the new file is created where a late request for the old one finds it",
+    file: "sinks/blob/rewrap.ts",
+    find: "if (head !== undefined && store.replace !== undefined) {",
+    put: "if (head !== undefined && store.move === undefined) {",
+    by: { case: "a request of a rewrap arrives after" },
+  },
+  {
     name: "the old file goes before the one with the other header is there",
     file: "sinks/blob/rewrap.ts",
     find: "  await store.create(path, { bytes: made, digest }, signal);\n",

@@ -73,3 +73,11 @@ export const quarantined = (archive: string): string[] => {
   const place = join(archive, "quarantine");
   return existsSync(place) ? files(place) : [];
 };
+
+/** Tells whether a data file that is there now has been replaced by another since. */
+export function replacedSince(archive: string): () => boolean {
+  const data = batchesOf(archive).map((x) => x.data);
+  const inodes = (): string => data.map((path) => statSync(path).ino).join();
+  const before = inodes();
+  return () => inodes() !== before;
+}

@@ -4,7 +4,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ReconcileReport, RewrapReport } from "../../src/operate/repair/report.ts";
 import { configDir } from "../config/load.ts";
 import { ageKey, encryptionIn, opens } from "./age-keys.ts";
-import { batchesOf, contentOf, namesOf, quarantined, remove } from "./archive-damage.ts";
+import {
+  batchesOf,
+  contentOf,
+  namesOf,
+  quarantined,
+  replacedSince,
+  remove,
+} from "./archive-damage.ts";
 import { cli } from "./cli-process.ts";
 import { LiveArchive } from "./live-archive.ts";
 
@@ -58,10 +65,10 @@ test("killed at any point and run again it comes to the same", async () => {
   // The newest batches are of the configuration's recipient, the others of the second.
   const both = ["--identity", join(dir, "both"), "--add", a.recipient, "--add", b.recipient];
   writeFileSync(join(dir, "both"), readFileSync(a.file, "utf8") + readFileSync(b.file, "utf8"));
-  // Once between amendments and files, once where a file is on its way.
+  // Once between amendments and files, once between two files.
   const amended = (): number => namesOf(files).filter((path) => path.includes(".amend-2")).length;
-  for (const due of [() => amended() > 2, () => quarantined(copy).length > 0]) {
-    await archive.killed(due, archive.argv("rewrap", ...both));
+  for (const from of [() => () => amended() > 2, () => replacedSince(copy)]) {
+    await archive.killed(from(), archive.argv("rewrap", ...both));
   }
   const report = await rewrap(...both);
   expect([texts(report), report.code]).toEqual([[], 0]);

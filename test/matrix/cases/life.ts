@@ -6,7 +6,7 @@ import { cleaned, COMPACTED, visible } from "../../integration/compacted.ts";
 import { record } from "../../integration/odd-records.ts";
 import { RawProducer } from "../../integration/raw-producer.ts";
 import { until } from "../../kafka/live-kafka.ts";
-import { batchesOf, contentOf, namesOf, quarantined } from "../../operate/archive-damage.ts";
+import { batchesOf, contentOf, namesOf, replacedSince } from "../../operate/archive-damage.ts";
 import { killedWhen } from "../../operate/cli-process.ts";
 import { AUDITED } from "../promises.ts";
 import type { FaultCase, Stage } from "../stage.ts";
@@ -114,18 +114,18 @@ function newKey(s: Stage, file: string): string {
 async function killedRewrap(
   s: Stage,
   config: string,
-  due: (s: Stage) => boolean,
+  due: (s: Stage) => () => boolean,
 ): Promise<readonly string[]> {
   for (let tries = 1; ; tries += 1) {
     const change = ["--identity", s.identity, "--add", newKey(s, `key-${tries}`)];
     const argv = ["rewrap", "--config", config, ...change];
-    const [killed] = await Promise.allSettled([killedWhen(() => due(s), argv)]);
+    const [killed] = await Promise.allSettled([killedWhen(due(s), argv)]);
     if (killed.status === "fulfilled") return argv;
     if (tries === 5) throw killed.reason;
   }
 }
 
-const rewrapKilled = (name: string, due: (s: Stage) => boolean): FaultCase => ({
+const rewrapKilled = (name: string, due: (s: Stage) => () => boolean): FaultCase => ({
   name,
   shows: [...AUDITED, "cannot-read"],
   run: async (s) => {
@@ -176,9 +176,9 @@ export const LIFE: readonly FaultCase[] = [
   ),
   rewrapKilled(
     "rewrap is killed between two sinks",
-    (s) => amended(s, "files") > amended(s, "copy"),
+    (s) => () => amended(s, "files") > amended(s, "copy"),
   ),
-  rewrapKilled("rewrap is killed between two files", (s) => quarantined(s.path("copy")).length > 0),
+  rewrapKilled("rewrap is killed between two files", (s) => replacedSince(s.path("copy"))),
   {
     name: "a sink is away beyond retention",
     shows: [...AUDITED, "away-holds-nothing-up", "stays-archived"],

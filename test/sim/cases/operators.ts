@@ -47,6 +47,24 @@ export const OPERATORS: readonly Case[] = [
     "rewrap1#3 says done",
   ],
   [
+    "a request of a rewrap arrives after the next has been done",
+    small(
+      [
+        produce(100),
+        produce(2_000),
+        // The operator's process comes behind the daemons.
+        { at: 4_000, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        { at: 4_001, do: "delay", daemon: 1, port: "ceph re", ms: 25_000 },
+        produce(50_000),
+      ],
+      {
+        ...{ settings: ENCRYPTED, quietAt: 60_000 },
+        sinks: [plainSink("files"), { ...plainSink("ceph"), about: "metadata", removes: "any" }],
+      },
+    ),
+    "late ceph replace data",
+  ],
+  [
     "data expires by a process that dies, and the daemon begins anew",
     small(
       [

@@ -82,6 +82,23 @@ export function checkTaken(store: SimStore, stores: readonly SimStore[], path: s
   }
 }
 
+/** A data file is replaced by one that every store of files knows to come after it, and by nothing else. */
+export function checkReplaced(
+  store: SimStore,
+  stores: readonly SimStore[],
+  path: string,
+  bytes: readonly [Uint8Array, Uint8Array],
+): void {
+  const manifest = manifestOf(path);
+  for (const other of stores) {
+    if (other.style.form !== "files") continue;
+    const forms = other.objects.has(manifest) ? formsOf(other, manifest) : [];
+    const [before, after] = bytes.map((b) => forms.findIndex((f) => f.digest === hashOf(b)));
+    if (!path.startsWith("data/") || before === undefined || before < 0 || before >= (after ?? 0))
+      throw new Violation("write-once", `${store.name}: ${path} was replaced by other bytes`);
+  }
+}
+
 /** What was set aside for another header goes when that one is there. */
 export function checkDropped(store: SimStore, path: string): void {
   const manifest = manifestOf(path);

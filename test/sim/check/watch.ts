@@ -4,6 +4,7 @@ import type { Listener, SimStore } from "../stores/store.ts";
 import {
   checkAmendment,
   checkDropped,
+  checkReplaced,
   checkTaken,
   formsOf,
   isAmendment,
@@ -87,7 +88,7 @@ export class Watch implements Listener {
 
   replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void {
     if (Buffer.compare(before, after) === 0) return;
-    throw new Violation("write-once", `${store.name}: ${path} was replaced by other bytes`);
+    checkReplaced(store, this.#p.stores(), path, [before, after]);
   }
 
   removed(store: SimStore, path: string, to: string | null): void {

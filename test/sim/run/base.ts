@@ -4,6 +4,7 @@ export const plainSink = (name: string): SinkSettings => ({
   name,
   form: "files",
   ...{ about: "side", createOnly: "atomic", startingWith: false, greatest: true, hashes: false },
+  removes: "seen",
   detachMs: null,
   concurrency: 8,
   bytesPerSecond: null,

@@ -1,6 +1,6 @@
 import type { CrashPlan } from "../core/process.ts";
-import type { Dice } from "../core/random.ts";
-import type { Happening, Scenario } from "../world/settings.ts";
+import { Dice } from "../core/random.ts";
+import type { Happening, Scenario, SinkSettings } from "../world/settings.ts";
 
 /** Those of commands. */
 const COMMAND_PORTS = [
@@ -18,6 +18,8 @@ const COMMAND_PORTS = [
   ],
   ...["OffsetCommit", "OffsetFetch", "JoinGroup", "Describe", "LeaveGroup", "get", "list", "sleep"],
 ];
+const MOVES = ["move", "copy", "create data"];
+
 /** An operator rewraps the archive, some of the time with a process that dies or is frozen. */
 export function withOperators(s: Scenario, dice: Dice): Scenario {
   const plain = s.sinks.every((x) => x.form === "files") && !s.secondGroup;
@@ -30,7 +32,7 @@ export function withOperators(s: Scenario, dice: Dice): Scenario {
 
 function rewrapped(s: Scenario, dice: Dice): Scenario {
   const settings = { ...s.settings, encrypted: true };
-  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const sinks = removing(s);
   const own = Array.from({ length: dice.pick([1, 1, 2]) }, () => rewrapping(dice, s));
   const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
   const happenings = s.happenings.map((h) =>
@@ -40,9 +42,16 @@ function rewrapped(s: Scenario, dice: Dice): Scenario {
   return { ...s, settings, sinks, happenings: all };
 }
 
+/** Some stores compare what they are to remove with what was seen, others replace on condition. */
+function removing({ seed, sinks }: Scenario): SinkSettings[] {
+  const dice = new Dice(seed).fork("removes");
+  const removes = (): "seen" | "any" => (dice.chance(0.5) ? "any" : "seen");
+  return sinks.map((x) => ({ ...x, createOnly: "atomic", removes: removes() }));
+}
+
 /** Whoever has another clock than the rest sees other data as expired: no clock is set here. */
 function pruned(s: Scenario, dice: Dice): Scenario {
-  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const sinks = removing(s);
   const own = Array.from({ length: dice.pick([1, 2, 3]) }, (): Happening => ({
     ...{ at: dice.int(4_000, s.quietAt + 10_000), do: "operate", what: "prune", to: [] },
     crashes: crashesOf(dice),
@@ -55,7 +64,11 @@ function pruned(s: Scenario, dice: Dice): Scenario {
 
 function rewrapping(dice: Dice, s: Scenario): Happening {
   const to = dice.pick([[1], [0, 1], [1, 0], [0]]);
-  const crashes = crashesOf(dice);
+  // A store that replaces moves nothing.
+  const replaces = new Dice(s.seed).fork("replaces");
+  const crashes = crashesOf(dice).map((c) =>
+    MOVES.includes(c.at) && replaces.chance(0.6) ? { ...c, at: "replace" } : c,
+  );
   return { at: dice.int(1_000, s.quietAt), do: "operate", what: "rewrap", to, crashes };
 }
 

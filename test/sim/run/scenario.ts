@@ -82,6 +82,7 @@ function sinksOf(dice: Dice): SinkSettings[] {
     startingWith: dice.chance(0.5),
     greatest: dice.chance(0.5),
     hashes: dice.chance(0.4),
+    removes: "seen",
     concurrency: dice.pick([1, 2, 4, 8]),
     bytesPerSecond: dice.chance(0.1) ? dice.int(1_000, 20_000) : null,
     detachMs: i > 0 && dice.chance(0.4) ? dice.int(2, 8) * 1_000 : null,

@@ -136,7 +136,7 @@ function extras(p: ViewPorts, ask: Ask, list: (folder: string) => Listed[]): Par
 function removing(
   { store, onMove }: ViewPorts,
   ask: Ask,
-): Pick<Required<BlobStore>, "move" | "remove"> {
+): Pick<Required<BlobStore>, "move" | "remove"> & Pick<BlobStore, "replace"> {
   const unseen = (path: string): SinkError =>
     new SinkError("sink-permanent", `${store.name}: ${path} is no longer what was seen`);
   const seen = async (path: string, tag: string, signal: AbortSignal): Promise<void> => {
@@ -151,6 +151,7 @@ function removing(
   };
   const drop = async (path: string, to: string | null, tag: string, signal: AbortSignal) => {
     const verb = `${to === null ? "remove" : "move"} ${kindOf(path)}`;
+    if (store.style.removes === "any") await seen(path, tag, signal);
     if (!(await ask(verb, () => store.remove(path, tag, to), signal))) throw unseen(path);
   };
   return {
@@ -166,8 +167,26 @@ function removing(
       await seen(path, tag, signal);
       await drop(path, null, tag, signal);
     },
+    ...(store.style.removes === "any" ? { replace: replacing(store, ask, unseen) } : {}),
   };
 }
+
+/** On condition that it still is what was seen. */
+const replacing =
+  (store: SimStore, ask: Ask, unseen: (path: string) => SinkError) =>
+  async (path: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void> => {
+    let failure: unknown;
+    try {
+      const put = (): boolean => store.replace(path, bytes, tag);
+      if (await ask(`replace ${kindOf(path)}`, put, signal)) return;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failure = error;
+    }
+    const there = await ask(`holds`, () => store.objects.get(path), signal);
+    if (equal(there?.bytes, bytes)) return;
+    throw there?.tag === tag && failure !== undefined ? failure : unseen(path);
+  };
 
 async function create(
   p: ViewPorts,

@@ -18,6 +18,11 @@ export interface StoreStyle {
   readonly startingWith: boolean;
   readonly greatest: boolean;
   readonly hashes: boolean;
+  /**
+   * What a request to remove or move something away takes: what its sender saw, or whatever is there when it arrives;
+   * of the latter kind are those that replace on condition (S3).
+   */
+  readonly removes: "seen" | "any";
 }
 
 /** Told of what a store takes; the checkers listen here. */
@@ -82,10 +87,21 @@ export class SimStore {
     else this.#listener.replaced(this, path, before.bytes, bytes);
   }
 
-  /** False: it is not the one that was seen. What goes to another name keeps its description. */
+  /** Atomic; false: it is not the one that was seen. */
+  replace(path: string, bytes: Uint8Array, tag: string): boolean {
+    const before = this.objects.get(path);
+    if (before?.tag !== tag) return false;
+    this.#set(path, bytes, null);
+    this.#listener.replaced(this, path, before.bytes, bytes);
+    return true;
+  }
+
+  /** False: it is not the one that was seen, or its new name is taken. It keeps its description. */
   remove(path: string, tag: string, to: string | null): boolean {
     const there = this.objects.get(path);
-    if (there?.tag !== tag) return false;
+    const any = this.style.removes === "any";
+    if (there === undefined) return any && to === null;
+    if ((there.tag !== tag && !any) || (to !== null && this.objects.has(to))) return false;
     this.#listener.removed(this, path, to);
     if (to !== null) this.create(to, there.bytes, there.about);
     this.objects.delete(path);
