@@ -22,7 +22,7 @@ import { offsetStore } from "./offset-store.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import { refuseOutOfRange } from "./out-of-range.ts";
 import { Partitions } from "./partitions.ts";
-import { recordPort, remaker } from "./record-port.ts";
+import { filesAgain, recordPort } from "./record-port.ts";
 import { repeat } from "./repeat.ts";
 
 /** Everything one pipeline needs, resolved and opened. */
@@ -257,7 +257,7 @@ export class Archiver {
       copyTurn: (sink, copy) => this.#copyTurns.run(sink, copy),
       recipe: o.recipe,
       records: records ? recordPort(again) : null,
-      remake: remaker(again),
+      ...filesAgain(again),
       emit: (event) => {
         o.emit(scope, event);
         const cutShort = event.what === "stopped" && event.code === "log-changed";

@@ -12,6 +12,7 @@ import { payloadRecords } from "../record-batch/payload-records.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
 import { likelyRecipes } from "../seal/likely-recipes.ts";
 import { openContent, readRecords } from "../seal/unseal.ts";
+import { fileOfRecords } from "./file-of-records.ts";
 import { readRange } from "./range.ts";
 
 export interface RecordPortOptions {
@@ -94,7 +95,7 @@ async function rangeOf(
  * or else as it may have been made before the configuration changed. What was made is another file, or of
  * other content, when nothing makes the same.
  */
-export const remaker =
+const remaker =
   (o: RecordPortOptions): TaskPorts["remake"] =>
   async (description, plan, signal) => {
     const cut = await readRange(o.fetcher, o.scope, description, o.clock, signal);
@@ -115,6 +116,12 @@ export const remaker =
       cut.release();
     }
   };
+
+/** Both ways to a file that no sink keeps. */
+export const filesAgain = (o: RecordPortOptions): Pick<TaskPorts, "remake" | "fileOfRecords"> => ({
+  remake: remaker(o),
+  fileOfRecords: fileOfRecords(o),
+});
 
 const isSame = (a: Description, b: Description): boolean =>
   encodeDescription(a) === encodeDescription(b);

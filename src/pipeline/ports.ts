@@ -109,6 +109,12 @@ export interface TaskPorts {
    * sinks without files hold. Rejects with `offset-out-of-range` when Kafka no longer has them.
    */
   remake(description: Description, plan: Plan | null, signal: AbortSignal): Promise<SealedBatch>;
+  /** The file of a batch that only a sink of records has, from its records; null: they do not make it. */
+  fileOfRecords(
+    description: Description,
+    records: AsyncIterable<readonly ArchivedRecord[]>,
+    signal: AbortSignal,
+  ): Promise<SealedBatch | null>;
   /** The recipe the configuration asks for, with a fresh salt; or what a plan says. */
   recipe(plan: Plan | null, revision: number): SealRecipe;
   /** An operator said so: the sink is neither waited for nor filled. */

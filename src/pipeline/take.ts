@@ -2,6 +2,7 @@ import { batchId } from "../core/scope.ts";
 import { blake3Hex } from "../core/digest.ts";
 import type { Description } from "../core/description.ts";
 import { descriptionOf, encodeDescription } from "../core/manifest.ts";
+import { ArchiverError } from "../core/errors.ts";
 import type { Plan } from "../core/plan.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
@@ -89,11 +90,35 @@ async function withoutFile(
     const read = sink.readRecords.bind(sink);
     return { description, bytes: new Uint8Array(0), records: (s) => read(description, s) };
   }
-  const made = await ports.remake(description, plan, signal);
-  // Another file of the same content would be refused by the sink that knows the batch, again and again.
-  if (encodeDescription(made.description) === encodeDescription(description)) return made;
-  const text = "no sink keeps its file, and what Kafka has now makes another";
+  const made = await remade(ports, description, plan, signal);
+  if (made !== null) return made;
+  const read = sink.readRecords?.bind(sink);
+  const filed = read && (await ports.fileOfRecords(description, read(description, signal), signal));
+  if (filed !== undefined && filed !== null) return filed;
+  const { format, seal } = description;
+  const why =
+    format === "segment" ? "a segment is not made of records" : "its records do not make it";
+  const text =
+    `no sink keeps its file (digest ${seal.digest}), Kafka no longer has what makes it, and ${why}: ` +
+    "put the file back into a sink of files from a copy";
   throw invalid(named, description, text);
+}
+
+/** Null: Kafka no longer has what it was made of, or it was made otherwise. */
+async function remade(
+  ports: TaskPorts,
+  description: Description,
+  plan: Plan | null,
+  signal: AbortSignal,
+): Promise<SealedBatch | null> {
+  try {
+    const made = await ports.remake(description, plan, signal);
+    // Another file of the same content would be refused by the sink that knows the batch, again and again.
+    return encodeDescription(made.description) === encodeDescription(description) ? made : null;
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "offset-out-of-range") return null;
+    throw error;
+  }
 }
 
 async function fileFrom(

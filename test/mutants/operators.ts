@@ -82,4 +82,11 @@ export const OPERATORS: readonly Mutant[] = [
     put: "const upTo = all;",
     by: { case: "data is old enough to go while a sink" },
   },
+  {
+    name: "a file that is made of records is taken as it comes",
+    file: "src/daemon/file-of-records.ts",
+    find: "if (made.description.seal.digest === seal.digest) ",
+    put: "",
+    by: { case: "a file of lines is made from the records of the only sink" },
+  },
 ];

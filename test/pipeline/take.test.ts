@@ -70,6 +70,6 @@ test("where no sink keeps the file, only what Kafka makes the same counts as it"
   const otherSeal = { ...batch.description, seal: { ...seal, digest: "0".repeat(64) } };
   await expect(taken(withoutFiles, { ...batch, description: otherSeal })).rejects.toMatchObject({
     code: "primary-invalid",
-    message: expect.stringContaining("what Kafka has now makes another"),
+    message: expect.stringContaining("Kafka no longer has what makes it"),
   });
 });

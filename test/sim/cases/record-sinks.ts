@@ -1,8 +1,22 @@
 import { plainSink, small } from "../run/base.ts";
-import type { SinkSettings } from "../world/settings.ts";
+import type { Happening, Scenario, SinkSettings } from "../world/settings.ts";
 import { type Case, produce } from "./case.ts";
 
 const ledger = (name: string): SinkSettings => ({ ...plainSink(name), form: "ledger" });
+
+const lines = (codec: "gzip" | "zstd"): Scenario["settings"] => ({
+  ...{ format: "ndjson", codec, level: 1, encrypted: false },
+});
+const LATER = { sinks: [ledger("files"), plainSink("ceph")], quietAt: 50_000 };
+const RETAINED: Happening = { at: 5_500, do: "retain", p: 0 };
+const COMPACTED: Happening = { at: 5_500, do: "compact", p: 0, share: 0.5 };
+
+/** The sink of files goes back to what it was, and Kafka no longer has what it lacks. */
+const lost = (taken: Happening): readonly Happening[] => [
+  ...[100, 700, 3_000, 20_000, 45_000].map((at) => produce(at)),
+  taken,
+  { at: 6_500, do: "restore", sink: 1, back: 0.7 },
+];
 
 /** Sinks that keep records and no files. */
 export const RECORD_SINKS: readonly Case[] = [
@@ -28,5 +42,32 @@ export const RECORD_SINKS: readonly Case[] = [
       },
     ),
     "ceph create data",
+  ],
+  ...[RETAINED, COMPACTED].map((taken): Case => [
+    `a file of lines is made from the records of the only sink that has them (${taken.do})`,
+    small([...lost(taken), { at: 6_400, do: "upgrade", to: { ...lines("gzip"), level: 6 } }], {
+      ...LATER,
+      settings: lines("gzip"),
+    }),
+    '"adopted"',
+  ]),
+  [
+    "a file of lines of the primary is made from the records of another sink",
+    small(
+      [
+        ...lost(RETAINED).filter((h) => h.do !== "restore"),
+        { at: 6_500, do: "restore", sink: 0, back: 0.7 },
+      ],
+      { ...LATER, sinks: [plainSink("files"), ledger("ceph")], settings: lines("zstd") },
+    ),
+    '"adopted"',
+  ],
+  [
+    "only a sink of records has a batch that Kafka no longer has, and its file is put back from a copy",
+    small([...lost(RETAINED), { at: 40_000, do: "put-back", sink: 1 }], {
+      ...LATER,
+      quietAt: 60_000,
+    }),
+    "put the file back",
   ],
 ];

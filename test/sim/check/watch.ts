@@ -95,7 +95,7 @@ export class Watch implements Listener {
     const before = this.#p.expiredBefore();
     const at = placeOf(path);
     if (before !== null && at !== null && isCovered(store, path))
-      checkExpired(store, path, { before, settled: this.#settled(at) });
+      checkExpired(store, path, { before, settled: this.#settled(path, at) });
     else if (path.startsWith("manifests/")) this.#p.damages.checkAside(store, path, to);
     else if (path.startsWith("data/")) this.#left(store, path, to);
     else if (path.startsWith("quarantine/data/")) checkDropped(store, path);
@@ -152,8 +152,10 @@ export class Watch implements Listener {
     return this.#marked.has(`${partition} ${sink}`);
   }
 
-  /** Up to where a branch is settled: nobody goes on with one that ended. */
-  #settled({ topicId, partition, branch }: Place): number {
+  /** Up to where a branch is settled: nobody goes on with one that ended, nor with a topic that is no more. */
+  #settled(path: string, { topicId, partition, branch }: Place): number {
+    const [, topic = ""] = path.split("/");
+    if (topicId !== this.#p.topicId(topic)) return Number.POSITIVE_INFINITY;
     const [primary] = this.#p.stores();
     const isBehind = (path: string): boolean => {
       const at = placeOf(path);

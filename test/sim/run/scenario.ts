@@ -28,8 +28,11 @@ function withRecordSinks(s: Scenario, dice: Dice): Scenario {
   const restored = s.happenings.some((h) => h.do === "restore" && h.sink === 0);
   const files = sinks.filter((x) => x.form === "files").length;
   if (files === 0 || (at > 0 && (files > 1 || !restored))) return { ...s, sinks };
-  // A file that only a sink of records knows is made of what Kafka has: it has to have it.
-  const takes = ["compact", "retain", "truncate"];
+  // A file that only a sink of records knows is made of its lines, or else of what Kafka has: it has to have it.
+  const ofLines = (d: DaemonSettings): boolean => d.format === "ndjson";
+  const upgrades = s.happenings.flatMap((h) => (h.do === "upgrade" ? [h.to] : []));
+  const lines = [s.settings, ...upgrades].every(ofLines);
+  const takes = lines ? ["truncate"] : ["compact", "retain", "truncate"];
   const happenings = s.happenings.filter((h) => !takes.includes(h.do));
   return { ...s, sinks, happenings };
 }

@@ -43,6 +43,8 @@ export class SimStore {
   #tags = 0;
   /** The newest transaction of each name, of a ledger. */
   readonly #transactions = new Map<string, number>();
+  /** What it had before it was restored. */
+  readonly #copies = new Map<string, Stored>();
   /** It was restored to an earlier state: how often. */
   restored = 0;
 
@@ -124,9 +126,19 @@ export class SimStore {
   /** Back to what it was before the newest `share` of its batches, as from a snapshot. */
   restore(keep: (path: string) => boolean): void {
     this.restored += 1;
-    for (const path of [...this.objects.keys()]) if (!keep(path)) this.objects.delete(path);
+    for (const [path, stored] of [...this.objects]) {
+      if (keep(path)) continue;
+      this.#copies.set(path, stored);
+      this.objects.delete(path);
+    }
     for (const key of [...this.sides.keys()])
       if (!keep(key.slice(0, key.indexOf(" ")))) this.sides.delete(key);
+  }
+
+  /** Somebody had a copy of what is missing since, and puts it where it was. */
+  putBack(): void {
+    for (const [path, stored] of this.#copies)
+      if (!this.objects.has(path)) this.objects.set(path, stored);
   }
 
   #set(path: string, bytes: Uint8Array, about: Uint8Array | null): void {

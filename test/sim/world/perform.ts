@@ -67,6 +67,9 @@ export function perform(w: World, h: Happening): void {
     case "restore":
       restore(w, h.sink, h.back);
       break;
+    case "put-back":
+      putBack(w, h.sink);
+      break;
     case "destroy":
       w.stores[h.sink]?.restore(() => false);
       break;
@@ -187,6 +190,18 @@ function restore(w: World, sink: number, back: number): void {
   if (store === undefined) return;
   w.closeFor(ADMIN_MS);
   w.scheduler.after(ADMIN_MS - 500, () => goBack(w, store, back));
+}
+
+/** An operator does what the error says that a partition stopped with. */
+function putBack(w: World, sink: number): void {
+  const store = w.stores[sink];
+  if (store === undefined) return;
+  w.closeFor(ADMIN_MS);
+  w.scheduler.after(ADMIN_MS - 500, () => {
+    store.putBack();
+    w.watch.restored(store);
+    w.alarms.length = 0;
+  });
 }
 
 function goBack(w: World, store: SimStore, back: number): void {

@@ -77,6 +77,8 @@ export type Happening = { readonly at: number } & (
       /** Of those batches. */
       readonly share: number;
     }
+  /** What the restored sink lacks is put back from a copy, while no daemon runs. */
+  | { readonly do: "put-back"; readonly sink: number }
   /** Everything in it is gone, under running daemons: no fault that anything promises to survive. */
   | { readonly do: "destroy"; readonly sink: number }
   | { readonly do: "move-coordinator"; readonly loadMs: number }
