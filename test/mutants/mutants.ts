@@ -1,5 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 import { OPERATORS } from "./operators.ts";
+import { REPAIRS } from "./repairs.ts";
 import { STATE_TABLE } from "./state-table.ts";
 
 const BLOB = "sinks/blob/blob-sink.ts";
@@ -7,6 +8,7 @@ const BLOB = "sinks/blob/blob-sink.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...STATE_TABLE,
   ...OPERATORS,
+  ...REPAIRS,
   {
     name: "existing is success in every sink",
     file: "src/pipeline/deliver-batch.ts",

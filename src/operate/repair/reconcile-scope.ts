@@ -238,6 +238,12 @@ class ScopeRun {
         this.#report({ code: "not-placed", sink: target.name, start, end, text: placed.text });
         return "end";
       }
+      if (placed.is === "confirmed") {
+        // What the look before said was a misread, or somebody else was faster.
+        this.#tally.same += 1;
+        onDone(seal.size);
+        return "next";
+      }
       if (placed.is === "replaced") this.#tally.replaced += 1;
       else this.#tally.copied += 1;
     } else if (verdict.do === "replace") this.#tally.replaced += 1;

@@ -88,6 +88,46 @@ export const REPAIRS: readonly Case[] = [
     "replay1#1 says done",
   ],
   [
+    "a pause ends under a repair that is frozen: it does not go on",
+    later(
+      [
+        damage(12_000, 1, "flip"),
+        reconcile(13_000, [0, 1]),
+        { at: 16_880, do: "freeze", daemon: 1, ms: 75_000 },
+      ],
+      { quietAt: 100_000 },
+    ),
+    "is no longer sure",
+  ],
+  [
+    "a good file is misread again and again, and stays where it is",
+    later([
+      { at: 12_500, do: "trouble", sink: 1, ms: 20_000, what: "misreads" },
+      ...[13_000, 14_000, 15_000].map((at) => reconcile(at, [0, 1])),
+    ]),
+    "reads batch",
+  ],
+  [
+    "a topic is made again while a sink is away: what it lacks is brought afterwards",
+    small(
+      [
+        produce(100),
+        produce(2_000),
+        { at: 3_000, do: "outage", sink: 1, ms: 90_000 },
+        produce(6_000),
+        produce(9_000),
+        { at: 14_000, do: "recreate-topic" },
+        produce(70_000),
+        reconcile(95_000, [0, 1], [{ at: "ceph create manifests", nth: 1, side: "after" }]),
+      ],
+      {
+        ...{ quietAt: 96_000 },
+        sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }],
+      },
+    ),
+    '"copied":2',
+  ],
+  [
     "two operators repair one sink at once",
     later([damage(12_000, 1, "flip"), reconcile(13_000, [0, 1]), replay(13_100)]),
     "waiting: another operator command",

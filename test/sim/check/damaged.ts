@@ -28,6 +28,11 @@ export class Damages {
     for (const d of this.#all) if (d.store === store && d.path === path) d.mended = true;
   }
 
+  /** Whether something of a batch is not mended. */
+  isBad(store: SimStore, manifest: string): boolean {
+    return this.#all.some((d) => d.store === store && d.manifest === manifest && !d.mended);
+  }
+
   /** Whether something was done to the batch of a path. */
   known(store: SimStore, path: string): boolean {
     return this.#all.some((d) => d.store === store && d.manifest === manifestOf(path));
@@ -44,6 +49,8 @@ export class Damages {
     const own = this.#all.filter((d) => d.store === store && d.manifest === manifestOf(path));
     if (!own.some(wrong))
       throw new Violation("write-once", `${store.name}: ${path} is good and was set aside`);
+    if (path.startsWith("data/") && store.objects.has(manifestOf(path)))
+      throw new Violation("order", `${store.name}: ${path} was set aside before its manifest`);
     if (to !== null) return;
     // By a copy and a delete.
     const bytes = store.objects.get(path)?.bytes ?? new Uint8Array();

@@ -59,14 +59,12 @@ export class Pauses {
     throw new Violation("pause", `${path} is set aside while its partition is not paused`);
   }
 
-  /** Of an operator that is gone or has done its work, some remain that end by themselves. */
-  checkOver(): void {
-    for (const [key, pauses] of this.#pauses) {
-      for (const p of pauses.values()) {
-        if (p.ttlMs !== null && this.#now() - p.beatAt >= p.ttlMs) continue;
-        throw new Violation("pause", `${key} is still paused, since ${p.since}`);
-      }
-    }
+  /** Partitions that are paused; what an operator that died has left ends by itself. */
+  get standing(): readonly string[] {
+    const stands = (p: Pause): boolean => p.ttlMs === null || this.#now() - p.beatAt < p.ttlMs;
+    return [...this.#pauses].flatMap(([key, pauses]) =>
+      [...pauses.values()].filter(stands).map((p) => `${key} is paused since ${p.since}`),
+    );
   }
 }
 

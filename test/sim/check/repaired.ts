@@ -27,7 +27,8 @@ export class Before {
         const { topic, topicId, partition, end } = manifestAt(store, path);
         const live = cluster.topic(topic).id === topicId;
         const committed = offsets.get(`${topic}/${partition}`)?.offset ?? 0;
-        if (live && end <= committed) this.#manifests.add(path);
+        // Of a topic that is no more everything is settled; a replay is of the one that is.
+        if (live ? end <= committed : from.length === 1) this.#manifests.add(path);
       }
     }
   }

@@ -92,6 +92,7 @@ function toOperator(dice: Dice, s: Scenario): Happening {
 const KINDS = ["lose", "lose-data", "lose-manifest", "flip", "swap-manifest"] as const;
 /** What takes from Kafka what only a replay can take from there, or makes other batches of it. */
 const TAKES = ["compact", "retain", "upgrade"];
+const MISREADS = { ms: 10_000, what: "misreads" } as const;
 /** What a daemon goes back for, to where something is damaged; what is read wrong is taken for damage. */
 const GOES_BACK = ["commits", "truncate", "recreate-topic", "restore"];
 
@@ -103,7 +104,8 @@ function repaired(s: Scenario, dice: Dice): Scenario {
   const inAll = !s.settings.encrypted && dice.chance(0.3);
   const damaging = dice.pick([0, 1, 1, 1, 2]);
   const harms = Array.from({ length: damaging }, (): Happening => ({
-    ...{ at: dice.int(5_000, s.quietAt - 3_000), do: "damage", sink: inAll ? null : target },
+    ...{ at: dice.int(s.quietAt >> 1, s.quietAt - 3_000), do: "damage" },
+    sink: inAll ? null : target,
     ...{ what: dice.pick(KINDS), share: dice.pick([0.3, 0.7, 1]) },
   }));
   const operating = (at: number, what: "reconcile" | "replay"): Happening => ({
@@ -116,10 +118,13 @@ function repaired(s: Scenario, dice: Dice): Scenario {
   if (damaging === 0 || dice.chance(0.3))
     repairs.push(operating(dice.int(4_000, s.quietAt), dice.pick(["reconcile", "replay"])));
   const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
+  const misread: Happening[] = dice.chance(0.15)
+    ? [{ at: dice.int(0, s.quietAt - 10_000), do: "trouble", sink: target, ...MISREADS }]
+    : [];
   const left = s.happenings.filter((h) => {
     if (h.do === "trouble" && h.what === "garbles") return false;
     return !(damaging > 0 && GOES_BACK.includes(h.do)) && !(inAll && TAKES.includes(h.do));
   });
-  const all = [...left, ...harms, ...repairs, ...wrong].sort((a, b) => a.at - b.at);
+  const all = [...left, ...harms, ...repairs, ...misread, ...wrong].sort((a, b) => a.at - b.at);
   return { ...s, sinks, happenings: all };
 }

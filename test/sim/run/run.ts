@@ -41,6 +41,8 @@ const LOOK_MS = 2_000;
 const MAX_EVENTS = 400_000;
 /** What was read wrong is taken for what is there. */
 const GARBLED = ["primary-invalid", "sink-conflict", "manifest-invalid", "archive-foreign"];
+/** Of stores. */
+const READS = ["garbles", "misreads"];
 const GONE = "offset-out-of-range";
 /** Which stops a happening may ask an operator for. */
 const MAY_STOP: Readonly<Record<string, readonly string[]>> = {
@@ -110,7 +112,7 @@ function verdict(world: World, done: boolean): void {
   const happened = scenario.happenings.map((h) => h.do);
   const allowed = new Set(happened.flatMap((h) => MAY_STOP[h] ?? []));
   // Without what the commit said, nobody knows that only markers are gone.
-  const garbled = scenario.happenings.some((h) => h.do === "trouble" && h.what === "garbles");
+  const garbled = scenario.happenings.some((h) => h.do === "trouble" && READS.includes(h.what));
   if (garbled) for (const code of GARBLED) allowed.add(code);
   const confused = happened.includes("commits") || happened.includes("truncate");
   if (happened.includes("retain") && confused) allowed.add(GONE);
@@ -123,7 +125,6 @@ function verdict(world: World, done: boolean): void {
   if (!done) throw new Violation("progress", statusOf(world));
   checkArchive(world.stores, logsOf(world), KEYS);
   world.damages.checkMended();
-  world.pauses.checkOver();
 }
 
 /** A restored primary was the only one to have it, and Kafka no longer does: nothing else is left but to say so. */
@@ -147,7 +148,8 @@ function logsOf({ cluster }: World): Logs {
 
 /** Every record is in every sink, and every group knows. */
 function isDone(world: World): boolean {
-  if (world.operators.waiting.length > 0 || !looksDone(world)) return false;
+  if (world.operators.waiting.length > 0 || world.pauses.standing.length > 0) return false;
+  if (!looksDone(world) || !isOwned(world)) return false;
   try {
     checkArchive(world.stores, logsOf(world), KEYS);
     return true;
@@ -156,6 +158,15 @@ function isDone(world: World): boolean {
     if (error instanceof Violation && error.rule === "no-loss") return false;
     throw error;
   }
+}
+
+/** No partition was left behind by what operators did. */
+function isOwned({ cluster, daemons, scenario: { happenings } }: World): boolean {
+  if (!happenings.some((h) => h.do === "operate")) return true;
+  const owned = new Set(
+    daemons.flatMap((r) => [...(r?.archiver.partitions ?? [])].map((p) => p.scope.partition)),
+  );
+  return cluster.topic(TOPIC).partitions.every((_, p) => owned.has(p));
 }
 
 const NOTHING = { offset: 0, metadata: "" };
@@ -204,6 +215,7 @@ function statusOf(world: World): string {
   return [
     ...tasks,
     ...world.operators.waiting,
+    ...world.pauses.standing,
     ...logs,
     ...stores,
     ...offsets,

@@ -14,6 +14,8 @@ export interface StoreTrouble {
   readonly forgets: number;
   /** Share of reads that come with a flipped bit. */
   readonly garbles: number;
+  /** Share of reads of files that come with a bit flipped somewhere, another one each time. */
+  readonly misreads: number;
   readonly throttled: boolean;
 }
 
@@ -251,6 +253,10 @@ async function* read(
       throw new SinkError("sink-transient", `${store.name}: ${path} is absent or ends early`);
     }
     if (p.unit() < p.trouble().garbles) piece[0] = (piece[0] ?? 0) ^ 4;
+    const { misreads } = p.trouble();
+    const share = misreads > 0 && kindOf(path) === "data" ? p.unit() / misreads : 1;
+    const at = Math.floor(share * piece.length);
+    if (share < 1) piece[at] = (piece[at] ?? 0) ^ 1;
     yield piece;
   }
 }

@@ -39,7 +39,9 @@ export class Conditions {
   }
 
   troubleOf(sink: string): StoreTrouble {
-    let now: StoreTrouble = { refusesUser: false, forgets: 0, garbles: 0, throttled: false };
+    let now: StoreTrouble = {
+      ...{ refusesUser: false, forgets: 0, garbles: 0, misreads: 0, throttled: false },
+    };
     for (const t of this.#troubles) {
       if (t.sink === sink && t.until > this.#now()) now = { ...now, ...t.change };
     }

@@ -34,7 +34,13 @@ function settled(w: World, store: SimStore): string[] {
     const beside = manifestsIn(store, path.slice(0, path.lastIndexOf("/")));
     const committed = offsets.get(`${m.topic}/${m.partition}`)?.offset ?? 0;
     const live = w.cluster.topic(m.topic).id === m.topicId;
-    return live && m.end <= committed && beside[0] !== path && beside.at(-1) !== path;
+    const at = beside.indexOf(path);
+    const [last, next] = [beside[at - 1], beside[at + 1]];
+    if (!live || m.end > committed || last === undefined || next === undefined) return false;
+    // Nothing beside it is damaged as yet, nor is it itself.
+    const joined =
+      manifestAt(store, last).end === m.start && manifestAt(store, next).start === m.end;
+    return joined && !w.damages.isBad(store, path);
   });
 }
 

@@ -6,7 +6,7 @@ import type { NewRecord } from "../kafka/log.ts";
 import type { SimStore } from "../stores/store.ts";
 import { placeOf } from "../check/archive.ts";
 import { damage } from "./damage.ts";
-import { type Happening, TOPIC } from "./settings.ts";
+import { type Happening, TOPIC, type Trouble } from "./settings.ts";
 import type { World } from "./world.ts";
 
 const WEATHER: Record<string, Partial<Weather>> = {
@@ -123,9 +123,10 @@ export function quiet(w: World): void {
 
 const part = (w: World, p: number): number => p % w.cluster.topic(TOPIC).partitions.length;
 
-const troubleOf = (what: "refuses-user" | "forgets" | "throttled" | "garbles") => {
+const troubleOf = (what: Trouble) => {
   if (what === "refuses-user") return { refusesUser: true };
   if (what === "garbles") return { garbles: 0.5 };
+  if (what === "misreads") return { misreads: 0.5 };
   return what === "forgets" ? { forgets: 0.5 } : { throttled: true };
 };
 

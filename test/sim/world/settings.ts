@@ -27,6 +27,9 @@ export interface Operation {
   readonly crashes: readonly CrashPlan[];
 }
 
+/** What is wrong with a store for everybody. */
+export type Trouble = "refuses-user" | "forgets" | "throttled" | "garbles" | "misreads";
+
 /** Something that happens at a time, milliseconds from the beginning. */
 export type Happening = { readonly at: number } & (
   | { readonly do: "produce"; readonly p: number; readonly n: number; readonly gzip: boolean }
@@ -66,7 +69,7 @@ export type Happening = { readonly at: number } & (
       readonly do: "trouble";
       readonly sink: number;
       readonly ms: number;
-      readonly what: "refuses-user" | "forgets" | "throttled" | "garbles";
+      readonly what: Trouble;
     }
   | { readonly do: "restore"; readonly sink: number; readonly back: number }
   /** In batches that are committed and lie between others; null: in every sink. */

@@ -32,8 +32,8 @@ export interface Watcher {
 }
 
 const RESTART_MS = 700;
-/** Everything that came while a process was frozen is done by then. */
-const AWAKE_MS = 20_000;
+/** Everything that came while a process was frozen is done by then, and what it means is known. */
+const AWAKE_MS = 100;
 
 /** Everything there is in a run: brokers, stores, daemons, and who looks at them. */
 export class World {
