@@ -238,8 +238,8 @@ class ScopeRun {
         this.#report({ code: "not-placed", sink: target.name, start, end, text: placed.text });
         return "end";
       }
-      if (placed.is === "confirmed") {
-        // What the look before said was a misread, or somebody else was faster.
+      if (placed.is === "confirmed" && verdict.do === "replace") {
+        // What the looks before said was a misread, or somebody else was faster.
         this.#tally.same += 1;
         onDone(seal.size);
         return "next";

@@ -12,6 +12,8 @@ interface Damage {
   readonly bytes: Uint8Array | null;
   /** When, by the run's own time. */
   readonly at: number;
+  /** Of its offsets, `end` exclusive. */
+  readonly range: { readonly start: number; readonly end: number };
   mended: boolean;
 }
 
@@ -19,13 +21,19 @@ interface Damage {
 export class Damages {
   readonly #all: Damage[] = [];
 
-  note(store: SimStore, path: string, bytes: Uint8Array | null, at: number): void {
-    this.#all.push({ store, manifest: manifestOf(path), path, bytes, at, mended: false });
+  note(d: Omit<Damage, "manifest" | "mended">): void {
+    this.#all.push({ ...d, manifest: manifestOf(d.path), mended: false });
   }
 
   /** Something was created: what stood in its place before is damaged no more. */
   created(store: SimStore, path: string): void {
     for (const d of this.#all) if (d.store === store && d.path === path) d.mended = true;
+  }
+
+  /** Batches below a folder that were there, and whose manifest is not what it was. */
+  ranges(store: SimStore, folder: string): Damage["range"][] {
+    const own = this.#all.filter((d) => d.store === store && !d.mended && d.path === d.manifest);
+    return own.filter((d) => d.manifest.startsWith(`${folder}/`)).map((d) => d.range);
   }
 
   /** Whether something of a batch is not mended. */

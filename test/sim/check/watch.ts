@@ -251,7 +251,8 @@ export class Watch implements Listener {
 
   /** Rule 4: the batch before it is whole, or it is the first of its branch. */
   #predecessor(store: SimStore, path: string, at: { branch: number; start: number }): void {
-    const siblings = batchesBeside(store, path);
+    const damaged = this.#p.damages.ranges(store, `manifests/${scopeOf(path)}`);
+    const siblings = [...batchesBeside(store, path), ...damaged];
     const before = siblings.filter((b) => b.start < at.start);
     if (before.some((b) => b.end > at.start))
       throw new Violation("no-duplicate", `${store.name}: ${path} begins inside another batch`);
@@ -290,10 +291,11 @@ function isForm(primary: SimStore, path: string, bytes: Uint8Array): boolean {
   return formsOf(primary, manifest).some((form) => form.digest === digest);
 }
 
+const scopeOf = (path: string): string => path.split("/").slice(1, 5).join("/");
+
 /** Whole batches of the same branch as a data path, ascending. */
 function batchesBeside(store: SimStore, dataPath: string): Range[] {
-  const folder = dataPath.split("/").slice(1, 5).join("/");
-  return manifestsIn(store, `manifests/${folder}`).map((p) => {
+  return manifestsIn(store, `manifests/${scopeOf(dataPath)}`).map((p) => {
     const { start, end } = manifestAt(store, p);
     return { start, end };
   });

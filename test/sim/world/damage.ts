@@ -15,8 +15,11 @@ export function damage(w: World, h: Damaging): void {
   const chosen = w.stores.filter((_, i) => all || i === h.sink);
   const [first] = chosen;
   if (first === undefined) return;
-  const between = settled(w, first).filter((path) =>
-    w.stores.every((s) => (all || s !== first ? isLike(first, s, path) : true)),
+  const others = chosen.slice(1).map((s) => settled(w, s));
+  const between = settled(w, first).filter(
+    (path) =>
+      w.stores.every((s) => s === first || isLike(first, s, path)) &&
+      others.every((own) => own.includes(path)),
   );
   // Of two neighbours that nobody has, nobody knows where the one ends.
   const apart = between.filter((_, i) => !all || i % 2 === 0);
@@ -60,14 +63,17 @@ function isLike(a: SimStore, b: SimStore, manifest: string): boolean {
 }
 
 function harm(w: World, store: SimStore, manifest: string, what: Damaging["what"]): void {
-  const data = manifestAt(store, manifest).seal.path;
+  const { seal, start, end } = manifestAt(store, manifest);
+  const data = seal.path;
+  const note = (path: string, bytes: Uint8Array | null): void =>
+    w.damages.note({ store, path, bytes, at: w.scheduler.now, range: { start, end } });
   const lose = (path: string): void => {
     store.objects.delete(path);
-    w.damages.note(store, path, null, w.scheduler.now);
+    note(path, null);
   };
   const change = (path: string, bytes: Uint8Array): void => {
     store.overwrite(path, bytes);
-    w.damages.note(store, path, bytes, w.scheduler.now);
+    note(path, bytes);
   };
   w.trace(`${store.name} is damaged at ${manifest}: ${what}`);
   if (what === "lose" || what === "lose-data") lose(data);
