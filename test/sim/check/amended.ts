@@ -112,6 +112,14 @@ export function checkDropped(store: SimStore, path: string): void {
   throw new Violation("order", `${store.name}: ${path} went before its next form was there`);
 }
 
+/** Whether these bytes are what a batch of the primary was, is or becomes under another header. */
+export function isForm(primary: SimStore, path: string, bytes: Uint8Array): boolean {
+  const manifest = manifestOf(path);
+  if (!path.startsWith("data/") || !primary.objects.has(manifest)) return false;
+  const digest = hashOf(bytes);
+  return formsOf(primary, manifest).some((form) => form.digest === digest);
+}
+
 /** The file of a batch is opened by those it is said to be encrypted to, and by nobody else. */
 export function checkRecipients(
   where: string,

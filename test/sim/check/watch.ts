@@ -8,17 +8,9 @@ import {
   checkTaken,
   formsOf,
   isAmendment,
-  manifestOf,
+  isForm,
 } from "./amended.ts";
-import {
-  dataPathIn,
-  hashOf,
-  manifestAt,
-  manifestsIn,
-  type Place,
-  placeOf,
-  unnamed,
-} from "./archive.ts";
+import { dataPathIn, manifestAt, manifestsIn, type Place, placeOf, unnamed } from "./archive.ts";
 import type { Damages } from "./damaged.ts";
 import { checkExpired, checkPruned, isCovered, isPruned } from "./pruned.ts";
 import { marksIn } from "./marks.ts";
@@ -281,14 +273,6 @@ export class Watch implements Listener {
     ranges.push({ start, end });
     this.#ranges.set(key, ranges);
   }
-}
-
-/** Whether these bytes are what a batch of the primary was, is or becomes under another header. */
-function isForm(primary: SimStore, path: string, bytes: Uint8Array): boolean {
-  const manifest = manifestOf(path);
-  if (!path.startsWith("data/") || !primary.objects.has(manifest)) return false;
-  const digest = hashOf(bytes);
-  return formsOf(primary, manifest).some((form) => form.digest === digest);
 }
 
 const scopeOf = (path: string): string => path.split("/").slice(1, 5).join("/");
