@@ -16,7 +16,7 @@ const IN_PLACE = "nothing that it does outlives the process";
 export const WHEREABOUTS: readonly Whereabouts[] = [
   { at: "sinks/blob", by: "a sink of kind fs" },
   { at: "sinks/blob/blob-documents.ts", by: "prune what has expired" },
-  { at: "sinks/fs", by: "a sink of kind fs", why: "leftovers are swept when they are an hour old" },
+  { at: "sinks/fs", by: "a sink of kind fs" },
   { at: "sinks/s3", by: "a sink of kind s3" },
   { at: "sinks/hdfs", by: "a sink of kind hdfs" },
   { at: "sinks/cassandra", by: "a sink of kind cassandra" },
@@ -114,11 +114,7 @@ export const WHEREABOUTS: readonly Whereabouts[] = [
   { at: "src/operate/stored-form.ts", by: null, why: READS },
   { at: "src/operate/verify.ts", by: "verify of everything", why: READS },
   { at: "src/operate/verify", by: "verify of everything", why: READS },
-  {
-    at: "src/operate/verify/tell-proof.ts",
-    by: null,
-    why: "one commit with the outcome; a repeated one takes its place",
-  },
+  { at: "src/operate/verify/tell-proof.ts", by: "verify, told" },
   { at: "src/record-batch", by: null, why: READS },
   { at: "src/seal", by: "rewrap to another recipient" },
   { at: "src/seal/keys.ts", by: "keygen" },

@@ -1,8 +1,8 @@
-import { withAdmin } from "../../kafka/live-kafka.ts";
 import { Life } from "../life.ts";
 import { runCommand } from "../run-command.ts";
 import type { Scenario } from "../scenario.ts";
 import { askNothing, dismiss } from "./dead-members.ts";
+import { noteIn } from "./note-in.ts";
 import type { TwoFolders } from "./two-folders.ts";
 
 /** Of docs/operations: where requests lie. */
@@ -16,14 +16,7 @@ interface Standing {
 
 /** What is asked of the partition's owner, as it lies in Kafka: who asked, and under which name, is left out. */
 async function standing(two: TwoFolders): Promise<readonly string[]> {
-  const groupId = groupOf(two);
-  const [found] = await withAdmin((admin) =>
-    admin.fetchOffsets({ groupId, topics: [two.archive.name] }),
-  );
-  const line = found?.partitions[0]?.metadata ?? "";
-  if (line === "") return [];
-  // A word that says whose it is, a checksum, JSON.
-  const list = JSON.parse(line.replace(/^\S+ \S+ /, "")) as readonly Standing[];
+  const list = ((await noteIn(groupOf(two), two.archive.name)) ?? []) as readonly Standing[];
   return list.map(({ id: _id, by: _by, ...asked }) => JSON.stringify(asked)).sort();
 }
 
@@ -72,6 +65,12 @@ export const ORDERS: readonly Scenario[] = [
   ordering({ name: "pause", argv: ["pause"], asks: [pause] }),
   ordering({ name: "resume", after: [["pause"]], argv: ["resume"], asks: [] }),
   ordering({ name: "detach", argv: ["detach", ...SINK], asks: [{ do: "detach", sink: "copy" }] }),
+  ordering({
+    name: "attach",
+    after: [["detach", ...SINK]],
+    argv: ["attach", ...SINK],
+    asks: [{ do: "attach", sink: "copy" }],
+  }),
   ordering({
     name: "skip",
     argv: skip,

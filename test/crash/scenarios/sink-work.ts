@@ -1,5 +1,5 @@
 import { makeAmendment } from "../../../src/core/amendment.ts";
-import type { Manifest } from "../../../src/core/description.ts";
+import type { Hole, Manifest } from "../../../src/core/description.ts";
 import { blake3Hex } from "../../../src/core/digest.ts";
 import { IDENTITY, madeBatch, madeManifest } from "../../../src/sdk/conformance-batches.ts";
 import type { SealedBatch, Sink } from "../../../src/sdk/sink.ts";
@@ -12,10 +12,19 @@ interface Made {
   readonly manifest: Manifest;
 }
 
-/** Batches that are delivered, the last of them set aside and delivered again, one rewrapped, one expired. */
-export const CHAIN: readonly Made[] = [0n, 10n, 20n, 30n].reduce<readonly Made[]>((made, start) => {
+/** More than any store keeps beside a file: its description lies in a place of its own. */
+const ABORTED = 1_200n;
+
+/**
+ * Batches that are delivered, the last of them set aside and delivered again, one rewrapped, one expired; the third
+ * has many holes.
+ */
+export const CHAIN: readonly Made[] = [0n, 10n, 20n, 30n].reduce<readonly Made[]>((made, at, i) => {
   const kind = { format: "segment", codec: "zstd", encrypted: true } as const;
-  const plain = madeBatch({ partition: 0, start, size: SIZE, kind });
+  const [start, aborted] = i < 3 ? [at, i === 2 ? ABORTED : 0n] : [at + ABORTED, 0n];
+  const whole = madeBatch({ partition: 0, start, count: 10n + aborted, aborted, size: SIZE, kind });
+  const holes = whole.description.holes.flatMap(inPairs);
+  const plain = { ...whole, description: { ...whole.description, holes } };
   const { seal } = plain.description;
   // Only what is encrypted is ever rewrapped.
   const encrypted = { ...seal, encryption: "age" as const, recipients: ["age1one"] };
@@ -24,6 +33,19 @@ export const CHAIN: readonly Made[] = [0n, 10n, 20n, 30n].reduce<readonly Made[]
   const manifest = madeManifest(description, made.at(-1)?.manifest);
   return [...made, { batch: { ...plain, description }, manifest }];
 }, []);
+
+/** Nobody delivers it. */
+export const NEVER_CAME = madeBatch({ partition: 0, start: 5_000n }).description;
+/** It is delivered, and removed for good. */
+const REMOVED = madeBatch({ partition: 1, start: 0n });
+
+/** The same offsets, two by two. */
+function inPairs({ from, to, reason }: Hole): readonly Hole[] {
+  return Array.from({ length: Number(to - from) / 2 }, (_, i) => {
+    const at = from + 2n * BigInt(i);
+    return { from: at, to: at + 2n, reason };
+  });
+}
 
 /** What the file of a batch is after it was rewrapped. */
 const rewrapped = (old: Uint8Array): Promise<Uint8Array> =>
@@ -48,6 +70,7 @@ export async function workOn(sink: Sink, aside: { due: boolean }): Promise<void>
   const [old, other] = CHAIN;
   if (other !== undefined) await rewrap(sink, other.manifest);
   if (old !== undefined) await expire(sink, old.manifest);
+  await removeWhole(sink);
   await look(sink);
   await sink.documents?.create("index/note.json", Buffer.from("{}\n"), never);
 }
@@ -78,6 +101,15 @@ async function expire(sink: Sink, m: Manifest): Promise<void> {
   if (sink.expire === undefined) return;
   const state = await sink.stat(m, "cheap", never);
   if (state.is === "whole") await sink.expire(m, state.tag, never);
+}
+
+async function removeWhole(sink: Sink): Promise<void> {
+  if (sink.remove === undefined) return;
+  const manifest = madeManifest(REMOVED.description);
+  await deliver(sink, REMOVED, manifest);
+  const state = await sink.stat(manifest, "bytes", never);
+  if (state.is !== "whole") throw new Error(`${manifest.batchId} is ${state.is}`);
+  await sink.remove(manifest, state.tag, never);
 }
 
 /** Everything that only looks. */

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "cassandra-driver";
+import { encodeDescription } from "../../../src/core/manifest.ts";
 import { builtInSinks } from "../../../sinks/index.ts";
 import { sharedKafka } from "../../kafka/live-kafka.ts";
 import { nodeClock, nodeRandom } from "../../../src/daemon/node-ports.ts";
@@ -16,10 +17,10 @@ import { ForeignHdfs } from "../../sinks/hdfs/foreign.ts";
 import { newPath } from "../../sinks/hdfs/hdfs-place.ts";
 import { rawRecords } from "../../sinks/kafka/raw-records.ts";
 import { download } from "../../sinks/s3/download.ts";
-import { newBucket } from "../../sinks/s3/server.ts";
+import { type BucketKind, newBucket } from "../../sinks/s3/server.ts";
 import type { Life } from "../life.ts";
 import { DIED, type Ran, type Scenario } from "../scenario.ts";
-import { CHAIN, workOn } from "./sink-work.ts";
+import { CHAIN, NEVER_CAME, workOn } from "./sink-work.ts";
 
 const RETRY = { firstMs: 50, maxMs: 400, tries: 30 };
 const PORTS = { clock: nodeClock, random: nodeRandom };
@@ -49,6 +50,22 @@ const contentIn = (dir: string): readonly string[] =>
   [...contentOf(dir)].map((entry) => entry.join(" "));
 const word = (): string => `w${randomBytes(5).toString("hex")}`;
 
+async function onS3(bucketKind: BucketKind, more: object): Promise<Places> {
+  const s3 = await server("s3");
+  return {
+    kind: "s3",
+    next: async () => {
+      const [bucket, prefix] = [await newBucket(s3, bucketKind), word()];
+      const content = async (into: string): Promise<readonly string[]> => {
+        await download(s3, { bucket, prefix }, into);
+        return contentIn(into);
+      };
+      // Nothing can be made to look old there: what dead runs left is old at once.
+      return { settings: { ...s3, bucket, prefix, tmpMaxAge: "1ms", ...more }, content };
+    },
+  };
+}
+
 /** What a probe that died has left in Cassandra and nothing drops. */
 async function probesForEver(cql: Client, keyspace: string): Promise<readonly string[]> {
   const left = ["batches", "chunks"].map(async (table) => {
@@ -62,6 +79,14 @@ async function probesForEver(cql: Client, keyspace: string): Promise<readonly st
   return (await Promise.all(left)).flat();
 }
 
+/** What writers that died long ago have left: half a file, and what describes a batch that never came. */
+const LEFT: readonly (readonly [name: string, bytes: Uint8Array])[] = [
+  ["left.part", Buffer.from("half")],
+  ["left.about", Buffer.from(encodeDescription(NEVER_CAME))],
+];
+const LONG_AGO_S = Math.floor(Date.now() / 1_000) - 3 * 86_400;
+const wasLeft = (name: string): boolean => LEFT.some(([left]) => left === name);
+
 const OPENED: Readonly<Record<string, () => Promise<Places>>> = {
   fs: () => {
     const dir = configDir();
@@ -69,34 +94,36 @@ const OPENED: Readonly<Record<string, () => Promise<Places>>> = {
       kind: "fs",
       next: () => {
         const path = join(dir, word());
-        return { settings: { path }, content: () => Promise.resolve(contentIn(path)) };
+        mkdirSync(join(path, "tmp"), { recursive: true });
+        for (const [name, bytes] of LEFT) {
+          writeFileSync(join(path, "tmp", name), bytes);
+          utimesSync(join(path, "tmp", name), LONG_AGO_S, LONG_AGO_S);
+        }
+        const left = (): readonly string[] => readdirSync(join(path, "tmp")).filter(wasLeft);
+        const content = () => Promise.resolve([...contentIn(path), ...left()]);
+        return { settings: { path }, content };
       },
       close: () => Promise.resolve(rmSync(dir, { recursive: true })),
     });
   },
-  s3: async () => {
-    const s3 = await server("s3");
-    return {
-      kind: "s3",
-      next: async () => {
-        const [bucket, prefix] = [await newBucket(s3), word()];
-        const content = async (into: string): Promise<readonly string[]> => {
-          await download(s3, { bucket, prefix }, into);
-          return contentIn(into);
-        };
-        return { settings: { ...s3, bucket, prefix }, content };
-      },
-    };
-  },
+  s3: () => onS3("plain", {}),
+  "s3, by versions": () => onS3("versioned", { createOnly: "oldest-version" }),
+  "s3, looked at first": () => onS3("plain", { createOnly: "head-then-put" }),
   hdfs: async () => {
     const { url } = await server("hdfs");
     return {
       kind: "hdfs",
-      next: () => {
-        const path = newPath();
+      next: async () => {
+        const [path, hdfs] = [newPath(), new ForeignHdfs(url)];
+        const times = `SETTIMES&modificationtime=${LONG_AGO_S * 1_000}&accesstime=-1`;
+        for (const [name, bytes] of LEFT) {
+          await hdfs.write(`${path}/tmp/${name}`, bytes);
+          await hdfs.call("PUT", `${path}/tmp/${name}`, times);
+        }
         const content = async (into: string): Promise<readonly string[]> => {
-          await new ForeignHdfs(url).bring(path, into);
-          return contentIn(into);
+          await hdfs.bring(path, into);
+          const names = (await hdfs.files(path)).map((name) => name.replace("tmp/", ""));
+          return [...contentIn(into), ...names.filter(wasLeft)];
         };
         return { settings: { url, user: "archiver", path }, content };
       },
@@ -139,7 +166,8 @@ const OPENED: Readonly<Record<string, () => Promise<Places>>> = {
           const found = await documentsBelow(elasticsearch.url, `${indexPrefix}-records-*`);
           return found.map((document) => JSON.stringify(document));
         };
-        return { settings: { ...elasticsearch, indexPrefix }, content };
+        const bulkBytes = 2 << 10;
+        return { settings: { ...elasticsearch, indexPrefix, bulkBytes }, content };
       },
     };
   },
@@ -154,7 +182,8 @@ const OPENED: Readonly<Record<string, () => Promise<Places>>> = {
           const found = (await rawRecords(bootstrap, topic)).get(0) ?? [];
           return found.map(({ offset: _offset, ...record }) => JSON.stringify(record));
         };
-        return { settings: { brokers: bootstrap.split(","), topicPrefix }, content };
+        const most = { recordBatchBytes: 1 << 10 };
+        return { settings: { brokers: bootstrap.split(","), topicPrefix, ...most }, content };
       },
     });
   },
@@ -186,8 +215,8 @@ async function worked(
   return { code: code === "died" ? DIED : code, stdout: "", stderr };
 }
 
-const onSink = (kind: string, open: () => Promise<Places>): Scenario => ({
-  name: `a sink of kind ${kind}`,
+const onSink = (name: string, open: () => Promise<Places>): Scenario => ({
+  name: `a sink of kind ${name}`,
   open: async () => {
     const places = await open();
     const into = configDir();
@@ -197,7 +226,7 @@ const onSink = (kind: string, open: () => Promise<Places>): Scenario => ({
       reset: async () => {
         [place, aside] = [await places.next(), { due: true }];
       },
-      run: (life) => worked(life, kind, place.settings, aside),
+      run: (life) => worked(life, places.kind, place.settings, aside),
       judge: async () => {
         rmSync(into, { recursive: true, force: true });
         const found = await place.content(into);
@@ -209,6 +238,7 @@ const onSink = (kind: string, open: () => Promise<Places>): Scenario => ({
           ...(found.length === most || files
             ? []
             : [`it has ${found.length} records of ${records}`]),
+          ...found.filter(wasLeft).map((f) => `${f} was not swept`),
           ...wanted.filter((w) => !found.includes(w)).map((w) => `lacks ${w}`),
           ...found.filter((f) => !wanted?.includes(f)).map((f) => `has ${f}`),
         ].slice(0, 4);
@@ -222,6 +252,6 @@ const onSink = (kind: string, open: () => Promise<Places>): Scenario => ({
 });
 
 /** The drivers of sinks, each on its real server. */
-export const SINKS: readonly Scenario[] = Object.entries(OPENED).map(([kind, open]) =>
-  onSink(kind, open),
+export const SINKS: readonly Scenario[] = Object.entries(OPENED).map(([name, open]) =>
+  onSink(name, open),
 );
