@@ -69,7 +69,7 @@ export const ORDERS: readonly Scenario[] = [
     name: "attach",
     after: [["detach", ...SINK]],
     argv: ["attach", ...SINK],
-    asks: [{ do: "attach", sink: "copy" }],
+    asks: [],
   }),
   ordering({
     name: "skip",
