@@ -32,7 +32,8 @@ export async function replaceFile(web: WebHdfs, r: Replacing, signal: AbortSigna
     await assertIs(web, final, r.tag, signal);
     await renameOver(web, temp, final, written, signal);
   } catch (error) {
-    await dropTemp(web, temp);
+    // Who is told to end does so; whoever changes this path next removes it, as of one who was killed.
+    if (!signal.aborted) await dropTemp(web, temp);
     throw error;
   }
   await dropNext(web, base, path, signal);

@@ -90,6 +90,15 @@ export function madeBatch(made: MadeBatch): SealedBatch {
   return { description, bytes, records: (signal) => inPieces(records, signal) };
 }
 
+/** One that says of itself that it is encrypted, as what is rewrapped has to; its bytes are no age file. */
+export function madeEncrypted(made: Omit<MadeBatch, "kind">): SealedBatch {
+  const kind = { format: "segment", codec: "zstd", encrypted: true } as const;
+  const { description, ...rest } = madeBatch({ ...made, kind });
+  const seal = { ...description.seal, encryption: "age", recipients: ["age1one"] } as const;
+  const content = { algorithm: "blake3", tag: seal.digest } as const;
+  return { ...rest, description: { ...description, content, seal } };
+}
+
 /** As many a piece as makes several pieces of most batches. */
 const PIECE_RECORDS = 4;
 

@@ -5,6 +5,7 @@ import { lookCases } from "./conformance-look.ts";
 import { manyCases } from "./conformance-many.ts";
 import { publishCases } from "./conformance-publish.ts";
 import { raceCases } from "./conformance-race.ts";
+import { rewrapCases } from "./conformance-rewrap.ts";
 import { sizeCases } from "./conformance-sizes.ts";
 
 /** In the order in which they run: what is quick first. */
@@ -15,5 +16,6 @@ export const conformance: readonly ConformanceCase[] = [
   ...manyCases,
   ...raceCases,
   ...faultCases,
+  ...rewrapCases,
   ...crashCases,
 ];

@@ -131,7 +131,7 @@ export const faultCases: readonly ConformanceCase[] = [
 ];
 
 /** Begins a call that gets no answer, cancels it, and sees it end for that reason. */
-async function endsWhenToldTo(
+export async function endsWhenToldTo(
   begin: (signal: AbortSignal) => Promise<unknown> | undefined,
   what: string,
 ): Promise<void> {
@@ -156,7 +156,7 @@ async function published(sink: Sink, partition = 0): Promise<SealedBatch> {
 }
 
 /** As the daemon does: what failed for now is tried again, a few times. */
-async function tried<T>(call: () => Promise<T>): Promise<T> {
+export async function tried<T>(call: () => Promise<T>): Promise<T> {
   for (let i = 1; ; i++) {
     try {
       return await call();

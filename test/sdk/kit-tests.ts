@@ -30,6 +30,8 @@ export function kitTests(on: Installed): void {
       expect(unasked).toEqual([
         "not-asked: data that lost its description is damaged, never taken for something else",
         "not-asked: setAside acts only on what was seen, and then it is gone",
+        "not-asked: a rewrapped file is what its newest amendment says, and none else is left",
+        "not-asked: a rewrap whose answer was lost is found done, and one that arrives late takes no newer file",
       ]);
     },
   );

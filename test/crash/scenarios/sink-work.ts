@@ -1,7 +1,12 @@
 import { makeAmendment } from "../../../src/core/amendment.ts";
 import type { Hole, Manifest } from "../../../src/core/description.ts";
 import { blake3Hex } from "../../../src/core/digest.ts";
-import { IDENTITY, madeBatch, madeManifest } from "../../../src/sdk/conformance-batches.ts";
+import {
+  IDENTITY,
+  madeBatch,
+  madeEncrypted,
+  madeManifest,
+} from "../../../src/sdk/conformance-batches.ts";
 import type { SealedBatch, Sink } from "../../../src/sdk/sink.ts";
 
 const SIZE = 3_000;
@@ -17,21 +22,15 @@ const ABORTED = 1_200n;
 
 /**
  * Batches that are delivered, the last of them set aside and delivered again, one rewrapped, one expired; the third
- * has many holes.
+ * has many holes. Only what is encrypted is ever rewrapped.
  */
 export const CHAIN: readonly Made[] = [0n, 10n, 20n, 30n].reduce<readonly Made[]>((made, at, i) => {
-  const kind = { format: "segment", codec: "zstd", encrypted: true } as const;
   const [start, aborted] = i < 3 ? [at, i === 2 ? ABORTED : 0n] : [at + ABORTED, 0n];
-  const whole = madeBatch({ partition: 0, start, count: 10n + aborted, aborted, size: SIZE, kind });
+  const whole = madeEncrypted({ partition: 0, start, count: 10n + aborted, aborted, size: SIZE });
   const holes = whole.description.holes.flatMap(inPairs);
-  const plain = { ...whole, description: { ...whole.description, holes } };
-  const { seal } = plain.description;
-  // Only what is encrypted is ever rewrapped.
-  const encrypted = { ...seal, encryption: "age" as const, recipients: ["age1one"] };
-  const content = { algorithm: "blake3" as const, tag: seal.digest };
-  const description = { ...plain.description, content, seal: encrypted };
-  const manifest = madeManifest(description, made.at(-1)?.manifest);
-  return [...made, { batch: { ...plain, description }, manifest }];
+  const batch = { ...whole, description: { ...whole.description, holes } };
+  const manifest = madeManifest(batch.description, made.at(-1)?.manifest);
+  return [...made, { batch, manifest }];
 }, []);
 
 /** Nobody delivers it. */

@@ -93,11 +93,11 @@ export function checkReplaced(
   const [before, after] = bytes.map(hashOf);
   for (const other of stores) {
     if (other.style.form !== "files") continue;
-    const known = path.startsWith("data/") && other.objects.has(manifest);
-    const forms = known ? formsOf(other, manifest).map((f) => f.digest) : [];
-    const first = forms.findIndex((digest) => digest === before);
+    // A store may have the amendments of a batch that it lacks as yet.
+    const steps = path.startsWith("data/") ? amendmentsOf(other, manifest) : [];
+    const first = steps.findIndex((a) => a.replaces === before);
     // Whoever gets a recipient back gets the very bytes that there were.
-    if (first < 0 || forms.findLastIndex((digest) => digest === after) <= first)
+    if (first < 0 || steps.findLastIndex((a) => a.digest === after) < first)
       throw new Violation("write-once", `${store.name}: ${path} was replaced by other bytes`);
   }
 }
