@@ -105,6 +105,17 @@ function plansFrom(t: Task, from: number): PlanMark[] {
   return plans;
 }
 
+/**
+ * Who walks knows one batch at a time. The committed plans of those behind it, which a sink of records may have by
+ * now, are what their files are made by: they stay committed until somebody comes to them.
+ */
+function continued(t: Task, plans: readonly PlanMark[], end: bigint): readonly PlanMark[] {
+  if (t.phase !== "walking") return plans;
+  const known = t.committed?.plans ?? [];
+  const next = known.findIndex((p) => p.start === end);
+  return next < 0 ? plans : [...plans, ...known.slice(next)].slice(0, MAX_PLANS);
+}
+
 /** Rule 1: a plan before the first put; in steady state it rides on the commit of the previous batch. */
 function nextCommit(t: Task): Effect | null {
   if (t.committed === null || t.phase === "locating") return null;
@@ -119,7 +130,8 @@ function nextCommit(t: Task): Effect | null {
   }
   const last = t.slots[confirmed - 1];
   if (last !== undefined) {
-    const value: Committed = { offset: planOf(last).end, plans: plansFrom(t, confirmed) };
+    const { end } = planOf(last);
+    const value: Committed = { offset: end, plans: continued(t, plansFrom(t, confirmed), end) };
     return { do: "commit", value, why: "offset" };
   }
   const plans = plansFrom(t, 0);
@@ -129,7 +141,10 @@ function nextCommit(t: Task): Effect | null {
     // The committed offset never goes back: a tail of markers may lie between the head and it.
     return {
       do: "commit",
-      value: { offset: start > committed ? start : committed, plans },
+      value: {
+        offset: start > committed ? start : committed,
+        plans: continued(t, plans, plans.at(-1)?.end ?? start),
+      },
       why: "plan",
     };
   }

@@ -3,11 +3,11 @@ import { apply } from "../../src/pipeline/apply.ts";
 import { begin, type Task } from "../../src/pipeline/state.ts";
 import {
   after,
-  plan,
   read,
   empty,
   head,
   look,
+  plan,
   whole,
   built,
   committed,
@@ -172,4 +172,25 @@ test("walking: between the end of the archive and the committed offset lie marke
   expect(after(begin(2, 1), read(30n), ...heads).phase).toBe("walking");
   const lost = { ...read(30n), archivedTo: 25n };
   expect(after(begin(2, 1), lost, ...heads).phase).toBe("walking");
+});
+
+test("walking: the plans of batches behind the one at hand stay committed", () => {
+  const found = { start: 10n, end: 20n, mark: "a", step: "data", link: null } as const;
+  const t = after(
+    begin(2, 1),
+    read(10n, plan(10n, 20n), plan(20n, 30n)),
+    ...[head(0, 0n, 10n), head(1, 0n, 10n), look(0, 10n, found), look(1, 10n)],
+    { of: "take", slot: 1, end: 20n, mark: "a" },
+    ...[...put(1, 0), ...put(1, 1)],
+  );
+  expect(keys(t)).toEqual(["commit offset 20 [20,30)a"]);
+  // One that ends elsewhere than was planned: what was planned behind it does not follow.
+  const other = after(
+    begin(2, 1),
+    read(10n, plan(10n, 20n), plan(20n, 30n)),
+    ...[head(0, 0n, 10n), head(1, 0n, 10n)],
+    ...[look(0, 10n, { ...found, end: 15n }), look(1, 10n)],
+    { of: "take", slot: 1, end: 15n, mark: "b" },
+  );
+  expect(keys(other)).toEqual(["commit plan 10 [10,15)b"]);
 });

@@ -1,6 +1,6 @@
 import { plainSink, small } from "../run/base.ts";
 import type { Happening, Scenario, SinkSettings } from "../world/settings.ts";
-import { type Case, produce } from "./case.ts";
+import { type Case, produce, stop } from "./case.ts";
 
 const ledger = (name: string): SinkSettings => ({ ...plainSink(name), form: "ledger" });
 
@@ -69,5 +69,20 @@ export const RECORD_SINKS: readonly Case[] = [
       quietAt: 60_000,
     }),
     "put the file back",
+  ],
+  [
+    "two encrypted batches are planned and only a sink of records has them when the owner dies",
+    small(
+      [
+        ...[100, 2_000, 3_200].map((at) => produce(at)),
+        { at: 1_900, do: "outage", sink: 1, ms: 12_000 },
+        stop(5_000, 500),
+      ],
+      {
+        sinks: LATER.sinks,
+        settings: { format: "segment", codec: "none", level: 3, encrypted: true },
+      },
+    ),
+    '"adopted"',
   ],
 ];

@@ -25,11 +25,11 @@ export type Logs = ReadonlyMap<string, readonly Log[]>;
 export function checkArchive(stores: readonly SimStore[], logs: Logs, keys: readonly Key[]): void {
   const [primary, ...others] = stores;
   if (primary === undefined) return;
-  for (const other of others) equalStores(primary, other, logs);
+  for (const other of others) equalStores(primary, other, logs, true);
   const [first, ...files] = stores.filter(holdsFiles);
   if (first !== undefined && first !== primary) {
     for (const b of batchesOf(first)) fileOf(first, b, keys);
-    for (const other of files) equalStores(first, other, logs);
+    for (const other of files) equalStores(first, other, logs, false);
   }
   for (const store of stores) if (!holdsFiles(store)) checkKept(store, logs);
   const seen = batchesOf(primary);
@@ -57,11 +57,18 @@ const leftBehind = (path: string, primary: SimStore, logs: Logs): boolean => {
   return place.kind === "data" && !batchesOf(primary).some((b) => b.dataPath === path);
 };
 
-function equalStores(primary: SimStore, other: SimStore, logs: Logs): void {
+const isOver = (path: string, logs: Logs): boolean => {
+  const place = placeOf(path);
+  return place !== null && logs.get(place.topicId)?.[place.partition]?.isDeleted === true;
+};
+
+/** `decides`: the first one is the primary, which nobody has more than. */
+function equalStores(primary: SimStore, other: SimStore, logs: Logs, decides: boolean): void {
   const alike = holdsFiles(primary) && holdsFiles(other);
   const [theirs, own] = [named(primary, alike), named(other, alike)];
   for (const path of new Set([...theirs.keys(), ...own.keys()])) {
     const [a, b] = [theirs.get(path), own.get(path)];
+    if (a === undefined && b !== undefined && !decides && isOver(b.path, logs)) continue;
     const lacking = a === undefined ? primary : b === undefined ? other : null;
     if (a !== undefined && b === undefined && leftBehind(a.path, primary, logs)) continue;
     if (isCovered(primary, path) || isCovered(other, path)) continue;
