@@ -139,8 +139,8 @@ export class FsStore implements BlobStore {
     await this.#ready(path);
     await this.#folders.ensure(join(this.#base, "tmp"));
     const [base, fsync] = [this.#base, this.#fsync];
+    this.#durable.delete(join(base, path));
     await replaceFile({ base, path, bytes, tag, fsync }, signal);
-    this.#durable.add(join(base, path));
   }
 
   /** Link first, so that at no instant the file is in neither place. */

@@ -55,8 +55,8 @@ export class S3IfMatch {
   }
 
   /**
-   * Removes the object with this etag; false when another one is there. A store that ignores the condition removes
-   * whatever is there when the request arrives.
+   * Removes the object with this etag; false when another one is there, or when the store takes no spelling of it. One
+   * that ignores the condition removes whatever is there when the request arrives.
    */
   async remove(path: string, etag: string, signal: AbortSignal): Promise<boolean> {
     for (const spelling of this.#order) {
@@ -65,7 +65,7 @@ export class S3IfMatch {
       if (found === undefined) return true;
       if (found.etag !== etag) return false;
     }
-    throw new SinkError("sink-permanent", `${path}: ${UNKNOWN_ETAG}`);
+    return false;
   }
 
   async #removed(path: string, ifMatch: string, signal: AbortSignal): Promise<boolean> {
@@ -104,6 +104,12 @@ const isAbsent = (error: unknown): boolean => answered(error, 404, "NoSuchKey");
 
 export const unseen = (path: string): SinkError =>
   new SinkError("sink-permanent", `${path} is no longer what was seen; look again`);
+
+export const notRemoved = (path: string): SinkError => {
+  const text =
+    "is no longer what was seen, or the store refuses the etag that it shows; look again";
+  return new SinkError("sink-permanent", `${path} ${text}`);
+};
 
 const IGNORES =
   "the store answered success to a PUT with another etag in If-Match than is there, so one that comes late could " +

@@ -8,7 +8,7 @@ import { S3Creator } from "./s3-create.ts";
 import { answered } from "./s3-error.ts";
 import { holdsBytes, isMd5 } from "./s3-evidence.ts";
 import { greatestPath } from "./s3-greatest.ts";
-import { S3IfMatch, unseen } from "./s3-if-match.ts";
+import { notRemoved, S3IfMatch, unseen } from "./s3-if-match.ts";
 import { type ListedObject, versionPages } from "./s3-listing.ts";
 import type { S3Objects, StoredObject } from "./s3-objects.ts";
 import { type CreateOnlyProof, PROBE_PATH } from "./s3-probe.ts";
@@ -175,13 +175,13 @@ export class S3Store implements BlobStore {
       throw new SinkError("sink-permanent", `cannot move ${from}: ${to} is there already`);
     }
     await this.#assertSeen(from, tag, signal);
-    if (!(await this.#ifMatch.remove(from, tag, signal))) throw unseen(from);
+    if (!(await this.#ifMatch.remove(from, tag, signal))) throw notRemoved(from);
   }
 
   async remove(path: string, tag: string, signal: AbortSignal): Promise<void> {
     this.#refuseOnVersions(path);
     await this.#assertSeen(path, tag, signal);
-    if (!(await this.#removeAll(path, tag, signal))) throw unseen(path);
+    if (!(await this.#removeAll(path, tag, signal))) throw notRemoved(path);
   }
 
   /** All versions, the oldest last: as long as any is there, the batch is what it was. */
@@ -190,7 +190,7 @@ export class S3Store implements BlobStore {
     // A later one that is locked could not be removed, and with the older ones gone would be the batch.
     for await (const version of this.#versionsOf(path, signal))
       if (await this.#objects.locked(path, version, signal)) return "locked";
-    if (!(await this.#removeAll(path, tag, signal))) throw unseen(path);
+    if (!(await this.#removeAll(path, tag, signal))) throw notRemoved(path);
     return "expired";
   }
 
@@ -230,7 +230,7 @@ export class S3Store implements BlobStore {
     return false;
   }
 
-  /** Where only the current one counts, what is seen as `tag`; false when another one is there. */
+  /** Where only the current one counts, what is seen as `tag`; false when it stays. */
   async #removeAll(path: string, tag: string, signal: AbortSignal): Promise<boolean> {
     if (!this.#oldest) return this.#ifMatch.remove(path, tag, signal);
     for await (const versionId of this.#versionsOf(path, signal))

@@ -40,8 +40,8 @@ afterAll(async () => {
 const codes = (findings: readonly { code: string }[]): readonly string[] =>
   findings.map((f) => f.code);
 
-/** Kills, races and thousands of files are tried on the NameNode itself. */
-const brief = conformance.filter((c) => c.timeoutMs <= 20_000 && !/race/.test(c.name));
+/** Kills, races and thousands of files are tried on the NameNode itself; HttpFS replaces nothing. */
+const brief = conformance.filter((c) => c.timeoutMs <= 20_000 && !/race|rewrap/.test(c.name));
 
 describe("HttpFS", () => {
   for (const held of brief) {
@@ -64,6 +64,23 @@ describe("HttpFS", () => {
     bytes[77] = 0;
     expect(await store.holds("archive.json", bytes, never)).toBeUndefined();
     await store.close();
+  });
+
+  test("a file is not replaced by a RENAME that does not say it may, and the way out is named", async () => {
+    const path = newPath();
+    const [through, beside] = [hdfsStore(server.httpfsUrl, path), hdfsStore(server.url, path)];
+    for (const name of ["archive.json", "data/one"])
+      await through.create(name, { bytes: Buffer.from("one"), digest: "" }, never);
+    const tag = (await through.head("data/one", never))?.tag ?? "";
+    const replacing = through.replace("data/one", Buffer.from("two"), tag, never);
+    await expect(replacing).rejects.toThrow(/does not pass on renameoptions.*hdfs\.md/);
+    const hdfs = new ForeignHdfs(server.url);
+    expect((await hdfs.read(`${path}/data/one`)).toString()).toBe("one");
+    expect(await hdfs.files(path)).toEqual(["archive.json", "data/one"]);
+    const seen = (await beside.head("data/one", never))?.tag ?? "";
+    await beside.replace("data/one", Buffer.from("two"), seen, never);
+    expect((await hdfs.read(`${path}/data/one`)).toString()).toBe("two");
+    for (const store of [through, beside]) await store.close();
   });
 
   test("check says that it does not pass on the wish to fsync; the NameNode does", async () => {
