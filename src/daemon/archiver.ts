@@ -282,16 +282,14 @@ export class Archiver {
     if (!(await this.#o.catalogue.refresh(this.#stop.signal))) return;
     for (const t of this.#o.catalogue.topics) {
       const was = before.get(t.topic);
-      if (was !== undefined && was !== t.topicId) this.#recreated(t.topic, was, t.topicId);
+      if (was !== undefined && was !== t.topicId)
+        this.partitions.recreated(
+          t,
+          was,
+          this.#o.sinks.map((s) => s.name),
+        );
     }
     this.member.rejoin();
-  }
-
-  #recreated(topic: string, was: string, is: string): void {
-    const text = `topic ${topic} was deleted and created again: its id was ${was} and is ${is}`;
-    for (const { scope, task } of this.partitions) {
-      if (scope.topic === topic) task.dispatch({ of: "alarm", code: "topic-recreated", text });
-    }
   }
 
   async #recheck(): Promise<void> {

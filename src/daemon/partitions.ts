@@ -12,6 +12,7 @@ import type { Lease } from "../kafka/lease.ts";
 import { recordBatches } from "../record-batch/header.ts";
 import { PartitionTask } from "../pipeline/task.ts";
 import type { TaskPorts } from "../pipeline/ports.ts";
+import type { Task } from "../pipeline/state.ts";
 
 /** One partition of this member: its stream and its task. */
 export interface Partition {
@@ -157,6 +158,20 @@ export class Partitions implements Demand {
     this.#owned.get(keyOf(topic, partition))?.feed.refuse(offset, error);
   }
 
+  /** The topic has another id now. `sinks`: their names, the primary first. */
+  recreated(
+    { topic, topicId }: { readonly topic: string; readonly topicId: string },
+    was: string,
+    sinks: readonly string[],
+  ): void {
+    const said = `topic ${topic} was deleted and created again: its id was ${was} and is ${topicId}`;
+    for (const { scope, task } of this.#owned.values()) {
+      if (scope.topic !== topic) continue;
+      const text = `${said}${leftBehind(task.state, sinks)}`;
+      task.dispatch({ of: "alarm", code: "topic-recreated", text });
+    }
+  }
+
   /** What cannot be had of this partition below `to` is given up from now on; null: no longer. */
   skip({ topic, partition }: Scope, skip: Skip | null): void {
     if (skip === null) this.#skips.delete(keyOf(topic, partition));
@@ -182,6 +197,18 @@ export class Partitions implements Demand {
     this.#o.turns.grant();
   }
 }
+
+/** What sinks lack of what the primary has: nobody works on this topic any more. */
+const leftBehind = ({ behind, slots }: Task, sinks: readonly string[]): string =>
+  sinks
+    .map((name, i) => {
+      const lacks = slots.find((s) => s.steps[0] === "whole" && s.steps[i] !== "whole");
+      const from = behind[i] ?? lacks?.start;
+      if (i === 0 || from === undefined) return "";
+      const command = `reconcile --source ${sinks[0]} --target ${name}`;
+      return `; sink ${name} lacks what came from offset ${from} on, which only \`${command}\` brings`;
+    })
+    .join("");
 
 /** What a fetch brought of a log that ends there: whole record batches, as one is never split. */
 function upTo(f: FetchedPartition, end: bigint | null): FetchedPartition {

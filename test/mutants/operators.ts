@@ -89,4 +89,11 @@ export const OPERATORS: readonly Mutant[] = [
     put: "",
     by: { case: "a file of lines is made from the records of the only sink" },
   },
+  {
+    name: "nobody is told what a sink lacks of a topic that is no more",
+    file: "src/daemon/partitions.ts",
+    find: 'if (i === 0 || from === undefined) return "";',
+    put: 'if (behind.length > 0) return "";',
+    by: { case: "what sinks lack of a topic that is made again" },
+  },
 ];

@@ -158,4 +158,20 @@ export const LOGS: readonly Case[] = [
     ]),
     "up to which batches were planned",
   ],
+  [
+    "what sinks lack of a topic that is made again is said: one is gone on without, one is waited for",
+    small(
+      [
+        ...[100, 3_000, 5_000, 60_000].map((at) => produce(at)),
+        { at: 2_500, do: "outage", sink: 1, ms: 50_000 },
+        { at: 4_800, do: "outage", sink: 2, ms: 40_000 },
+        { at: 8_000, do: "recreate-topic" },
+      ],
+      {
+        quietAt: 70_000,
+        sinks: [plainSink("files"), { ...plainSink("ceph"), detachMs: 2_000 }, plainSink("lake")],
+      },
+    ),
+    "`reconcile --source files --target ceph` brings; sink lake lacks what came from offset 6 on",
+  ],
 ];
