@@ -62,4 +62,11 @@ export const REPAIRS: readonly Mutant[] = [
     put: 'settled === "not-live" ? 0n : settled, tally);',
     by: { case: "a topic is made again while a sink is away" },
   },
+  {
+    name: "a tail of markers that Kafka no longer has is a hole",
+    file: "src/operate/repair/replay-steps.ts",
+    find: "const isTail = next === null && this",
+    put: "const isTail = next !== null && this",
+    by: { case: "a tail of markers that Kafka" },
+  },
 ];

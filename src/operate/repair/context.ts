@@ -1,6 +1,6 @@
 import type { Config, PipelineConfig } from "../../config/config.ts";
 import { ArchiverError } from "../../core/errors.ts";
-import { decodePlans } from "../../core/plan-codec.ts";
+import { decodePlans, type Plans } from "../../core/plan-codec.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Signer } from "../../core/signature.ts";
@@ -57,6 +57,8 @@ export interface RepairKafka {
   settled(scope: Scope): bigint | null | "not-live";
   /** From where on some sink is marked as lacking what is committed; null: none is. */
   behind(scope: Scope): bigint | null;
+  /** Where the newest batch ended when the group committed: up to that commit no record lies behind it. */
+  archivedTo(scope: Scope): bigint | null;
 }
 
 export interface RepairRequest {
@@ -190,13 +192,16 @@ async function repairKafka(
     if (branch < (newest.get(`${topic}/${topicId}/${partition}`) ?? 0)) return "not-live";
     return committed.get(keyOf(scope))?.offset ?? null;
   };
-  const behind: RepairKafka["behind"] = (scope) => {
+  const saidOf = (scope: Scope): Plans | null => {
     if (topics.catalogue.get(scope.topic)?.topicId !== scope.topicId) return null;
     const found = decodePlans(committed.get(keyOf(scope))?.metadata ?? "");
-    if ("invalid" in found) return null;
-    return found.behind.map((b) => b.offset).reduce<bigint | null>(least, null);
+    return "invalid" in found ? null : found;
   };
-  return { view, topics, settled, behind };
+  const behind: RepairKafka["behind"] = (scope) =>
+    (saidOf(scope)?.behind ?? []).map((b) => b.offset).reduce<bigint | null>(least, null);
+  const archivedTo: RepairKafka["archivedTo"] = (scope) =>
+    settled(scope) === "not-live" ? null : (saidOf(scope)?.chain?.offset ?? null);
+  return { view, topics, settled, behind, archivedTo };
 }
 
 const least = (a: bigint | null, b: bigint): bigint => (a === null || b < a ? b : a);

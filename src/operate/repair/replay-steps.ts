@@ -166,12 +166,14 @@ export class ReplaySteps {
     }
     const prevLink = prev ?? genesisLink(this.#o.archiveId, this.#scope);
     const made = await this.#cut(at, { bound, next, prevLink });
-    if (made === null) {
+    // The commit said so while Kafka still had them: markers, which belong to whatever batch comes next.
+    const isTail = next === null && this.#repair.kafka?.archivedTo(this.#scope) === at;
+    if (made === null && !isTail) {
       const text = "neither a sink nor Kafka has these offsets";
       return { is: "hole", to: limit, problem: { code: "hole", start: at, end: limit, text } };
     }
     // Markers and offsets that were taken: they belong to whatever batch comes after them.
-    if (made === "nothing") return { is: "hole", to: limit, problem: null };
+    if (made === null || made === "nothing") return { is: "hole", to: limit, problem: null };
     return this.#batch(made, true);
   }
 

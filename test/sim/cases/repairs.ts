@@ -128,6 +128,21 @@ export const REPAIRS: readonly Case[] = [
     '"copied":2',
   ],
   [
+    "a tail of markers that Kafka no longer has is no hole",
+    small(
+      [
+        produce(100),
+        produce(2_000),
+        { at: 4_000, do: "transaction", p: 0, n: 2, producer: 1 },
+        { at: 4_500, do: "finish", producer: 1, aborted: true },
+        { at: 40_000, do: "retain", p: 0 },
+        replay(41_000),
+      ],
+      { quietAt: 42_000 },
+    ),
+    "replay1#1 says done",
+  ],
+  [
     "two operators repair one sink at once",
     later([damage(12_000, 1, "flip"), reconcile(13_000, [0, 1]), replay(13_100)]),
     "waiting: another operator command",
