@@ -37,6 +37,7 @@ async function cutRange(
   });
   const end = exactEnd ?? r.limit;
   const fetched = async (): Promise<void> => {
+    let atEnd = 0;
     try {
       for (let want = feed.want(); want !== null && !done; want = feed.want()) {
         if (want.offset >= end) {
@@ -45,6 +46,8 @@ async function cutRange(
         }
         const got = await topics.fetch({ ...scope, ...want });
         if (got.error?.retriable === false) feed.refuse(got.offset, refusal(scope, got));
+        else if (got.error === undefined && isAtEnd(got) && ++atEnd >= MAX_AT_END)
+          feed.refuse(got.offset, beyond(scope, got));
         else if (got.error === undefined) feed.offer(got);
         await Promise.resolve();
       }
@@ -62,6 +65,19 @@ async function cutRange(
 }
 
 const NOTHING = new ArchiverError("interrupted", "no record lies below the limit");
+
+/** A leader that has just been elected may not know for a moment how far its log may be read. */
+const MAX_AT_END = 10;
+
+const isAtEnd = ({ records, offset, lastStableOffset }: FetchedPartition): boolean =>
+  records.length === 0 && offset >= lastStableOffset;
+
+/** The log was cut short, or is another topic's of the same name: nobody waits for what may never come. */
+function beyond(scope: Scope, { offset, lastStableOffset }: FetchedPartition): ArchiverError {
+  const name = `${scope.topic}/${scope.partition}`;
+  const text = `${name}: Kafka's log ends at ${lastStableOffset}, offset ${offset} is not in it`;
+  return new ArchiverError("offset-out-of-range", text);
+}
 
 /** A fetch says "out of range" where Kafka has the offset no more. */
 function refusal(scope: Scope, { offset, error }: FetchedPartition): ArchiverError {

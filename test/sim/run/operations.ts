@@ -1,5 +1,6 @@
 import type { CrashPlan } from "../core/process.ts";
 import { Dice } from "../core/random.ts";
+import { ADMIN_MS } from "../world/perform.ts";
 import type { Happening, Scenario, SinkSettings } from "../world/settings.ts";
 
 /** Those of commands. */
@@ -24,7 +25,8 @@ const MOVES = ["move", "copy", "create data"];
 export function withOperators(s: Scenario, dice: Dice): Scenario {
   const plain = s.sinks.every((x) => x.form === "files") && !s.secondGroup;
   const apart = s.happenings.some((h) => h.do === "restore");
-  if (!plain || apart) return s;
+  if (plain && apart) return s.sinks.length > 1 && dice.chance(0.2) ? besideRestored(s, dice) : s;
+  if (!plain) return s;
   if (dice.chance(0.08)) return rewrapped(s, dice);
   if (dice.chance(0.06)) return pruned(s, dice);
   return s.sinks.length > 1 && dice.chance(0.12) ? repaired(s, dice) : s;
@@ -94,7 +96,24 @@ const KINDS = ["lose", "lose-data", "lose-manifest", "flip", "swap-manifest"] as
 const TAKES = ["compact", "retain", "upgrade"];
 const MISREADS = { ms: 10_000, what: "misreads" } as const;
 /** What a daemon goes back for, to where something is damaged; what is read wrong is taken for damage. */
-const GOES_BACK = ["commits", "truncate", "recreate-topic", "restore"];
+const GOES_BACK = ["commits", "truncate", "recreate-topic"];
+
+/** A sink that was restored is filled by daemons and by commands that begin after it; never the primary. */
+function besideRestored(s: Scenario, dice: Dice): Scenario {
+  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const back = s.happenings.findLast((h) => h.do === "restore");
+  const other = s.happenings.some((h) => h.do === "restore" && h.sink === 0);
+  if (back?.do !== "restore" || other) return s;
+  const repairs = Array.from({ length: dice.pick([1, 1, 2]) }, (): Happening => ({
+    ...{ at: back.at + dice.int(ADMIN_MS, ADMIN_MS + 6_000), do: "operate", to: [] },
+    ...{ what: dice.pick(["reconcile", "replay"]), between: [0, back.sink] },
+    crashes: crashesOf(dice),
+  }));
+  const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
+  const left = s.happenings.filter((h) => h.do !== "trouble" || h.what !== "garbles");
+  const all = [...left, ...repairs, ...wrong].sort((a, b) => a.at - b.at);
+  return { ...s, sinks, quietAt: Math.max(s.quietAt, back.at + 20_000), happenings: all };
+}
 
 /** Something is damaged in one sink, or in all of them and Kafka has it still; or nothing is, and they look. */
 function repaired(s: Scenario, dice: Dice): Scenario {
@@ -123,6 +142,9 @@ function repaired(s: Scenario, dice: Dice): Scenario {
     : [];
   const left = s.happenings.filter((h) => {
     if (h.do === "trouble" && h.what === "garbles") return false;
+    // Of a topic that is made again there may be nothing to replay as yet.
+    if (h.do === "recreate-topic" && repairs.some((r) => "what" in r && r.what === "replay"))
+      return false;
     return !(damaging > 0 && GOES_BACK.includes(h.do)) && !(inAll && TAKES.includes(h.do));
   });
   const all = [...left, ...harms, ...repairs, ...misread, ...wrong].sort((a, b) => a.at - b.at);

@@ -18,7 +18,7 @@ const WEATHER: Record<string, Partial<Weather>> = {
 };
 
 /** Longer than a session, so that whoever was stopped for an administrator's work is out of the group. */
-const ADMIN_MS = 9_000;
+export const ADMIN_MS = 9_000;
 
 /** Longer than it takes until another topic id is noticed. */
 export const RECREATED_MS = 40_000;
