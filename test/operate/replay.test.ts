@@ -208,3 +208,11 @@ test("neighbours that no sink has come as other batches, and every run says that
   const again = await reported("--partition", "1");
   expect([again.code, codes(again), sum(again, "made")]).toEqual([3, ["chain-open"], 0]);
 });
+
+test("offsets that are committed behind the log's end are named and not waited for", async () => {
+  const [, end = 0n] = await archive.topic.ends();
+  const partitions = [{ partition: 1, offset: String(BigInt(end) + 10n) }];
+  await admin.setOffsets({ groupId: name, topic: name, partitions });
+  const report = await reported("--partition", "1", "--from", String(end));
+  expect([report.code, codes(report)]).toEqual([3, ["hole"]]);
+});
