@@ -1,3 +1,5 @@
+import type { Description, Manifest } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
 import { descriptionOf, macOk } from "../core/manifest.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published } from "../sdk/sink.ts";
@@ -35,7 +37,7 @@ export async function copyNext(
     task.budget.force(size);
     try {
       // As it is stored now: an encrypted file may have been rewrapped since.
-      const now = await described(task, primary, at, signal);
+      const now = await kept(task, named, manifest, signal);
       const batch = await stored(task, primary, now ?? descriptionOf(manifest), null, signal);
       const published = await named.sink.publish(batch, signal);
       const isSame =
@@ -52,6 +54,26 @@ export async function copyNext(
       task.budget.release(size);
     }
   });
+}
+
+/** As the primary has it; where its data has expired there is nothing to fill the other sink with. */
+async function kept(
+  task: TaskPorts,
+  named: NamedSink,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<Description | undefined> {
+  const primary = sinkAt(task, 0);
+  const state = await primary.sink.stat(manifest, "cheap", signal);
+  const gone = state.is === "damaged" && state.withoutData !== undefined;
+  if (!gone || !task.judge.expired(state.withoutData))
+    return described(task, primary, manifest.start, signal);
+  const { topic, partition } = manifest;
+  const text =
+    `sink ${named.name} lacks batch ${batchId(manifest)}, whose data has expired in ${primary.name}: its partition cannot be ` +
+    `filled in order. Remove what ${named.name} has of ${topic}/${partition}, data and manifests, while no daemon runs: it ` +
+    `then begins with the first batch that is kept. To go on without it meanwhile: \`detach --sink ${named.name}\``;
+  throw new ArchiverError("data-expired", text);
 }
 
 function refuseOther(named: NamedSink, id: string, published: Published): void {

@@ -96,4 +96,11 @@ export const OPERATORS: readonly Mutant[] = [
     put: 'if (behind.length > 0) return "";',
     by: { case: "what sinks lack of a topic that is made again" },
   },
+  {
+    name: "data that has expired is taken for damage",
+    file: "src/pipeline/copy-next.ts",
+    find: "if (!gone || ",
+    put: "if (gone || ",
+    by: { case: "a rule of the primary's store removes data" },
+  },
 ];

@@ -65,4 +65,17 @@ export const RECALLED: readonly Case[] = [
     ),
     "stopped: sink-conflict: sink ceph has a batch",
   ],
+  [
+    "a rule of the primary's store removes data that a sink lacks, and that sink is emptied",
+    small(
+      [
+        ...[100, 3_100, 6_000, 9_000, 30_000, 60_000].map((at) => produce(at)),
+        { at: 2_500, do: "outage", sink: 1, ms: 24_000 },
+        { at: 20_000, do: "expire", sink: 0 },
+        { at: 35_000, do: "empty", sink: 1 },
+      ],
+      { sinks, retentionMs: 4_000, quietAt: 70_000 },
+    ),
+    "Remove what ceph has of logs/0",
+  ],
 ];

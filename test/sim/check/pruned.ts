@@ -15,7 +15,8 @@ export const isPruned = (path: string): boolean => path.startsWith("pruned/");
 export function prunedEnd(store: SimStore, path: string): number {
   const scope = path.split("/").slice(1, 5).join("/");
   const last = store.paths(`pruned/${scope}`).at(-1);
-  return last === undefined ? 0 : recordAt(store, last).end;
+  const ofRule = store.ruleEnds.get(scope) ?? 0;
+  return Math.max(ofRule, last === undefined ? 0 : recordAt(store, last).end);
 }
 
 /** Whether the store says that the batch of this path has expired there. */

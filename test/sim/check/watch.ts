@@ -12,7 +12,7 @@ import {
 } from "./amended.ts";
 import { dataPathIn, manifestAt, manifestsIn, type Place, placeOf, unnamed } from "./archive.ts";
 import type { Damages } from "./damaged.ts";
-import { checkExpired, checkPruned, isCovered, isPruned } from "./pruned.ts";
+import { checkExpired, checkPruned, isCovered, isPruned, prunedEnd } from "./pruned.ts";
 import { marksIn } from "./marks.ts";
 import { Violation } from "./violation.ts";
 
@@ -161,8 +161,14 @@ export class Watch implements Listener {
   #expired(topic: string, partition: number): number {
     const [primary] = this.#p.stores();
     if (primary === undefined || this.#p.expiredBefore() === null) return 0;
-    const records = primary.paths(`pruned/${topic}/${this.#p.topicId(topic)}/${partition}`);
-    return Math.max(0, ...records.map((path) => Number(path.slice(-25, -5))));
+    const branches = `${topic}/${this.#p.topicId(topic)}/${partition}`;
+    const records = primary.paths(`pruned/${branches}`);
+    const rules = [...primary.ruleEnds].filter(([branch]) => branch.startsWith(`${branches}/`));
+    return Math.max(
+      0,
+      ...rules.map(([, end]) => end),
+      ...records.map((path) => Number(path.slice(-25, -5))),
+    );
   }
 
   /** The first committed record below `to` that is in no whole batch of the store. */
@@ -250,7 +256,9 @@ export class Watch implements Listener {
       throw new Violation("no-duplicate", `${store.name}: ${path} begins inside another batch`);
     const [primary = store] = this.#p.stores();
     const first = before.length === 0 && batchesBeside(primary, path)[0]?.start;
-    const begins = first === false ? false : first === undefined || first >= at.start;
+    const kept = before.length === 0 ? prunedEnd(primary, path) : 0;
+    const begins =
+      first === false ? false : first === undefined || Math.max(first, kept) >= at.start;
     if (!begins && !before.some((b) => b.end === at.start))
       throw new Violation("order", `${store.name}: ${path} has no predecessor`);
   }

@@ -43,6 +43,8 @@ export class SimStore {
   #tags = 0;
   /** The newest transaction of each name, of a ledger. */
   readonly #transactions = new Map<string, number>();
+  /** By branch: up to where a rule of its own removed data by its age. */
+  readonly ruleEnds = new Map<string, number>();
   /** What it had before it was restored. */
   readonly #copies = new Map<string, Stored>();
   /** It was restored to an earlier state: how often. */

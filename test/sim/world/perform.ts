@@ -4,7 +4,7 @@ import type { Weather } from "../core/network.ts";
 import { CLUSTER_ID } from "../kafka/cluster.ts";
 import type { NewRecord } from "../kafka/log.ts";
 import type { SimStore } from "../stores/store.ts";
-import { placeOf } from "../check/archive.ts";
+import { manifestAt, manifestsIn, placeOf } from "../check/archive.ts";
 import { damage } from "./damage.ts";
 import { type Happening, TOPIC, type Trouble } from "./settings.ts";
 import type { World } from "./world.ts";
@@ -67,8 +67,14 @@ export function perform(w: World, h: Happening): void {
     case "restore":
       restore(w, h.sink, h.back);
       break;
+    case "empty":
+      byHand(w, h.sink, (store) => store.restore((path) => placeOf(path) === null));
+      break;
+    case "expire":
+      expire(w, h.sink);
+      break;
     case "put-back":
-      putBack(w, h.sink);
+      byHand(w, h.sink, (store) => store.putBack());
       break;
     case "destroy":
       w.stores[h.sink]?.restore(() => false);
@@ -193,13 +199,27 @@ function restore(w: World, sink: number, back: number): void {
   w.scheduler.after(ADMIN_MS - 500, () => goBack(w, store, back));
 }
 
+/** All but the newest of each branch; the scenario sees to it that they are old enough. */
+function expire(w: World, sink: number): void {
+  const store = w.stores[sink];
+  if (store === undefined) return;
+  for (const branch of Map.groupBy(manifestsIn(store, "manifests"), branchAt).values())
+    for (const path of branch.slice(0, -1)) {
+      const { seal, end } = manifestAt(store, path);
+      store.ruleEnds.set(branchAt(path), end);
+      store.objects.delete(seal.path);
+    }
+}
+
+const branchAt = (path: string): string => path.split("/").slice(1, 5).join("/");
+
 /** An operator does what the error says that a partition stopped with. */
-function putBack(w: World, sink: number): void {
+function byHand(w: World, sink: number, work: (store: SimStore) => void): void {
   const store = w.stores[sink];
   if (store === undefined) return;
   w.closeFor(ADMIN_MS);
   w.scheduler.after(ADMIN_MS - 500, () => {
-    store.putBack();
+    work(store);
     w.watch.restored(store);
     w.alarms.length = 0;
   });

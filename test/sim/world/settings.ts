@@ -80,6 +80,10 @@ export type Happening = { readonly at: number } & (
       /** Of those batches. */
       readonly share: number;
     }
+  /** A rule of the store removes data by its age, and no manifest; for cases that have a name. */
+  | { readonly do: "expire"; readonly sink: number }
+  /** Somebody removes everything that it has of the topic, while no daemon runs. */
+  | { readonly do: "empty"; readonly sink: number }
   /** What the restored sink lacks is put back from a copy, while no daemon runs. */
   | { readonly do: "put-back"; readonly sink: number }
   /** Everything in it is gone, under running daemons: no fault that anything promises to survive. */
