@@ -10,6 +10,8 @@ const PORTS = [
   ...["about", "folders", "holds", "sleep", "ListOffsets", "metadata"],
 ];
 const NAMES = ["files", "ceph", "lake"];
+/** After these a sink of files may lack what no plan names any more. */
+const FORGETS = ["restore", "commits"];
 
 /** A run from its seed alone. What came later to scenarios has dice of its own: the others stay as they were. */
 export function scenarioOf(seed: number): Scenario {
@@ -18,20 +20,27 @@ export function scenarioOf(seed: number): Scenario {
   return withOperators(mixed, new Dice(seed).fork("operators"));
 }
 
-/** Sinks of records get plain ones only: the daemon cannot read what it encrypted. */
+/**
+ * The daemon cannot read what it encrypted, and makes such a file again by its plan only, of what Kafka has: there no
+ * sink of files lacks one for longer than its plan is committed.
+ */
 function withRecordSinks(s: Scenario, dice: Dice): Scenario {
-  if (s.settings.encrypted || !dice.chance(0.2)) return s;
+  const { encrypted } = s.settings;
+  const forgets = s.secondGroup || s.happenings.some((h) => FORGETS.includes(h.do));
+  if ((encrypted && forgets) || !dice.chance(encrypted ? 0.5 : 0.2)) return s;
   const at = dice.int(0, s.sinks.length - 1);
   const form = at > 0 && dice.chance(0.5) ? "documents" : "ledger";
   const other = { form, createOnly: "atomic" } as const;
-  const sinks = s.sinks.map((sink, i) => (i === at ? { ...sink, ...other } : sink));
+  const away = encrypted ? { detachMs: null } : {};
+  const sinks = s.sinks.map((x, i) => ({ ...x, ...(i === at ? other : {}), ...away }));
   const restored = s.happenings.some((h) => h.do === "restore" && h.sink === 0);
   const files = sinks.filter((x) => x.form === "files").length;
-  if (files === 0 || (at > 0 && (files > 1 || !restored))) return { ...s, sinks };
+  const held = files === 0 || (at > 0 && (files > 1 || !restored));
+  if (held && !encrypted) return { ...s, sinks };
   // A file that only a sink of records knows is made of its lines, or else of what Kafka has: it has to have it.
   const ofLines = (d: DaemonSettings): boolean => d.format === "ndjson";
   const upgrades = s.happenings.flatMap((h) => (h.do === "upgrade" ? [h.to] : []));
-  const lines = [s.settings, ...upgrades].every(ofLines);
+  const lines = !encrypted && [s.settings, ...upgrades].every(ofLines);
   const takes = lines ? ["truncate"] : ["compact", "retain", "truncate"];
   const happenings = s.happenings.filter((h) => !takes.includes(h.do));
   return { ...s, sinks, happenings };
