@@ -238,7 +238,8 @@ export class Archiver {
 
   #portsOf(scope: Scope): Omit<TaskPorts, "scope" | "build"> {
     const o = this.#o;
-    const again = { ...o, fetcher: this.fetcher, scope };
+    const judge = o.judge(this.fetcher, scope);
+    const again = { ...o, fetcher: this.fetcher, scope, judge };
     const records = o.sinks.some((s) => s.sink.capabilities.accepts === "records");
     return {
       archiveId: o.archiveId,
@@ -247,7 +248,7 @@ export class Archiver {
       offsets: this.#offsets,
       sealer: o.sealer,
       log: logPort(again, scope, o.start),
-      judge: o.judge(this.fetcher, scope),
+      judge,
       budget: o.budget,
       clock: o.clock,
       random: o.random,

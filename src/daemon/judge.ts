@@ -1,3 +1,4 @@
+import type { Cut } from "../core/cut.ts";
 import type { Description } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import type { Clock } from "../core/ports.ts";
@@ -10,7 +11,7 @@ import type { Judge } from "../pipeline/ports.ts";
 import { contentCheck, manifestMacKey, type Seed } from "../seal/keys.ts";
 import type { CutSealer } from "../seal/pool.ts";
 import type { SealRecipe } from "../seal/recipe.ts";
-import { readRange } from "./range.ts";
+import { sameRange } from "./range.ts";
 
 export interface JudgeOptions {
   readonly archiveId: string;
@@ -43,6 +44,7 @@ export function judgeOf(o: JudgeOptions): Judge {
       return maxTimestamp < BigInt(Math.floor(o.clock.wall())) - BigInt(keptMs);
     },
     signer: o.signer ?? null,
+    otherContent: (d, cut, signal) => otherContent(o, d, cut, signal),
     objection: async ({ description: d }, plan, signal) => {
       const foreign = foreignTo(o, d);
       if (foreign !== null) return foreign;
@@ -66,18 +68,33 @@ async function comparedWithKafka(
   signal: AbortSignal,
 ): Promise<string | null> {
   await refuseCutShort(o, d, signal);
-  const digest = await kafkaDigest(o, d, signal);
+  const cut = await sameRange(o, d, signal);
   // Gone from Kafka: what the sink holds is all there is; its digest was right.
-  if (digest === null) return null;
-  if ("digest" in d.content) {
-    return d.content.digest === digest ? null : "its content differs from what Kafka has";
+  if (cut === null) return null;
+  try {
+    return await otherContent(o, d, cut, signal);
+  } finally {
+    cut.release();
   }
-  const seed = o.seeds.find((s) => s.keyId === d.seal.keyId);
+}
+
+/** Why this range is not what the batch holds, or null. */
+async function otherContent(
+  { sealer, seeds }: JudgeOptions,
+  d: Description,
+  cut: Cut,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { content } = (await sealer.seal(cut, plainRecipe(d), signal)).description;
+  const digest = "digest" in content ? content.digest : "";
+  if ("digest" in d.content) return d.content.digest === digest ? null : DIFFERS;
+  const seed = seeds.find((s) => s.keyId === d.seal.keyId);
   if (seed === undefined)
     return `it was sealed with key ${d.seal.keyId}, which the seed file has not`;
-  const expected = contentCheck(seed.secret, d.batchId, digest);
-  return d.contentCheck === expected ? null : "its content differs from what Kafka has";
+  return d.contentCheck === contentCheck(seed.secret, d.batchId, digest) ? null : DIFFERS;
 }
+
+const DIFFERS = "its content differs from what Kafka has";
 
 /**
  * Where the log was cut short before the batch's end it has other records there, or none yet, and says nothing
@@ -94,28 +111,6 @@ async function refuseCutShort(o: JudgeOptions, d: Description, signal: AbortSign
     `${scopeText(o.scope)}: batch ${d.start} to ${d.end} was read in leader epoch ${epoch}, and the log has ` +
       `epoch ${at.epoch} up to offset ${at.endOffset}: it was cut short`,
   );
-}
-
-/** Of the range as Kafka has it now; null when Kafka no longer has the whole of it. */
-async function kafkaDigest(
-  o: JudgeOptions,
-  d: Description,
-  signal: AbortSignal,
-): Promise<string | null> {
-  try {
-    const cut = await readRange(o.fetcher, o.scope, d, o.clock, signal);
-    try {
-      if (cut.end !== d.end || cut.records !== d.records) return null;
-      const sealed = await o.sealer.seal(cut, plainRecipe(d), signal);
-      const { content } = sealed.description;
-      return "digest" in content ? content.digest : null;
-    } finally {
-      cut.release();
-    }
-  } catch (error) {
-    if (error instanceof ArchiverError && error.code === "offset-out-of-range") return null;
-    throw error;
-  }
 }
 
 const plainRecipe = (d: Description): SealRecipe => ({

@@ -1,6 +1,7 @@
 import { loneFeed } from "../batch/lone-feed.ts";
 import type { Cut } from "../core/cut.ts";
 import { ArchiverError } from "../core/errors.ts";
+import type { Description } from "../core/description.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Scope } from "../core/scope.ts";
 import type { FetchedPartition, Fetcher } from "../kafka/fetcher.ts";
@@ -40,6 +41,29 @@ export async function readRange(
   // Where a fetch fails, what was being built ends too: that is heard here, and the first one counts.
   const [cut] = await Promise.all([fetched(), built]);
   return cut;
+}
+
+export interface RangePorts {
+  readonly fetcher: Fetcher;
+  readonly scope: Scope;
+  readonly clock: Clock;
+}
+
+/** As many records as the batch had, between the same offsets; null when Kafka no longer has all of it. */
+export async function sameRange(
+  { fetcher, scope, clock }: RangePorts,
+  d: Description,
+  signal: AbortSignal,
+): Promise<Cut | null> {
+  try {
+    const cut = await readRange(fetcher, scope, d, clock, signal);
+    if (cut.end === d.end && cut.records === d.records) return cut;
+    cut.release();
+    return null;
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "offset-out-of-range") return null;
+    throw error;
+  }
 }
 
 const nothingLeft = (scope: Scope, { start, end }: { start: bigint; end: bigint }): ArchiverError =>

@@ -1,4 +1,3 @@
-import type { Cut } from "../core/cut.ts";
 import type { Description } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { encodeDescription } from "../core/manifest.ts";
@@ -7,13 +6,14 @@ import type { ArchivedRecord } from "../core/record.ts";
 import { batchId, type Scope } from "../core/scope.ts";
 import type { Fetcher } from "../kafka/fetcher.ts";
 import { markOf } from "../pipeline/marks.ts";
-import type { RecordPort, Sealer, TaskPorts } from "../pipeline/ports.ts";
+import type { Judge, RecordPort, Sealer, TaskPorts } from "../pipeline/ports.ts";
+import { RecordsDigest } from "../record-batch/records-digest.ts";
 import { payloadRecords } from "../record-batch/payload-records.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
 import { likelyRecipes } from "../seal/likely-recipes.ts";
 import { openContent, readRecords } from "../seal/unseal.ts";
 import { fileOfRecords } from "./file-of-records.ts";
-import { readRange } from "./range.ts";
+import { readRange, sameRange } from "./range.ts";
 
 export interface RecordPortOptions {
   readonly fetcher: Fetcher;
@@ -21,6 +21,7 @@ export interface RecordPortOptions {
   readonly scope: Scope;
   readonly recipe: TaskPorts["recipe"];
   readonly clock: Clock;
+  readonly judge: Pick<Judge, "otherContent">;
 }
 
 /**
@@ -55,40 +56,30 @@ async function* ofKafka(
   d: Description,
   signal: AbortSignal,
 ): AsyncGenerator<readonly ArchivedRecord[]> {
-  const cut = await rangeOf(o, d, signal);
-  if (cut === null) {
-    throw new ArchiverError(
-      "identity-needed",
-      `batch ${batchId(d)} is encrypted and Kafka no longer has its records: only \`reconcile\` ` +
-        "with an identity brings them to a sink of records",
-    );
-  }
+  const cut = await sameRange(o, d, signal);
+  if (cut === null) throw identityNeeded(d, "Kafka no longer has its records");
   try {
+    // A batch that was made before any sink took records has no digest of them: its content is compared.
+    const other = d.recordsDigest === undefined ? await o.judge.otherContent(d, cut, signal) : null;
+    if (other !== null) throw identityNeeded(d, other);
+    const digest = new RecordsDigest();
     for (const records of payloadRecords(cut.payload)) {
       signal.throwIfAborted();
+      digest.add(records);
       yield records;
     }
+    if (d.recordsDigest !== undefined && d.recordsDigest !== digest.hex())
+      throw identityNeeded(d, "Kafka has other records there now");
   } finally {
     cut.release();
   }
 }
 
-/** Null when Kafka no longer has all of it. */
-async function rangeOf(
-  o: RecordPortOptions,
-  d: Description,
-  signal: AbortSignal,
-): Promise<Cut | null> {
-  try {
-    const cut = await readRange(o.fetcher, o.scope, d, o.clock, signal);
-    if (cut.end === d.end && cut.records === d.records) return cut;
-    cut.release();
-    return null;
-  } catch (error) {
-    if (error instanceof ArchiverError && error.code === "offset-out-of-range") return null;
-    throw error;
-  }
-}
+const identityNeeded = (d: Description, why: string): ArchiverError =>
+  new ArchiverError(
+    "identity-needed",
+    `batch ${batchId(d)} is encrypted and ${why}: only \`reconcile\` with an identity brings it to a sink of records`,
+  );
 
 /**
  * Seals the description's offsets once more, for batches that only sinks without files hold: as its plan says,

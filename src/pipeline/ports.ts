@@ -73,6 +73,8 @@ export interface LogPort {
 export interface Judge {
   /** Why the batch is not valid, or null. `plan`: what was committed for this start, if anything. */
   objection(batch: SealedBatch, plan: Plan | null, signal: AbortSignal): Promise<string | null>;
+  /** Why the offsets of a batch, as they were read from Kafka, are not what it holds, or null. */
+  otherContent(d: Description, cut: Cut, signal: AbortSignal): Promise<string | null>;
   /** For a manifest's MAC: of the seed that its batch was sealed with; null without a seed. */
   macKeyOf(d: Description): Uint8Array | null;
   /** Whether the batch is so old that its data may be gone (`retention`). */
