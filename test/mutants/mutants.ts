@@ -77,7 +77,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/deliver/retry.ts",
     find: "return isTransient(error) && (tries === undefined || this.#failures < tries);",
     put: "return false;",
-    by: { seed: 1 },
+    // Partitions try again by themselves, and what is archived is whole: but nobody knows then that a sink is away.
+    by: { case: "a sink is filled while a commit is unanswered" },
   },
   {
     name: "a read that is continued begins anew",
@@ -175,7 +176,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/daemon/record-port.ts",
     find: "if (isSame(made.description, description)) return made;",
     put: "if (isSame(first.description, description)) return made;",
-    by: { case: "a batch is in the sink of records only" },
+    // Lines are made of the records then.
+    by: { case: "the configuration has changed (segment)" },
   },
   {
     name: "what a sink that comes back says of itself is not told",

@@ -7,6 +7,7 @@ const ledger = (name: string): SinkSettings => ({ ...plainSink(name), form: "led
 const lines = (codec: "gzip" | "zstd"): Scenario["settings"] => ({
   ...{ format: "ndjson", codec, level: 1, encrypted: false },
 });
+const OTHER = { ndjson: "segment", segment: "ndjson" } as const;
 const LATER = { sinks: [ledger("files"), plainSink("ceph")], quietAt: 50_000 };
 const RETAINED: Happening = { at: 5_500, do: "retain", p: 0 };
 const COMPACTED: Happening = { at: 5_500, do: "compact", p: 0, share: 0.5 };
@@ -20,8 +21,8 @@ const lost = (taken: Happening): readonly Happening[] => [
 
 /** Sinks that keep records and no files. */
 export const RECORD_SINKS: readonly Case[] = [
-  [
-    "a batch is in the sink of records only, and the configuration has changed",
+  ...(["ndjson", "segment"] as const).map((format): Case => [
+    `a batch is in the sink of records only, and the configuration has changed (${format})`,
     small(
       [
         produce(100),
@@ -32,17 +33,17 @@ export const RECORD_SINKS: readonly Case[] = [
         { at: 1_000, do: "commits", p: 0, what: "foreign" },
         {
           ...{ at: 1_100, do: "upgrade" },
-          to: { format: "segment", codec: "none", level: 1, encrypted: false },
+          to: { format: OTHER[format], codec: "none", level: 1, encrypted: false },
         },
         produce(20_000),
       ],
       {
         sinks: [ledger("files"), plainSink("ceph")],
-        settings: { format: "ndjson", codec: "zstd", level: 2, encrypted: false },
+        settings: { format, codec: "zstd", level: 2, encrypted: false },
       },
     ),
     "ceph create data",
-  ],
+  ]),
   ...[RETAINED, COMPACTED].map((taken): Case => [
     `a file of lines is made from the records of the only sink that has them (${taken.do})`,
     small([...lost(taken), { at: 6_400, do: "upgrade", to: { ...lines("gzip"), level: 6 } }], {
