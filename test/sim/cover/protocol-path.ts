@@ -9,8 +9,6 @@ const FOLDERS = ["src/pipeline", "src/deliver", "sinks/blob", "src/daemon", "src
 const COMMANDS = new Set([
   "sinks/blob/blob-documents.ts",
   "sinks/blob/probe.ts",
-  "sinks/blob/rewrap.ts",
-  "sinks/blob/set-aside.ts",
   // New settings for an open sink: test/deliver/.
   "src/deliver/replaceable.ts",
 ]);
