@@ -187,7 +187,7 @@ async function sinksOf(
       clock: nodeClock,
       random: nodeRandom,
       baseDir: s.config.baseDir,
-      ...{ partitionCount, redact },
+      ...{ partitionCount, redact, encrypted: p.encryption !== null },
       onEvent: (event) => emit({ what: "sink-called", ...event }),
       onHealth: (sink, health) =>
         emit({

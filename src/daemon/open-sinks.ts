@@ -5,6 +5,7 @@ import type { HealthView } from "../deliver/health.ts";
 import type { SinkEvent } from "../deliver/instrument.ts";
 import type { Claim } from "../pipeline/ports.ts";
 import type { ArchiveIdentity, Sink, SinkPlugin } from "../sdk/sink.ts";
+import { primaryOf, unfillable } from "./primary.ts";
 
 /** One sink of the configuration, its part already checked by its plugin's schema. */
 export interface SinkSettings {
@@ -35,22 +36,29 @@ export interface OpenSinksPorts {
   readonly baseDir: string;
   /** Of a source topic, as the catalogue knows it. */
   readonly partitionCount: (topic: string) => number | undefined;
+  /** What the pipeline archives is. */
+  readonly encrypted: boolean;
   readonly redact?: (text: string) => string;
   readonly onEvent: (event: SinkEvent) => void;
   readonly onHealth: (name: string, health: HealthView) => void;
 }
 
-/** Opens every sink with its decorators; the primary is the first that creates atomically. */
+/**
+ * Opens every sink with its decorators; the primary, which comes first, is the first that creates atomically. What
+ * was opened is closed again when something is refused. @throws ArchiverError config-invalid, SinkError
+ */
 export async function openSinks(
   settings: readonly SinkSettings[],
   ports: OpenSinksPorts,
   signal: AbortSignal,
 ): Promise<OpenedSink[]> {
+  await using stack = new AsyncDisposableStack();
   const opened: OpenedSink[] = [];
   for (const s of settings) {
     const { clock, random, redact, onEvent, onHealth, baseDir, partitionCount } = ports;
     const host = { name: s.name, baseDir, partitionCount };
     const plain: Sink = await s.plugin.open(s.config, host, signal);
+    stack.defer(() => plain.close());
     const decorated = decorate(
       plain,
       { name: s.name, ...s.limits },
@@ -64,22 +72,11 @@ export async function openSinks(
   }
   const first = primaryOf(opened);
   const primary: OpenedSink = { ...first, detachMs: null, mayBeAway: false, fillsBeside: false };
-  return [primary, ...opened.filter((o) => o !== first)];
-}
-
-/** Of the sinks of one pipeline, in the order of the configuration. @throws ArchiverError config-invalid */
-export function primaryOf<T extends { readonly name: string; readonly sink: Sink }>(
-  opened: readonly T[],
-): T {
-  const atomic = opened.filter((o) => o.sink.capabilities.createOnly === "atomic");
-  const first =
-    atomic.find((o) => o.sink.capabilities.primary !== "when-alone") ??
-    (opened.length === 1 ? atomic[0] : undefined);
-  if (first !== undefined) return first;
-  throw new ArchiverError(
-    "config-invalid",
-    `none of the sinks ${opened.map((o) => o.name).join(", ")} can be the primary: that creates atomically, and elasticsearch only when it is alone`,
-  );
+  const sinks = [primary, ...opened.filter((o) => o !== first)];
+  const refusal = unfillable(primary, sinks, ports.encrypted);
+  if (refusal !== null) throw new ArchiverError("config-invalid", refusal);
+  stack.move();
+  return sinks;
 }
 
 function unclaimed(): OpenedSink["claim"] {

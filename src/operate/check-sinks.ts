@@ -1,7 +1,8 @@
 import { within } from "../batch/policy.ts";
-import type { Config, PipelineConfig } from "../config/config.ts";
+import type { Config, PipelineConfig, SinkConfig } from "../config/config.ts";
 import { sizeText } from "../config/units.ts";
 import { ArchiverError, type ErrorCode, ERRORS } from "../core/errors.ts";
+import { type LeavableSink, primaryAmong, unfillable } from "../daemon/primary.ts";
 import type { Finding, Sink } from "../sdk/sink.ts";
 import { failure, type Found, ok, warning } from "./check-report.ts";
 import type { TriedSink } from "./open-sinks.ts";
@@ -119,32 +120,29 @@ function checkPlaintext(config: Config, about: string, tried: TriedSink): Found[
   return [failure(about, "plaintext", text)];
 }
 
-/** Only a sink that creates atomically can decide; with one sink away nobody knows. */
+/** Only a sink that creates atomically can decide; with one away nobody knows. */
 function checkPrimary(pipeline: PipelineConfig, tried: readonly TriedSink[]): Found[] {
-  const mine = tried.filter((t) => pipeline.sinks.includes(t.config));
-  if (mine.length < pipeline.sinks.length || mine.some((t) => t.sink === null)) return [];
-  const atomic = mine.filter((t) => t.sink?.capabilities.createOnly === "atomic");
-  const primary =
-    atomic.find((t) => t.sink?.capabilities.primary !== "when-alone") ??
-    (mine.length === 1 ? atomic[0] : undefined);
+  const mine = tried
+    .filter((t) => pipeline.sinks.includes(t.config))
+    .flatMap(({ config, sink }) => (sink === null ? [] : [{ ...asOpened(config), sink }]));
+  if (mine.length < pipeline.sinks.length) return [];
+  const primary = primaryAmong(mine);
   const about = `pipeline ${pipeline.name}`;
   if (primary === undefined) {
-    return [
-      failure(
-        about,
-        "no-primary",
-        "none of its sinks creates atomically, so none can decide what a batch is",
-      ),
-    ];
+    const text = "none of its sinks creates atomically, so none can decide what a batch is";
+    return [failure(about, "no-primary", text)];
   }
-  const { name, whenAway } = primary.config;
-  if (whenAway.detachMs === null)
-    return [ok(about, "primary", `${name} is the primary: its bytes decide`)];
-  return [
-    failure(
-      about,
-      "primary-detach",
-      `${name} is the primary, which is always waited for: drop its whenAway`,
-    ),
-  ];
+  const { name, detachMs } = primary;
+  const others = mine.filter((o) => o !== primary);
+  const refusal = unfillable(primary, others, pipeline.encryption !== null);
+  const unfilled = refusal === null ? [] : [failure(about, "unfillable", refusal)];
+  if (detachMs === null)
+    return [ok(about, "primary", `${name} is the primary: its bytes decide`), ...unfilled];
+  const text = `${name} is the primary, which is always waited for: drop its whenAway`;
+  return [failure(about, "primary-detach", text), ...unfilled];
 }
+
+const asOpened = ({ name, whenAway, backfill }: SinkConfig): Omit<LeavableSink, "sink"> => ({
+  ...{ name, detachMs: whenAway.detachMs },
+  fillsBeside: backfill === "auto",
+});

@@ -4,7 +4,7 @@ import { decodePlans, type Plans } from "../../core/plan-codec.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Signer } from "../../core/signature.ts";
-import { primaryOf } from "../../daemon/open-sinks.ts";
+import { primaryOf } from "../../daemon/primary.ts";
 import type { ArchiveIdentity } from "../../sdk/sink.ts";
 import { loadSeeds, loadSigner, type Seed } from "../../seal/keys.ts";
 import { type CutSealer, SealPool } from "../../seal/pool.ts";

@@ -68,6 +68,7 @@ export async function startDaemon(p: DaemonPorts): Promise<RunningDaemon> {
     })),
     {
       ...{ clock, random, baseDir: "/", partitionCount: () => undefined },
+      encrypted: settings.encrypted,
       redact: (text) => text,
       onEvent: () => undefined,
       onHealth: (name, health) => {
