@@ -11,7 +11,7 @@ export const STATE_TABLE: readonly Mutant[] = [
     file: WANTED,
     find: "if (!slot.ready || !(slot.planned || slot.mend)) return;",
     put: "if (!slot.ready) return;",
-    by: { seed: 4 },
+    by: { seed: 26 },
   },
   {
     name: "committed when the primary has it",
@@ -32,7 +32,7 @@ export const STATE_TABLE: readonly Mutant[] = [
     file: WANTED,
     find: 'if (sink === 0 || primary !== "none") effects.push(',
     put: "effects.push(",
-    by: { seed: 21 },
+    by: { seed: 42 },
   },
   {
     name: "the others do not wait for the primary's manifest",
@@ -67,7 +67,7 @@ export const STATE_TABLE: readonly Mutant[] = [
     file: APPLY,
     find: "return adopt(t, e.slot, e.end, e.mark);",
     put: 'return step(t, e.slot, e.sink, "data");',
-    by: { seed: 120 },
+    by: { seed: 321 },
   },
   {
     name: "the primary may be detached",

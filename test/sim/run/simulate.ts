@@ -14,7 +14,7 @@ export interface SimulateOptions {
 }
 
 const THREADS = 2;
-/** Seeds that a thread gets at once. */
+/** Seeds that a thread gets at once; one, when the first failure ends it. */
 const PORTION = 20;
 const SHOWN = 10;
 /** How far it is, every so many seeds. */
@@ -85,7 +85,7 @@ async function inThreads(
   const portion = (): Portion | null => {
     if (next >= end || enough()) return null;
     const first = next;
-    const count = Math.min(PORTION, end - first);
+    const count = Math.min(o.stopAtFirst ? 1 : PORTION, end - first);
     next += count;
     return { first, count };
   };
