@@ -90,9 +90,15 @@ async function skip(
   return working("");
 }
 
+/** Nobody goes on there, and what stopped it is not looked at again before somebody wants that. */
+const STOPPED = done(
+  "the partition has stopped: it counts when that begins anew (`pause` and `resume` it)",
+);
+
 function detach({ sinks }: PerformPorts, name: string, { task }: Partition): Answer {
   const sink = sinks.indexOf(name);
   task.dispatch({ of: "detach", sink, held: true });
+  if (task.state.stop !== null) return STOPPED;
   const from = task.state.behind[sink] ?? null;
   return from === null ? working("") : done(`the others go on without it from offset ${from}`);
 }
@@ -100,6 +106,7 @@ function detach({ sinks }: PerformPorts, name: string, { task }: Partition): Ans
 /** The request that held it away is gone already: it is being filled. */
 function attach({ sinks }: PerformPorts, name: string, { task }: Partition): Answer {
   const sink = sinks.indexOf(name);
+  if (task.state.stop !== null) return STOPPED;
   const from = task.state.behind[sink] ?? null;
   return done(from === null ? "it is waited for" : `it is filled from offset ${from} on`);
 }

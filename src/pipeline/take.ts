@@ -95,13 +95,25 @@ async function withoutFile(
   const read = sink.readRecords?.bind(sink);
   const filed = read && (await ports.fileOfRecords(description, read(description, signal), signal));
   if (filed !== undefined && filed !== null) return filed;
-  const { format, seal } = description;
+  const text =
+    `no sink keeps its file (digest ${description.seal.digest}), and ${whyNotMade(description)}: put the file back into a ` +
+    `sink of files from a copy${goingOn(ports, named, withFiles)}`;
+  throw invalid(named, description, text);
+}
+
+function whyNotMade({ format, seal }: Description): string {
+  if (seal.encryption !== "none")
+    return "an encrypted one is not made again without its plan, which alone has the salt, and Kafka's records";
   const why =
     format === "segment" ? "a segment is not made of records" : "its records do not make it";
-  const text =
-    `no sink keeps its file (digest ${seal.digest}), Kafka no longer has what makes it, and ${why}: ` +
-    "put the file back into a sink of files from a copy";
-  throw invalid(named, description, text);
+  return `Kafka no longer has what makes it, and ${why}`;
+}
+
+/** Nobody goes on without the primary. */
+function goingOn(ports: TaskPorts, named: NamedSink, withFiles: readonly NamedSink[]): string {
+  if (named !== sinkAt(ports, 0) || holdsOf(named.sink.capabilities) !== "records") return "";
+  const orders = withFiles.map((o) => `\`detach --sink ${o.name}\``).join(" and ");
+  return `; if there is none, ${orders} goes on without it: its records are in ${named.name}`;
 }
 
 /** Null: Kafka no longer has what it was made of, or it was made otherwise. */

@@ -1,12 +1,13 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { nodeClock, nodeRandom } from "../../src/daemon/node-ports.ts";
 import { type OpenedSink, openSinks } from "../../src/daemon/open-sinks.ts";
 import type { CheckReport } from "../../src/operate/check-report.ts";
 import { configDir, load } from "../config/load.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";
-import { createTopic, named, sharedKafka } from "../kafka/live-kafka.ts";
+import { LiveTopic } from "../faults/topic.ts";
+import { createTopic, named, sharedKafka, until } from "../kafka/live-kafka.ts";
 import { cli } from "../operate/cli-process.ts";
 
 /**
@@ -15,6 +16,9 @@ import { cli } from "../operate/cli-process.ts";
  */
 const never = new AbortController().signal;
 const dir = configDir({ seed: "" });
+beforeAll(async () => {
+  expect((await cli(["keygen", "--out", join(dir, "keys")])).code).toBe(0);
+}, 30_000);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const ENCRYPTED =
@@ -97,18 +101,22 @@ test("what can be filled may be left behind", async () => {
   expect((await opened([SITE_B, FILES + AWAY], "")).refusal).toBeNull();
 });
 
-test("`check` and a daemon that starts say so too", async () => {
-  const topic = named("left-behind");
-  await createTopic(topic, 1);
-  expect((await cli(["keygen", "--out", join(dir, "keys")])).code).toBe(0);
+/** Of an encrypted archive whose primary is in Kafka. */
+function configOf(topic: string, file: string, more = ""): string {
   const identity = readFileSync(join(dir, "keys", "identity"), "utf8");
   const target = `brokers: [${JSON.stringify(sharedKafka())}], topicPrefix: ${topic}.`;
-  const config = writeConfig(dir, "c.yaml", {
+  return writeConfig(dir, file, {
     ...{ bootstrap: sharedKafka(), group: topic, topics: [topic], sinks: [] },
     recipient: /age1[a-z0-9]+/.exec(identity)?.[0] ?? "",
     seedFile: join(dir, "keys", "seed"),
-    extra: `  - { name: site-b, kind: kafka, ${target}, plaintext: allow }\n  - { ${FILES}${AWAY} }`,
+    extra: `  - { name: site-b, kind: kafka, ${target}, plaintext: allow }${more}`,
   });
+}
+
+test("`check` and a daemon that starts say so too", async () => {
+  const topic = named("left-behind");
+  await createTopic(topic, 1);
+  const config = configOf(topic, "c.yaml", `\n  - { ${FILES}${AWAY} }`);
   const sinks = ["--sink", "site-b", "--sink", "files"];
   const { code, stdout } = await cli(["check", "--json", "--config", config, ...sinks]);
   expect(code).toBe(2);
@@ -120,3 +128,28 @@ test("`check` and a daemon that starts say so too", async () => {
   expect((await daemon.exited(30_000)).code).toBe(2);
   expect(daemon.logTail()).toContain("without sink files (whenAway), and the primary, site-b,");
 }, 60_000);
+
+test("a sink of files that is added later is not filled: the error names the way out, which is one", async () => {
+  const live = await LiveTopic.create(sharedKafka(), named("added"), 1);
+  let daemon = Daemon.start(configOf(live.topic, "alone.yaml"), join(dir, "alone.log"));
+  const alive = (): string | null => (daemon.running ? null : daemon.logTail());
+  try {
+    await live.produce(50);
+    await live.archived(live.topic, 60_000, alive);
+    await daemon.drain();
+    const config = configOf(live.topic, "later.yaml", `\n  - { ${FILES} }`);
+    daemon = Daemon.start(config, join(dir, "later.log"));
+    const way = /primary-invalid.*no sink keeps its file.*`detach --sink files` goes on without it/;
+    await until("the partition stops", 30_000, () => daemon.said(way));
+    await live.produce(50);
+    for (const order of [["detach", "--sink", "files"], ["pause"], ["resume"]]) {
+      const given = await cli([...order, "--topic", live.topic, "--config", config]);
+      expect(given.code, given.stdout + given.stderr).toBe(0);
+      if (order[0] === "detach") expect(given.stdout).toContain("the partition has stopped");
+    }
+    await live.archived(live.topic, 60_000, alive);
+  } finally {
+    await daemon.kill();
+    await live.close();
+  }
+}, 150_000);
