@@ -98,6 +98,7 @@ export class BlobSink implements Sink {
   }
 
   async claim(identity: ArchiveIdentity, signal: AbortSignal): Promise<ArchiveIdentity> {
+    this.#store.relyOnHeads?.();
     const there = (await this.identity(signal)) ?? (await this.#begin(identity, signal));
     await this.#store.sweep?.(
       this.#options.tmpMaxAgeMs,

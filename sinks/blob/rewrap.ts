@@ -26,6 +26,8 @@ export async function rewrapStored(
   make: Make,
   signal: AbortSignal,
 ): Promise<"replaced" | "there" | "gone"> {
+  // A run that was killed right after its rename may have left it so.
+  store.relyOnHeads?.();
   const { now, before } = await amendedForm(store, key, signal);
   const { path, size, digest } = now.seal;
   const head = await store.head(path, signal);

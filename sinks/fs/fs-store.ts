@@ -39,8 +39,8 @@ export class FsStore implements BlobStore {
   readonly #sides: FsSideFiles;
   /** `archive.json` was there once. */
   #seen = false;
-  /** This process writes here: what it reports as present has to be durable. */
-  #writes = false;
+  /** What it reports as present has to be durable. */
+  #reliedOn = false;
   #madeBase = false;
   /** Names that this process itself made durable, the last ones. */
   readonly #durable = new Set<string>();
@@ -76,8 +76,12 @@ export class FsStore implements BlobStore {
     if (head === undefined) return this.#absent();
     if (path === IDENTITY_PATH) this.#seen = true;
     // Its maker may have died between link and fsync; what we call present we may commit upon.
-    if (this.#writes && !path.startsWith("tmp/")) await this.#makeDurable(full);
+    if (this.#reliedOn && !path.startsWith("tmp/")) await this.#makeDurable(full);
     return head;
+  }
+
+  relyOnHeads(): void {
+    this.#reliedOn = true;
   }
 
   get(path: string, from: number, to: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
@@ -239,7 +243,6 @@ export class FsStore implements BlobStore {
   /** Before a write: the archive is there, or may be begun. */
   async #ready(path: string): Promise<void> {
     const beginning = path === IDENTITY_PATH || path.startsWith("tmp/");
-    if (path === IDENTITY_PATH) this.#writes = true;
     if (!beginning || this.#seen) return this.#mounted();
     if ((await headless(this.#base)) === "there") return;
     await step("create folder", this.#base, () => mkdir(this.#base));

@@ -14,6 +14,11 @@ export interface BlobStore {
    */
   create(path: string, blob: NewBlob, signal: AbortSignal): Promise<"created" | "exists">;
   head(path: string, signal: AbortSignal): Promise<BlobHead | undefined>;
+  /**
+   * From now on something rests on what `head` finds: it has to be durable, also where a process that died left it.
+   * For stores in which a blob can be seen before it is.
+   */
+  relyOnHeads?(): void;
   /** Bytes [from, to); rejects with `sink-transient` when the blob is absent or ends early. */
   get(path: string, from: number, to: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /**

@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { rewrapStored } from "../../sinks/blob/rewrap.ts";
 import { fsPlugin } from "../../sinks/fs/fs-plugin.ts";
@@ -9,6 +10,7 @@ import { makeAmendment } from "../../src/core/amendment.ts";
 import { blake3Hex } from "../../src/core/digest.ts";
 import { IDENTITY } from "../../src/sdk/conformance-batches.ts";
 import { CHAIN } from "../crash/scenarios/sink-work.ts";
+import { run } from "./strace.ts";
 
 const never = new AbortController().signal;
 let base = "";
@@ -83,4 +85,20 @@ test("one that a run before has moved and that is misread once is gone on with, 
   store.left = 1;
   expect(await rewrap()).toBe("replaced");
   expect(aside()).toEqual([]);
+});
+
+test("what a process that died may have left before its fsync is made durable before it counts", async () => {
+  const { manifest, file, store } = await amended();
+  Reflect.deleteProperty(store, "replace");
+  await rewrapStored(store, manifest, () => Promise.resolve(file), never);
+  const finder = fileURLToPath(new URL("./fs-finder.ts", import.meta.url));
+  for (const [what, found] of [
+    ["rewrap", "there"],
+    ["claim", "whole"],
+  ] as const) {
+    const log = join(base, "tmp", what);
+    const traced = ["-f", "-q", "-y", "-o", log, "-e", "trace=fsync"];
+    expect(await run("strace", [...traced, process.execPath, finder, base, what])).toBe(found);
+    expect(readFileSync(log, "utf8"), what).toMatch(/fsync\(\d+<[^>]*\/data\//);
+  }
 });
