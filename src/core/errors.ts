@@ -27,7 +27,7 @@ export const ERRORS = {
   "config-invalid": e(
     "operator",
     2,
-    "Correct the configuration file at the line and column named, or name another with --config.",
+    "Correct what the message names in the configuration file, or name another with --config.",
   ),
   usage: e("operator", 2, "See --help."),
   "nothing-in-scope": e(
