@@ -1,5 +1,7 @@
 import kafkajs from "kafkajs";
 import { compressFrameSync } from "lz4-napi";
+// Without kafkajs's warnings of negative timers.
+import "../../src/kafka/client/internals.ts";
 import { logEvents } from "./events.ts";
 
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;

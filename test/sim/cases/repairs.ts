@@ -143,6 +143,15 @@ export const REPAIRS: readonly Case[] = [
     "replay1#1 says done",
   ],
   [
+    "a manifest arrives late where its batch was lost meanwhile: a repair brings its data back",
+    later([
+      { at: 1_500, do: "delay", daemon: 0, port: "ceph create manifests", ms: 26_000 },
+      damage(20_000, 1, "lose"),
+      reconcile(35_000, [0, 1]),
+    ]),
+    "late ceph create manifests",
+  ],
+  [
     "two operators repair one sink at once",
     later([damage(12_000, 1, "flip"), reconcile(13_000, [0, 1]), replay(13_100)]),
     "waiting: another operator command",

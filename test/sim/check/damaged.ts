@@ -51,6 +51,12 @@ export class Damages {
     return this.#all.some((d) => d.at >= at && d.manifest === manifest);
   }
 
+  /** Whether an administrator took what lay at a path since a time. */
+  tookSince(at: number, store: SimStore, path: string): boolean {
+    const taken = this.#all.filter((d) => d.store === store && d.bytes === null);
+    return taken.some((d) => d.path === path && d.at >= at);
+  }
+
   /** A batch is set aside while one of its objects is not what it was, and unchanged. */
   checkAside(store: SimStore, path: string, to: string | null): void {
     const wrong = (d: Damage): boolean => d.bytes !== null && !d.mended;

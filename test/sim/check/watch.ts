@@ -266,7 +266,11 @@ export class Watch implements Listener {
   /** Rule 6: a manifest means that its data is there. */
   #describes(store: SimStore, path: string, place: { branch: number }): void {
     const manifest = manifestAt(store, path);
-    const data = store.objects.get(dataPathIn(store, manifest))?.bytes;
+    const dataAt = dataPathIn(store, manifest);
+    const data = store.objects.get(dataAt)?.bytes;
+    // It was there when the manifest was sent; a repair finds that it is missing.
+    const { damages } = this.#p;
+    if (data === undefined && damages.tookSince(store.sentAt, store, dataAt)) return;
     const isWhole =
       store.style.form !== "files" || formsOf(store, path).some((f) => f.size === data?.length);
     if (data === undefined || !isWhole)

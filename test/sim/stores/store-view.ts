@@ -41,9 +41,13 @@ export function asking(p: ViewPorts): Ask {
     const noAnswer = (sent: boolean): SinkError =>
       new SinkError("sink-transient", `${store.name} ${verb}: ${sent ? "no answer" : "refused"}`);
     const { restored } = store;
-    // Whoever restores a store sees to it that nothing from before reaches it.
-    const effect_ = (): T | Promise<T> =>
-      store.restored === restored ? guarded(p, verb, effect) : never();
+    const sentAt = p.now();
+    const effect_ = (): T | Promise<T> => {
+      // Whoever restores a store sees to it that nothing from before reaches it.
+      if (store.restored !== restored) return never();
+      store.sentAt = sentAt;
+      return guarded(p, verb, effect);
+    };
     const call = {
       name: `${store.name} ${verb}`,
       weather: p.weather(),

@@ -49,6 +49,8 @@ export class SimStore {
   readonly #copies = new Map<string, Stored>();
   /** It was restored to an earlier state: how often. */
   restored = 0;
+  /** When the request that it does was sent, by the run's own time. */
+  sentAt = 0;
 
   constructor(style: StoreStyle, listener: Listener) {
     this.style = style;
