@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 
 const PROGRAMS = [
   "bench/bench.ts",
+  "crash/main.ts",
   "fuzz/main.ts",
   "matrix/matrix.ts",
   "mutants/main.ts",
