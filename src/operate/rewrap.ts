@@ -90,8 +90,11 @@ async function rewrap(
   return { ok, tool, dryRun, sinks, seconds: Math.round(clock.now() - began) / 1000, partitions };
 }
 
-/** All that keep files: one that was left out would keep what the old recipients can open. */
-function fileSinks(repair: RepairContext): readonly Named[] {
+/**
+ * All that keep files: one that was left out would keep what the old recipients can open.
+ * @throws ArchiverError usage
+ */
+export function fileSinks(repair: Pick<RepairContext, "sinks">): readonly Named[] {
   const sinks = repair.sinks.filter((s) => keepsFiles(s));
   for (const { name, sink } of sinks) {
     if (sink.rewrap !== undefined && sink.amend !== undefined) continue;

@@ -1,6 +1,7 @@
 import { plainSink, small } from "../run/base.ts";
 import { type Case, produce, stop } from "./case.ts";
 
+const LEDGER = { ...plainSink("files"), form: "ledger" } as const;
 const ENCRYPTED = { format: "segment", codec: "none", level: 3, encrypted: true } as const;
 
 /** Commands of operators beside daemons. */
@@ -114,5 +115,41 @@ export const OPERATORS: readonly Case[] = [
       { settings: ENCRYPTED },
     ),
     "waiting: another operator command",
+  ],
+  [
+    "an archive is rewrapped by a process that dies, beside a primary that keeps records",
+    small(
+      [
+        produce(100),
+        produce(2_000),
+        {
+          ...{ at: 4_000, do: "operate", what: "rewrap", to: [1] },
+          crashes: [{ at: "ceph create data", nth: 2, side: "after" }],
+        },
+        produce(5_000),
+        stop(30_000, 500),
+      ],
+      {
+        ...{ settings: ENCRYPTED, quietAt: 31_000 },
+        sinks: [LEDGER, plainSink("ceph"), plainSink("lake")],
+      },
+    ),
+    "rewrap1#2 says done",
+  ],
+  [
+    "data expires in sinks of files, and stays in the one that keeps records",
+    small(
+      [
+        ...[100, 2_000, 4_000].map((at) => produce(at)),
+        { at: 20_000, do: "operate", what: "prune", to: [], crashes: [] },
+        { at: 27_000, do: "commits", p: 0, what: "rewind" },
+        produce(40_000),
+      ],
+      {
+        ...{ retentionMs: 5_000, quietAt: 45_000 },
+        sinks: [LEDGER, plainSink("ceph"), { ...plainSink("lake"), form: "documents" }],
+      },
+    ),
+    '"branch":0,"from":0,"to":6,"batches":2',
   ],
 ];

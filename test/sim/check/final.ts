@@ -1,6 +1,6 @@
 import type { Log, Truth } from "../kafka/log.ts";
 import type { SimStore } from "../stores/store.ts";
-import { checkRecipients, formsOf, type Key, manifestOf } from "./amended.ts";
+import { checkRecipients, formsOf, isAmendment, type Key, manifestOf } from "./amended.ts";
 import {
   batchesOf,
   contentOf,
@@ -71,7 +71,8 @@ function equalStores(primary: SimStore, other: SimStore, logs: Logs, decides: bo
     if (a === undefined && b !== undefined && !decides && isOver(b.path, logs)) continue;
     const lacking = a === undefined ? primary : b === undefined ? other : null;
     if (a !== undefined && b === undefined && leftBehind(a.path, primary, logs)) continue;
-    if (isCovered(primary, path) || isCovered(other, path)) continue;
+    const at = a?.path ?? b?.path ?? path;
+    if (lacking !== null && (isCovered(primary, at) || isCovered(other, at))) continue;
     if (lacking !== null) throw new Violation("no-loss", `${lacking.name} has no ${path}`);
     if (!alike && path.startsWith("data/")) continue;
     if (a !== undefined && b !== undefined && Buffer.compare(a.bytes, b.bytes) !== 0)
@@ -81,13 +82,17 @@ function equalStores(primary: SimStore, other: SimStore, logs: Logs, decides: bo
 
 const holdsFiles = ({ style }: SimStore): boolean => style.form === "files";
 
-/** What lies in a store; a sink of records has data under a name of its own, and what only it has is left out. */
+/**
+ * What lies in a store. A sink of records has data under a name of its own and nothing that is amended; what only
+ * one of the two kinds has is left out.
+ */
 function named(
   { objects }: SimStore,
   alike: boolean,
 ): Map<string, { readonly path: string; readonly bytes: Uint8Array }> {
   const kept = [...objects].filter(
-    ([path]) => !/^(?:tmp|documents|quarantine|pruned)\//.test(path),
+    ([path]) =>
+      !/^(?:tmp|documents|quarantine|pruned)\//.test(path) && (alike || !isAmendment(path)),
   );
   return new Map(kept.map(([path, { bytes }]) => [alike ? path : unnamed(path), { path, bytes }]));
 }

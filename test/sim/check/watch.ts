@@ -67,7 +67,8 @@ export class Watch implements Listener {
     this.objects += 1;
     const place = placeOf(path);
     const [primary] = this.#p.stores();
-    if (isAmendment(path) && primary !== undefined) checkAmendment(store, primary, path);
+    const decides = this.#p.stores().find((s) => s.style.form === "files");
+    if (isAmendment(path) && decides !== undefined) checkAmendment(store, decides, path);
     if (isPruned(path)) checkPruned(store, path);
     this.#p.damages.created(store, path);
     if (place === null) return;

@@ -2,6 +2,7 @@ import type { CrashPlan } from "../core/process.ts";
 import { Dice } from "../core/random.ts";
 import { ADMIN_MS } from "../world/perform.ts";
 import type { Happening, Scenario, SinkSettings } from "../world/settings.ts";
+import { hasRecordSinks, recordsBesideEncrypted } from "./record-sinks.ts";
 
 /** Those of commands. */
 const COMMAND_PORTS = [
@@ -21,15 +22,23 @@ const COMMAND_PORTS = [
 ];
 const MOVES = ["move", "copy", "create data"];
 
-/** An operator rewraps the archive, some of the time with a process that dies or is frozen. */
+/** Operators' commands beside the daemons, some of the time with a process that dies or is frozen. */
 export function withOperators(s: Scenario, dice: Dice): Scenario {
-  const plain = s.sinks.every((x) => x.form === "files") && !s.secondGroup;
+  if (s.secondGroup) return s;
+  const several = s.sinks.length > 1;
   const apart = s.happenings.some((h) => h.do === "restore");
-  if (plain && apart) return s.sinks.length > 1 && dice.chance(0.2) ? besideRestored(s, dice) : s;
-  if (!plain) return s;
+  if (hasRecordSinks(s)) return apart ? s : besideRecords(s, dice);
+  if (apart) return several && dice.chance(0.2) ? besideRestored(s, dice) : s;
   if (dice.chance(0.08)) return rewrapped(s, dice);
   if (dice.chance(0.06)) return pruned(s, dice);
-  return s.sinks.length > 1 && dice.chance(0.12) ? repaired(s, dice) : s;
+  return several && dice.chance(0.12) ? repaired(s, dice) : s;
+}
+
+/** A sink of records has nothing that is rewrapped or expires; where all are such, `rewrap` refuses to begin. */
+function besideRecords(s: Scenario, dice: Dice): Scenario {
+  const files = s.sinks.some((x) => x.form === "files");
+  if (files && dice.chance(0.12)) return rewrapped(recordsBesideEncrypted(s), dice);
+  return dice.chance(0.1) ? pruned(s, dice) : s;
 }
 
 function rewrapped(s: Scenario, dice: Dice): Scenario {

@@ -1,6 +1,6 @@
 import { marksIn } from "../check/marks.ts";
 import { type Logs, checkArchive } from "../check/final.ts";
-import { batchesOf, type Seen } from "../check/archive.ts";
+import { batchesOf, manifestsIn, type Seen } from "../check/archive.ts";
 import { isCovered } from "../check/pruned.ts";
 import { Violation } from "../check/violation.ts";
 import { withoutLeftoverSignals } from "../core/composite-signals.ts";
@@ -185,7 +185,7 @@ function looksDone(world: World): boolean {
     if (!groups.every(knows)) return false;
     const { id } = cluster.topic(TOPIC);
     const [primary, ...others] = stores.map((s) => {
-      const paths = s.paths(`manifests/${TOPIC}/${id}`);
+      const paths = manifestsIn(s, `manifests/${TOPIC}/${id}`);
       return paths.filter((path) => stores[0] === undefined || !isCovered(stores[0], path)).length;
     });
     if (others.some((n) => n !== primary)) return false;

@@ -2,6 +2,7 @@ import { Dice } from "../core/random.ts";
 import { RECREATED_MS } from "../world/perform.ts";
 import type { DaemonSettings, Happening, Scenario, SinkSettings } from "../world/settings.ts";
 import { withOperators } from "./operations.ts";
+import { withRecordSinks } from "./record-sinks.ts";
 
 /** Ports that a crash waits for; the empty one is any. */
 const PORTS = [
@@ -10,40 +11,12 @@ const PORTS = [
   ...["about", "folders", "holds", "sleep", "ListOffsets", "metadata"],
 ];
 const NAMES = ["files", "ceph", "lake"];
-/** After these a sink of files may lack what no plan names any more. */
-const FORGETS = ["restore", "commits"];
 
 /** A run from its seed alone. What came later to scenarios has dice of its own: the others stay as they were. */
 export function scenarioOf(seed: number): Scenario {
   const plain = plainScenario(seed);
   const mixed = withRecordSinks(plain, new Dice(seed).fork("record sinks"));
   return withOperators(mixed, new Dice(seed).fork("operators"));
-}
-
-/**
- * The daemon cannot read what it encrypted, and makes such a file again by its plan only, of what Kafka has: there no
- * sink of files lacks one for longer than its plan is committed.
- */
-function withRecordSinks(s: Scenario, dice: Dice): Scenario {
-  const { encrypted } = s.settings;
-  const forgets = s.secondGroup || s.happenings.some((h) => FORGETS.includes(h.do));
-  if ((encrypted && forgets) || !dice.chance(encrypted ? 0.5 : 0.2)) return s;
-  const at = dice.int(0, s.sinks.length - 1);
-  const form = at > 0 && dice.chance(0.5) ? "documents" : "ledger";
-  const other = { form, createOnly: "atomic" } as const;
-  const away = encrypted ? { detachMs: null } : {};
-  const sinks = s.sinks.map((x, i) => ({ ...x, ...(i === at ? other : {}), ...away }));
-  const restored = s.happenings.some((h) => h.do === "restore" && h.sink === 0);
-  const files = sinks.filter((x) => x.form === "files").length;
-  const held = files === 0 || (at > 0 && (files > 1 || !restored));
-  if (held && !encrypted) return { ...s, sinks };
-  // A file that only a sink of records knows is made of its lines, or else of what Kafka has: it has to have it.
-  const ofLines = (d: DaemonSettings): boolean => d.format === "ndjson";
-  const upgrades = s.happenings.flatMap((h) => (h.do === "upgrade" ? [h.to] : []));
-  const lines = !encrypted && [s.settings, ...upgrades].every(ofLines);
-  const takes = lines ? ["truncate"] : ["compact", "retain", "truncate"];
-  const happenings = s.happenings.filter((h) => !takes.includes(h.do));
-  return { ...s, sinks, happenings };
 }
 
 function plainScenario(seed: number): Scenario {

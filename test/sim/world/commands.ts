@@ -8,6 +8,7 @@ import { prunePipeline } from "../../../src/operate/prune.ts";
 import { proofBetween, reconcile as reconcilePipeline } from "../../../src/operate/reconcile.ts";
 import { replay as replayTopic } from "../../../src/operate/replay.ts";
 import { type RepairContext, repairOver } from "../../../src/operate/repair/context.ts";
+import { fileSinks } from "../../../src/operate/rewrap.ts";
 import { rewrapScope } from "../../../src/operate/repair/rewrap-scope.ts";
 import type { WorkPorts } from "../../../src/operate/command.ts";
 import type { ReconciledPartition, ReplayedPartition } from "../../../src/operate/repair/report.ts";
@@ -39,9 +40,10 @@ const PAUSE_MS = 1_500;
 export function rewrap(p: CommandPorts, recipients: readonly string[]): Promise<readonly string[]> {
   return withSinks(p, "rewrap", async (repair) => {
     const scopes: Scope[] = [];
-    for await (const scope of repair.primary.sink.scopes(repair.signal)) scopes.push(scope);
+    const sinks = fileSinks(repair);
+    for await (const scope of sinks[0]?.sink.scopes(repair.signal) ?? []) scopes.push(scope);
     const options = {
-      ...{ sinks: repair.sinks, recipients: () => recipients, dryRun: false },
+      ...{ sinks, recipients: () => recipients, dryRun: false },
       identities: KEYS.map((k) => k.secret),
       onDone: () => undefined,
     };

@@ -70,8 +70,8 @@ export class Operators {
   async #run(order: Order, process: SimProcess): Promise<void> {
     const w = this.#world;
     const { operation } = order;
-    const [primary] = w.stores;
-    const before = primary === undefined ? [] : manifestsIn(primary, "manifests");
+    const decides = w.stores.find((s) => s.style.form === "files");
+    const before = decides === undefined ? [] : manifestsIn(decides, "manifests");
     const archived = new Before(w.stores, this.#sources(operation), {
       ...{ cluster: w.cluster, at: w.scheduler.now },
     });
