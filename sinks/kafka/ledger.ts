@@ -1,7 +1,7 @@
 import type { ArchivedRecord } from "../../src/core/record.ts";
 import { type Scope, scopeText } from "../../src/core/scope.ts";
 import { fetchUncommitted } from "../../src/kafka/requests/fetch-uncommitted.ts";
-import { recordBatches } from "../../src/record-batch/header.ts";
+import { wholeBatches } from "../../src/kafka/target/committed-records.ts";
 import { decodeRecords } from "../../src/record-batch/records.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { CommittedLog } from "../../src/kafka/target/committed-log.ts";
@@ -54,7 +54,7 @@ export class Ledger {
     const place = { topic: this.topic, partition: 0, offset: indexed.at, maxBytes: 1 };
     const found = await this.#target.sendToLeader(place, fetchUncommitted(place, 0), signal);
     if (found.error !== undefined) throw found.error;
-    for (const { header, bytes } of recordBatches(found.records)) {
+    for (const { header, bytes } of wholeBatches(found.records)) {
       if (header.control || header.nextOffset <= indexed.at) continue;
       const record = decodeRecords(bytes).find((r) => r.offset === indexed.at);
       const entry = record?.value == null ? undefined : parseEntry(record.value);
