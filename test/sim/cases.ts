@@ -4,6 +4,7 @@ import { OPERATORS } from "./cases/operators.ts";
 import { RECALLED } from "./cases/recalled.ts";
 import { RECORD_SINKS } from "./cases/record-sinks.ts";
 import { REPAIRS } from "./cases/repairs.ts";
+import { REPAIRS_BESIDE } from "./cases/repairs-beside.ts";
 import { SINKS_AND_COMMITS } from "./cases/sinks-and-commits.ts";
 
 /** Each is a fault of the product that the simulation found once. */
@@ -14,4 +15,5 @@ export const CASES: readonly Case[] = [
   ...RECORD_SINKS,
   ...OPERATORS,
   ...REPAIRS,
+  ...REPAIRS_BESIDE,
 ];

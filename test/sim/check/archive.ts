@@ -108,22 +108,22 @@ export const dataPathIn = ({ style }: SimStore, { seal }: ManifestText): string 
 export const unnamed = (path: string): string =>
   path.startsWith("data/") ? path.slice(0, path.indexOf(".", path.lastIndexOf("/"))) : path;
 
+/** Documents of the records of a batch, where each is one. */
+export function documentsOf(store: SimStore, m: ManifestText): string[] {
+  const folder = `documents/${m.topic}/${m.topicId}/${m.partition}/${m.branch}`;
+  return store.paths(folder).filter((path) => {
+    const offset = Number(path.slice(folder.length + 1));
+    return offset >= m.start && offset < m.end;
+  });
+}
+
 /** What a sink of records has of a batch; bytes of keys and values are in base64. */
 export function keptRecords(store: SimStore, s: Seen): SeenRecord[] {
   const entry = textAt(store, s.dataPath) as { records?: readonly SeenRecord[] };
-  const { topic } = s.manifest;
-  const folder = `documents/${topic}/${s.topicId}/${s.partition}/${s.branch}`;
-  const inside = (path: string): boolean => {
-    const offset = Number(path.slice(folder.length + 1));
-    return offset >= s.start && offset < s.end;
-  };
   const found =
     store.style.form === "ledger"
       ? (entry.records ?? [])
-      : store
-          .paths(folder)
-          .filter(inside)
-          .map((path) => textAt(store, path) as SeenRecord);
+      : documentsOf(store, s.manifest).map((path) => textAt(store, path) as SeenRecord);
   const plain = (v: string | null): string | null =>
     v === null ? null : Buffer.from(v, "base64").toString("utf8");
   return found.map(({ offset, key, value }) => ({ offset, key: plain(key), value: plain(value) }));

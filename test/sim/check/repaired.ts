@@ -1,7 +1,15 @@
 import type { Cluster } from "../kafka/cluster.ts";
 import type { SimStore } from "../stores/store.ts";
 import { formsOf } from "./amended.ts";
-import { hashOf, manifestAt, manifestsIn } from "./archive.ts";
+import {
+  batchesOf,
+  dataPathIn,
+  hashOf,
+  keptRecords,
+  manifestAt,
+  manifestsIn,
+  type ManifestText,
+} from "./archive.ts";
 import type { Damages } from "./damaged.ts";
 import { isCovered } from "./pruned.ts";
 import { Violation } from "./violation.ts";
@@ -47,9 +55,14 @@ export class Before {
           new Violation("repair", `${store.name}: ${path} ${what}`);
         if (own === undefined || theirs === undefined) throw is("is not there");
         if (Buffer.compare(own, theirs) !== 0) throw is(`is not that of ${first.name}`);
-        const { seal } = manifestAt(store, path);
-        const file = store.objects.get(seal.path)?.bytes;
+        const m = manifestAt(store, path);
+        const file = store.objects.get(dataPathIn(store, m))?.bytes;
         if (file === undefined && isCovered(store, path)) continue;
+        if (store.style.form !== "files") {
+          if (file === undefined) throw is("has no data");
+          if (recordsOf(store, m) !== m.records) throw is("has not its records");
+          continue;
+        }
         const form = formsOf(store, path).find(
           (f) => file !== undefined && f.digest === hashOf(file),
         );
@@ -57,4 +70,10 @@ export class Before {
       }
     }
   }
+}
+
+/** How many a sink of records has of a batch. */
+function recordsOf(store: SimStore, { link }: ManifestText): number {
+  const found = batchesOf(store).find((b) => b.manifest.link === link);
+  return found === undefined ? 0 : keptRecords(store, found).length;
 }

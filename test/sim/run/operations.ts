@@ -83,7 +83,7 @@ function rewrapping(dice: Dice, s: Scenario): Happening {
   return { at: dice.int(1_000, s.quietAt), do: "operate", what: "rewrap", to, crashes };
 }
 
-const crashesOf = (dice: Dice): CrashPlan[] =>
+export const crashesOf = (dice: Dice): CrashPlan[] =>
   Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => ({
     at: dice.pick(COMMAND_PORTS),
     nth: dice.chance(0.6) ? dice.int(1, 6) : dice.int(1, 60),
@@ -91,7 +91,7 @@ const crashesOf = (dice: Dice): CrashPlan[] =>
   }));
 
 /** What is wrong between the operator's process and the rest; it comes behind the daemons. */
-function toOperator(dice: Dice, s: Scenario): Happening {
+export function toOperator(dice: Dice, s: Scenario): Happening {
   const [daemon, at] = [s.daemons, dice.int(1_000, s.quietAt)];
   const ms = dice.int(200, dice.chance(0.5) ? 3_000 : 40_000);
   if (dice.chance(0.4)) return { at, do: "freeze", daemon, ms };
@@ -100,12 +100,12 @@ function toOperator(dice: Dice, s: Scenario): Happening {
   return { at, do: "weather", daemon, target, ms, what };
 }
 
-const KINDS = ["lose", "lose-data", "lose-manifest", "flip", "swap-manifest"] as const;
+export const KINDS = ["lose", "lose-data", "lose-manifest", "flip", "swap-manifest"] as const;
 /** What takes from Kafka what only a replay can take from there, or makes other batches of it. */
-const TAKES = ["compact", "retain", "upgrade"];
-const MISREADS = { ms: 10_000, what: "misreads" } as const;
+export const TAKES = ["compact", "retain", "upgrade"];
+export const MISREADS = { ms: 10_000, what: "misreads" } as const;
 /** What a daemon goes back for, to where something is damaged; what is read wrong is taken for damage. */
-const GOES_BACK = ["commits", "truncate", "recreate-topic"];
+export const GOES_BACK = ["commits", "truncate", "recreate-topic"];
 
 /** A sink that was restored is filled by daemons and by commands that begin after it; never the primary. */
 function besideRestored(s: Scenario, dice: Dice): Scenario {

@@ -8,7 +8,7 @@ import type { SimProcess } from "../core/process.ts";
 import { KEYS } from "../world/keys.ts";
 import { perform, quiet } from "../world/perform.ts";
 import { losesPrimary } from "./scenario.ts";
-import { type Scenario, TOPIC } from "../world/settings.ts";
+import { isMisreadOfRecords, type Scenario, TOPIC } from "../world/settings.ts";
 import { World } from "../world/world.ts";
 
 export interface Outcome {
@@ -112,7 +112,9 @@ function verdict(world: World, done: boolean): void {
   const happened = scenario.happenings.map((h) => h.do);
   const allowed = new Set(happened.flatMap((h) => MAY_STOP[h] ?? []));
   // Without what the commit said, nobody knows that only markers are gone.
-  const garbled = scenario.happenings.some((h) => h.do === "trouble" && READS.includes(h.what));
+  const garbled = scenario.happenings.some(
+    (h) => h.do === "trouble" && READS.includes(h.what) && !isMisreadOfRecords(scenario, h),
+  );
   if (garbled) for (const code of GARBLED) allowed.add(code);
   const confused = happened.includes("commits") || happened.includes("truncate");
   if (happened.includes("retain") && confused) allowed.add(GONE);

@@ -1,8 +1,10 @@
 import { Dice } from "../core/random.ts";
 import { RECREATED_MS } from "../world/perform.ts";
 import type { DaemonSettings, Happening, Scenario, SinkSettings } from "../world/settings.ts";
+import { withMisreads } from "./misreads.ts";
 import { withOperators } from "./operations.ts";
 import { withRecordSinks } from "./record-sinks.ts";
+import { withRepairsBeside } from "./repairs-beside.ts";
 
 /** Ports that a crash waits for; the empty one is any. */
 const PORTS = [
@@ -16,7 +18,9 @@ const NAMES = ["files", "ceph", "lake"];
 export function scenarioOf(seed: number): Scenario {
   const plain = plainScenario(seed);
   const mixed = withRecordSinks(plain, new Dice(seed).fork("record sinks"));
-  return withOperators(mixed, new Dice(seed).fork("operators"));
+  const operated = withOperators(mixed, new Dice(seed).fork("operators"));
+  const repaired = withRepairsBeside(operated, new Dice(seed).fork("repairs beside"));
+  return withMisreads(repaired, new Dice(seed).fork("misreads"));
 }
 
 function plainScenario(seed: number): Scenario {

@@ -21,6 +21,7 @@ import type {
 } from "../../../src/sdk/sink.ts";
 import { SinkError } from "../../../src/sdk/sink-error.ts";
 import { placeOf } from "../check/archive.ts";
+import { misread } from "./misread.ts";
 import { bytes, documentPath, type Entry, entryPath, RecordStates, text } from "./record-states.ts";
 import { keepRecord } from "./record-text.ts";
 import { type Ask, asking, type ViewPorts } from "./store-view.ts";
@@ -49,7 +50,7 @@ export class RecordSink implements Sink {
     };
     this.#p = p;
     this.#ask = asking(p);
-    this.#states = new RecordStates(p.store, this.#ask);
+    this.#states = new RecordStates(p, this.#ask);
   }
 
   check(): Promise<readonly []> {
@@ -151,7 +152,7 @@ export class RecordSink implements Sink {
       return store.objects.get(below.at(-1) ?? "")?.bytes;
     };
     const found = await this.#ask("greatest", greatest, signal);
-    return found === undefined ? undefined : parseManifest(found);
+    return found === undefined ? undefined : parseManifest(misread(this.#p, found));
   }
 
   async *list(scope: Scope, from: bigint, signal: AbortSignal): AsyncGenerator<Listed> {
@@ -164,12 +165,19 @@ export class RecordSink implements Sink {
         const [at, manifest] = [data.get(start), manifests.get(start)];
         return {
           start,
-          ...(at === undefined ? {} : { data: { path: at, size: 0 } }),
+          ...(at === undefined ? {} : { data: this.#listed(at) }),
           ...(manifest === undefined ? {} : { manifest: { path: manifest } }),
         };
       });
     };
     yield* await this.#ask("list", look, signal);
+  }
+
+  /** Under the name and with the size that the file of the batch has where there are files. */
+  #listed(path: string): NonNullable<Listed["data"]> {
+    const entry = JSON.parse(text(this.#p.store.objects.get(path)?.bytes ?? bytes(""))) as Entry;
+    const { seal } = parseDescription(bytes(entry.about));
+    return { path: seal.path, size: seal.size };
   }
 
   async *scopes(signal: AbortSignal): AsyncGenerator<Scope> {
@@ -205,9 +213,10 @@ export class RecordSink implements Sink {
     return Promise.resolve();
   }
 
-  #get(kind: string, path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async #get(kind: string, path: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const { objects } = this.#p.store;
-    return this.#ask(`get ${kind}`, () => objects.get(path)?.bytes.slice(), signal);
+    const found = await this.#ask(`get ${kind}`, () => objects.get(path)?.bytes.slice(), signal);
+    return found && misread(this.#p, found);
   }
 
   /** False: something of that name is there, or the store says so of what it has just made. */

@@ -1,4 +1,5 @@
 import type { Description } from "../../../src/core/description.ts";
+import { ArchiverError } from "../../../src/core/errors.ts";
 import { dataFolder, fanOut, manifestPath, offsetName } from "../../../src/core/layout.ts";
 import {
   descriptionOf,
@@ -10,9 +11,9 @@ import type { ArchivedRecord } from "../../../src/core/record.ts";
 import { batchId, type BatchKey, type Scope } from "../../../src/core/scope.ts";
 import { RecordsDigest } from "../../../src/record-batch/records-digest.ts";
 import type { Published, State } from "../../../src/sdk/sink.ts";
+import { misread, misreadRecords } from "./misread.ts";
 import { archivedRecord, type KeptRecord } from "./record-text.ts";
-import type { Ask } from "./store-view.ts";
-import type { SimStore } from "./store.ts";
+import type { Ask, ViewPorts } from "./store-view.ts";
 
 export interface Entry {
   /** The description, as its sink was given it. */
@@ -30,11 +31,11 @@ export const documentPath = (s: Scope, offset: bigint): string =>
 
 /** What a sink of records has of batches, and whether its records bear it out. */
 export class RecordStates {
-  readonly #store: SimStore;
+  readonly #p: ViewPorts;
   readonly #ask: Ask;
 
-  constructor(store: SimStore, ask: Ask) {
-    this.#store = store;
+  constructor(p: ViewPorts, ask: Ask) {
+    this.#p = p;
     this.#ask = ask;
   }
 
@@ -46,14 +47,17 @@ export class RecordStates {
       ...{ is: "damaged", reason: `${batchId(key)}: ${why}`, tag },
     });
     if (entry === undefined) return damaged("a manifest without its data");
-    const description = parseDescription(bytes(entry.about));
+    const description = claimed(() => parseDescription(bytes(entry.about)));
+    if (typeof description === "string") return damaged(description);
+    if (description.batchId !== batchId(key)) return damaged(`here is ${description.batchId}`);
     if (evidence === "bytes") {
       const found = new RecordsDigest();
       for await (const records of this.records(description, entry, signal)) found.add(records);
       if (found.hex() !== description.recordsDigest) return damaged("its records are not there");
     }
     if (manifest === undefined) return { is: "data", description, tag };
-    const whole = parseManifest(manifest);
+    const whole = claimed(() => parseManifest(manifest));
+    if (typeof whole === "string") return damaged(whole);
     const agrees = encodeDescription(descriptionOf(whole)) === entry.about;
     return agrees ? { is: "whole", manifest: whole, tag } : damaged("the manifest is another's");
   }
@@ -71,7 +75,7 @@ export class RecordStates {
     key: BatchKey,
     signal: AbortSignal,
   ): Promise<{ entry?: Entry; manifest?: Uint8Array }> {
-    const { objects } = this.#store;
+    const { objects } = this.#p.store;
     const look = (): { entry?: Entry; manifest?: Uint8Array } => {
       const entry = objects.get(entryPath(key))?.bytes;
       const manifest = objects.get(manifestPath(key))?.bytes;
@@ -80,7 +84,12 @@ export class RecordStates {
         ...(manifest === undefined ? {} : { manifest: Uint8Array.from(manifest) }),
       };
     };
-    return this.#ask("head data", look, signal);
+    const { entry, manifest } = await this.#ask("head data", look, signal);
+    const about = entry && text(misread(this.#p, bytes(entry.about)));
+    return {
+      ...(entry === undefined || about === undefined ? {} : { entry: { ...entry, about } }),
+      ...(manifest === undefined ? {} : { manifest: misread(this.#p, manifest) }),
+    };
   }
 
   /** A document that is missing is left out: whoever asks compares the digest. */
@@ -92,15 +101,26 @@ export class RecordStates {
     const from = documentPath(d, d.start);
     const to = documentPath(d, d.end);
     const folder = from.slice(0, from.lastIndexOf("/"));
+    const { store } = this.#p;
     const look = (): readonly KeptRecord[] =>
       entry.records ??
-      this.#store
+      store
         .paths(folder)
         .filter((p) => p >= from && p < to)
         .map(
-          (p) =>
-            JSON.parse(text(this.#store.objects.get(p)?.bytes ?? new Uint8Array())) as KeptRecord,
+          (p) => JSON.parse(text(store.objects.get(p)?.bytes ?? new Uint8Array())) as KeptRecord,
         );
-    yield (await this.#ask("get records", look, signal)).map(archivedRecord);
+    const found = await this.#ask("get records", look, signal);
+    yield misreadRecords(this.#p, found).map(archivedRecord);
+  }
+}
+
+/** What lies there is a claim: a text says why it is none. */
+function claimed<T>(read: () => T): T | string {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ArchiverError) || error.code !== "manifest-invalid") throw error;
+    return error.message;
   }
 }

@@ -1,4 +1,4 @@
-import { manifestAt, manifestsIn, placeOf } from "../check/archive.ts";
+import { dataPathIn, documentsOf, manifestAt, manifestsIn, placeOf } from "../check/archive.ts";
 import type { SimStore } from "../stores/store.ts";
 import type { Happening } from "./settings.ts";
 import type { World } from "./world.ts";
@@ -31,11 +31,14 @@ export function damage(w: World, h: Damaging): void {
 
 /** Manifests of a store in the order of their branches, without the first and the newest of each. */
 function settled(w: World, store: SimStore): string[] {
-  const { offsets } = w.cluster.group("first");
+  const groups = w.scenario.secondGroup ? ["first", "second"] : ["first"];
   return manifestsIn(store, "manifests").filter((path) => {
     const m = manifestAt(store, path);
     const beside = manifestsIn(store, path.slice(0, path.lastIndexOf("/")));
-    const committed = offsets.get(`${m.topic}/${m.partition}`)?.offset ?? 0;
+    const name = `${m.topic}/${m.partition}`;
+    const committed = Math.min(
+      ...groups.map((g) => w.cluster.group(g).offsets.get(name)?.offset ?? 0),
+    );
     const live = w.cluster.topic(m.topic).id === m.topicId;
     const at = beside.indexOf(path);
     const [last, next] = [beside[at - 1], beside[at + 1]];
@@ -54,17 +57,21 @@ const before = (store: SimStore, path: string): string | undefined => {
 
 /** Both have the batch, and the same. */
 function isLike(a: SimStore, b: SimStore, manifest: string): boolean {
-  const data = manifestAt(a, manifest).seal.path;
   const same = (path: string): boolean => {
     const [own, theirs] = [a.objects.get(path)?.bytes, b.objects.get(path)?.bytes];
     return own !== undefined && theirs !== undefined && Buffer.compare(own, theirs) === 0;
   };
-  return same(manifest) && same(data);
+  if (!same(manifest)) return false;
+  const [own, theirs] = [a, b].map((s) => dataPathIn(s, manifestAt(s, manifest)));
+  if (own === undefined || theirs === undefined) return false;
+  return own === theirs ? same(own) : a.objects.has(own) && b.objects.has(theirs);
 }
 
 function harm(w: World, store: SimStore, manifest: string, what: Damaging["what"]): void {
-  const { seal, start, end } = manifestAt(store, manifest);
-  const data = seal.path;
+  const dice = w.dice.fork(`documents ${manifest}`);
+  const m = manifestAt(store, manifest);
+  const { start, end } = m;
+  const data = dataPathIn(store, m);
   const note = (path: string, bytes: Uint8Array | null): void =>
     w.damages.note({ store, path, bytes, at: w.scheduler.now, range: { start, end } });
   const lose = (path: string): void => {
@@ -76,7 +83,10 @@ function harm(w: World, store: SimStore, manifest: string, what: Damaging["what"
     note(path, bytes);
   };
   w.trace(`${store.name} is damaged at ${manifest}: ${what}`);
-  if (what === "lose" || what === "lose-data") lose(data);
+  if (what === "lose" || what === "lose-data") {
+    for (const path of documentsOf(store, m)) if (dice.chance(0.7)) store.objects.delete(path);
+    lose(data);
+  }
   if (what === "lose" || what === "lose-manifest") lose(manifest);
   if (what === "flip") {
     const bytes = Uint8Array.from(store.objects.get(data)?.bytes ?? []);

@@ -6,7 +6,7 @@ import type { NewRecord } from "../kafka/log.ts";
 import type { SimStore } from "../stores/store.ts";
 import { manifestAt, manifestsIn, placeOf } from "../check/archive.ts";
 import { damage } from "./damage.ts";
-import { type Happening, TOPIC, type Trouble } from "./settings.ts";
+import { type Happening, isMisreadOfRecords, TOPIC, type Trouble } from "./settings.ts";
 import type { World } from "./world.ts";
 
 const WEATHER: Record<string, Partial<Weather>> = {
@@ -63,6 +63,7 @@ export function perform(w: World, h: Happening): void {
       break;
     case "trouble":
       w.conditions.trouble(w.stores[h.sink]?.name ?? "", troubleOf(h.what), h.ms);
+      if (isMisreadOfRecords(w.scenario, h)) w.scheduler.after(h.ms, () => w.startAnew());
       break;
     case "restore":
       restore(w, h.sink, h.back);

@@ -127,4 +127,8 @@ export interface Scenario {
   readonly quietAt: number;
 }
 
+/** It passes, and nothing of it may last: what stopped is started again. */
+export const isMisreadOfRecords = ({ sinks }: Scenario, h: Happening): boolean =>
+  h.do === "trouble" && h.what === "misreads" && sinks[h.sink]?.form !== "files";
+
 export const TOPIC = "logs";

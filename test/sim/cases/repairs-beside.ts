@@ -1,0 +1,77 @@
+import { plainSink, small } from "../run/base.ts";
+import type { Happening, Scenario, SinkSettings } from "../world/settings.ts";
+import { type Case, produce, stop } from "./case.ts";
+
+type Damaging = Extract<Happening, { do: "damage" }>;
+type Operating = Extract<Happening, { do: "operate" }>;
+
+const damage = (at: number, sink: number, what: Damaging["what"]): Happening => ({
+  ...{ at, do: "damage", sink, what, share: 1 },
+});
+const operate = (
+  at: number,
+  how: Pick<Operating, "what" | "between">,
+  crashes: Operating["crashes"] = [],
+): Happening => ({ at, do: "operate", to: [], crashes, ...how });
+const documents: SinkSettings = { ...plainSink("ceph"), form: "documents" };
+const ledger: SinkSettings = { ...plainSink("files"), form: "ledger" };
+const later = (happenings: readonly Happening[], change: Partial<Scenario>): Scenario =>
+  small(
+    [
+      ...[100, 2_000, 4_000, 6_000, 8_000].map((at) => produce(at)),
+      ...[...happenings, produce(14_000), stop(40_000, 500), produce(41_000)],
+    ],
+    { quietAt: 42_000, ...change },
+  );
+
+/** Repairs beside sinks of records and of two groups, and what sinks of records read wrong. */
+export const REPAIRS_BESIDE: readonly Case[] = [
+  [
+    "what somebody removed from a sink of documents is copied there by a process that dies",
+    later(
+      [
+        damage(12_000, 1, "lose"),
+        operate(13_000, { what: "reconcile", between: [0, 1] }, [
+          { at: "ceph create documents", nth: 1, side: "after" },
+          { at: "ceph create data", nth: 1, side: "after" },
+        ]),
+      ],
+      { sinks: [plainSink("files"), documents] },
+    ),
+    "reconcile1#3 says done",
+  ],
+  [
+    "the only file of a batch is made again beside a ledger that decides",
+    later(
+      [
+        damage(12_000, 1, "flip"),
+        operate(13_000, { what: "replay" }, [
+          { at: "ceph move manifests", nth: 1, side: "after" },
+          { at: "ceph create data", nth: 1, side: "before" },
+        ]),
+      ],
+      { sinks: [ledger, plainSink("ceph")] },
+    ),
+    "replay1#3 says done",
+  ],
+  [
+    "files that are damaged are replaced while another group archives there",
+    later(
+      [
+        damage(12_000, 0, "flip"),
+        operate(13_000, { what: "reconcile", between: [1, 0] }, [
+          { at: "files move data", nth: 1, side: "after" },
+        ]),
+      ],
+      { daemons: 2, secondGroup: true },
+    ),
+    "reconcile1#2 says done",
+  ],
+  [
+    "a sink of records that decides answers wrong for a while: what stopped is started again, and nothing wrong lasts",
+    later([{ at: 5_000, do: "trouble", sink: 0, ms: 10_000, what: "misreads" }], {
+      sinks: [ledger, plainSink("ceph")],
+    }),
+    "stopped: ",
+  ],
+];
