@@ -25,7 +25,7 @@ ${rows(
   [
     ["0", "done"],
     ["1", "unexpected failure"],
-    ["2", "usage or configuration; nothing in scope"],
+    ["2", "usage or configuration; nothing in scope; a daemon refuses what it is asked to do"],
     ["3", "verification found a difference"],
     ["4", "a needed service is unreachable"],
     ["130", "interrupted by a signal (`run` drains and exits 0; a second signal ends it at once)"],

@@ -31,7 +31,7 @@ names another.
 const EXITS = [
   ["0", "done"],
   ["1", "unexpected failure"],
-  ["2", "usage or configuration; nothing in scope"],
+  ["2", "usage or configuration; nothing in scope; a daemon refuses what it is asked to do"],
   ["3", "verification found a difference"],
   ["4", "a needed service is unreachable"],
   ["130", "interrupted by a signal"],

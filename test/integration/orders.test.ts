@@ -79,7 +79,7 @@ it("a paused partition is left alone, by whoever owns it, until it is resumed", 
   await reaches(1, "paused");
   // Nobody could be told later that it was refused.
   const primary = await order("detach", "--sink", "files", "--partition", "1");
-  expect([primary.code, primary.report.partitions.map((p) => p.is)]).toEqual([1, ["refused"]]);
+  expect([primary.code, primary.report.partitions.map((p) => p.is)]).toEqual([2, ["refused"]]);
   await lanes.daemon.kill();
   lanes.start();
   await put();

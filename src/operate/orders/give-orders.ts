@@ -91,7 +91,7 @@ async function told(
   const ok = answers.every((a) => a.is !== "refused");
   const report: OrdersReport = { ok, tool, command, group, partitions: [...answers] };
   await (out.json ? out.document(report) : out.text(lines(answers)));
-  return ok ? EXIT.done : EXIT.failed;
+  return ok ? EXIT.done : EXIT.usage;
 }
 
 function inScope(
