@@ -9,10 +9,15 @@ export const temporaryOf = (path: string): string => `${path}.${process.pid}.tmp
  * is writing now stays. Before this one begins to write there. @throws as node:fs
  */
 export async function dropLeftovers(dir: string, names: readonly string[]): Promise<void> {
-  for (const found of await readdir(dir)) {
+  for (const found of await leftoversIn(dir, names)) await unlink(join(dir, found));
+}
+
+/** Their names as they are in the folder. @throws as node:fs */
+export async function leftoversIn(dir: string, names: readonly string[]): Promise<string[]> {
+  return (await readdir(dir)).filter((found) => {
     const [, name = "", pid] = /^(.+)\.(\d+)\.tmp$/.exec(found) ?? [];
-    if (names.includes(name) && !another(Number(pid))) await unlink(join(dir, found));
-  }
+    return names.includes(name) && !another(Number(pid));
+  });
 }
 
 /** In a container a process often has the number of the one before it. */

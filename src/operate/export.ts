@@ -1,9 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { size } from "../config/units.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { dropLeftovers } from "../core/leftovers.ts";
 import { messageOf } from "../core/message.ts";
+import { createFolder } from "../core/new-folder.ts";
 import { loadIdentities } from "../seal/keys.ts";
 import { type Arguments, RANGE_OPTIONS, SCOPE_OPTIONS } from "./arguments.ts";
 import { readBatch } from "./cat.ts";
@@ -160,7 +160,7 @@ async function requestOf(
 
 async function made(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await createFolder(dir);
   } catch (cause) {
     throw new ArchiverError("usage", `--out ${dir}: ${messageOf(cause)}`, { cause });
   }

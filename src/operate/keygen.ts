@@ -22,7 +22,7 @@ export const keygenCommand: Command = {
   name: "keygen",
   summary: "make an age identity and a seed, or a key that signs manifests",
   details:
-    "Writes DIR/identity (opens the archive: keep it away from the daemon) and DIR/seed (the daemon's), both with mode 0600, and prints the recipient for the configuration. With --signing it writes DIR/signing (0600, the daemon's) and DIR/signing.pub (for whoever verifies) instead, and prints the key's name. Never overwrites.",
+    "Writes DIR/identity (opens the archive: keep it away from the daemon) and DIR/seed (the daemon's), both with mode 0600, and prints the recipient for the configuration. With --signing it writes DIR/signing (0600, the daemon's) and DIR/signing.pub (for whoever verifies) instead, and prints the key's name. Never overwrites; a run that was killed between the two files is finished by the next one.",
   options: [
     { flags: "--out <dir>", text: "folder for the two files", required: true },
     { flags: "--signing", text: "make a signing key (Ed25519) instead" },
@@ -37,7 +37,7 @@ export const keygenCommand: Command = {
 };
 
 async function archiveKeys(dir: string, out: Output): Promise<void> {
-  const { keygen } = await import("../seal/keys.ts");
+  const { keygen } = await import("../seal/keygen.ts");
   const { recipient } = await keygen(dir);
   const paths = { identity: `${dir}/identity`, seed: `${dir}/seed` };
   if (out.json) {
@@ -50,7 +50,7 @@ async function archiveKeys(dir: string, out: Output): Promise<void> {
 }
 
 async function signingKey(dir: string, out: Output): Promise<void> {
-  const { signingKeygen } = await import("../seal/keys.ts");
+  const { signingKeygen } = await import("../seal/keygen.ts");
   const { keyId } = await signingKeygen(dir);
   const paths = { signing: `${dir}/signing`, publicKey: `${dir}/signing.pub` };
   if (out.json) {

@@ -1,24 +1,11 @@
-import { createHmac, generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdir, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { createHmac } from "node:crypto";
 import { boundedFile } from "../core/bounded-file.ts";
 import { blake3Hex } from "../core/digest.ts";
 import { ArchiverError } from "../core/errors.ts";
-import { dropLeftovers } from "../core/leftovers.ts";
 import { messageOf } from "../core/message.ts";
-import { createFile } from "../core/new-file.ts";
-import { keyIdOf, type Signer, signerOf } from "../core/signature.ts";
-import {
-  decodeIdentity,
-  decodeRecipient,
-  encodeIdentity,
-  encodeRecipient,
-  hkdf,
-  privateKey,
-  rawPublic,
-} from "./x25519.ts";
+import { type Signer, signerOf } from "../core/signature.ts";
+import { decodeIdentity, decodeRecipient, hkdf } from "./x25519.ts";
 
-export const SEED_BYTES = 32;
 const NO_SALT = Buffer.alloc(0);
 /** Key files are a few lines; more is another file by mistake. */
 const MAX_KEY_FILE_BYTES = 64 << 10;
@@ -73,7 +60,8 @@ export function checkRecipients(recipients: readonly string[]): void {
   for (const r of recipients) decodeRecipient(r);
 }
 
-function keyFile(path: string, what: string): Buffer {
+/** @throws ArchiverError key-invalid */
+export function keyFile(path: string, what: string): Buffer {
   let bytes: Buffer | null;
   try {
     bytes = boundedFile(path, MAX_KEY_FILE_BYTES);
@@ -93,60 +81,6 @@ const linesOf = (path: string, what: string): string[] =>
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
-
-/** Writes `signing` (0600) and `signing.pub` into a folder; never replaces a file. */
-export async function signingKeygen(dir: string): Promise<{ keyId: string }> {
-  const { privateKey: secret, publicKey } = generateKeyPairSync("ed25519");
-  await keyFolder(dir);
-  const file = join(dir, "signing");
-  await writeNew(file, secret.export({ type: "pkcs8", format: "pem" }).toString());
-  try {
-    await writeNew(`${file}.pub`, publicKey.export({ type: "spki", format: "pem" }).toString());
-  } catch (error) {
-    await unlink(file);
-    throw error;
-  }
-  return { keyId: keyIdOf(publicKey) };
-}
-
-async function keyFolder(dir: string): Promise<void> {
-  try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    await dropLeftovers(dir, ["identity", "seed", "signing", "signing.pub"]);
-  } catch (cause) {
-    throw new ArchiverError("usage", `${dir}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** Writes `identity` and `seed` (0600) into a folder; never replaces a file. */
-export async function keygen(dir: string): Promise<{ recipient: string }> {
-  const raw = randomBytes(32);
-  const recipient = encodeRecipient(rawPublic(privateKey(raw)));
-  const seed = randomBytes(SEED_BYTES);
-  await keyFolder(dir);
-  const identity = join(dir, "identity");
-  await writeNew(identity, `# public key: ${recipient}\n${encodeIdentity(raw)}\n`);
-  try {
-    await writeNew(join(dir, "seed"), `${seed.toString("hex")}\n`);
-  } catch (error) {
-    // Half a pair helps nobody: the identity has just been made and opens nothing yet.
-    await unlink(identity);
-    throw error;
-  }
-  return { recipient };
-}
-
-async function writeNew(path: string, text: string): Promise<void> {
-  try {
-    await createFile(path, text);
-  } catch (cause) {
-    const there = (cause as NodeJS.ErrnoException).code === "EEXIST";
-    const why = there
-      ? "is there already and is never overwritten: choose another folder"
-      : messageOf(cause);
-    throw new ArchiverError("usage", `${path}: ${why}`, { cause });
-  }
-}
 
 /** Key of the MAC that manifests carry. */
 export const manifestMacKey = (seed: Uint8Array): Buffer =>

@@ -28,6 +28,7 @@ export const WHEREABOUTS: readonly Whereabouts[] = [
   { at: "src/core", by: "rewrap to another recipient" },
   { at: "src/core/leftovers.ts", by: "keygen" },
   { at: "src/core/new-file.ts", by: "keygen" },
+  { at: "src/core/new-folder.ts", by: "keygen" },
   { at: "src/daemon.ts", by: "run until it is told to stop" },
   { at: "src/deliver/replaceable.ts", by: "import", why: `new settings: ${IN_PLACE}` },
   { at: "src/kafka/client", by: "import" },
@@ -117,7 +118,7 @@ export const WHEREABOUTS: readonly Whereabouts[] = [
   { at: "src/operate/verify/tell-proof.ts", by: "verify, told" },
   { at: "src/record-batch", by: null, why: READS },
   { at: "src/seal", by: "rewrap to another recipient" },
-  { at: "src/seal/keys.ts", by: "keygen" },
+  { at: "src/seal/keygen.ts", by: "keygen" },
   { at: "src/seal/pool.ts", by: "import" },
 ];
 

@@ -5,7 +5,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PruneReport } from "../../src/operate/prune/prune-report.ts";
 import type { VerifyReport } from "../../src/operate/verify/report.ts";
-import { signingKeygen } from "../../src/seal/keys.ts";
+import { signingKeygen } from "../../src/seal/keygen.ts";
 import { configDir } from "../config/load.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VerifyReport } from "../../src/operate/verify/report.ts";
-import { keygen, signingKeygen } from "../../src/seal/keys.ts";
+import { keygen, signingKeygen } from "../../src/seal/keygen.ts";
 import { configDir } from "../config/load.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";

@@ -109,6 +109,8 @@ const USAGE: readonly [argv: readonly string[], says: string][] = [
   ],
   [["list", "--config", unreachable], "the sink holds no batch of any topic"],
   [["keygen"], "required option '--out <dir>' not specified"],
+  [["keygen", "--out", "/proc/x"], "/proc/x: /proc takes no folder"],
+  [["init", "--yes", "--out", "/proc/x/y"], "/proc/x/y"],
   [["status"], "--config FILE is missing, and there is no ./bulk-archiver.yaml here"],
   [
     ["status", "--config", "nowhere.yaml"],

@@ -164,6 +164,15 @@ test("killed on the way and repeated: the same lines, each once", async () => {
   expect(text("killed")).toBe(whole);
 });
 
+test("a folder that nobody can make is named, at once", async () => {
+  const argv = ["export", "--config", config, "--topic", SCOPE.topic, "--out", "/proc/x"];
+  const { code, stderr } = await cli(argv);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining("--out /proc/x: /proc takes no folder"),
+  ]);
+});
+
 test("a folder of another export, a part that was cut, and no identity are refused", async () => {
   await run("mine", "--to", "50");
   const other = await cli(exportArgs("mine", ["--to", "60"]));

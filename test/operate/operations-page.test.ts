@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { keygen, signingKeygen } from "../../src/seal/keys.ts";
+import { keygen, signingKeygen } from "../../src/seal/keygen.ts";
 import { configDir } from "../config/load.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RestoreReport } from "../../src/operate/restore/restore-report.ts";
 import { CODECS } from "../../src/record-batch/header.ts";
-import { keygen } from "../../src/seal/keys.ts";
+import { keygen } from "../../src/seal/keygen.ts";
 import { configDir } from "../config/load.ts";
 import { writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RestoreReport } from "../../src/operate/restore/restore-report.ts";
-import { keygen } from "../../src/seal/keys.ts";
+import { keygen } from "../../src/seal/keygen.ts";
 import { configDir } from "../config/load.ts";
 import { writeConfig } from "../faults/daemon.ts";
 import { LiveTopic } from "../faults/topic.ts";

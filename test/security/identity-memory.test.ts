@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { keygen } from "../../src/seal/keys.ts";
+import { keygen } from "../../src/seal/keygen.ts";
 import { decodeIdentity } from "../../src/seal/x25519.ts";
 import { configDir } from "../config/load.ts";
 import { Daemon, writeConfig } from "../faults/daemon.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { keygen, signingKeygen } from "../../src/seal/keys.ts";
+import { keygen, signingKeygen } from "../../src/seal/keygen.ts";
 import { configDir } from "../config/load.ts";
 import { LiveTopic } from "../faults/topic.ts";
 import { withAdmin } from "../kafka/live-kafka.ts";

@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, open, rename, unlink } from "node:fs/promises";
+import { open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -8,6 +8,7 @@ import { Blake3Hasher } from "@napi-rs/blake-hash";
 import { ArchiverError } from "../../core/errors.ts";
 import { temporaryOf } from "../../core/leftovers.ts";
 import { messageOf } from "../../core/message.ts";
+import { createFolder } from "../../core/new-folder.ts";
 import type { ExportedPart, ExportRequest } from "./export-state.ts";
 
 /** While it is written. */
@@ -50,7 +51,7 @@ export async function writePart(
     }
     const file = `${o.name()}.ndjson${SUFFIX[o.codec]}`;
     const path = join(o.dir, file);
-    await mkdir(dirname(path), { recursive: true });
+    await createFolder(dirname(path));
     await rename(temporary, path);
     await syncFolder(dirname(path));
     return { file, bytes, blake3: hasher.digest("hex") };

@@ -22,7 +22,7 @@ interface Beginning {
   readonly makes: readonly string[];
 }
 
-/** A command that never overwrites: what it made before it died it refuses, and that is whole. */
+/** A command that never overwrites: what it has made it refuses, all of it, and what it had made half it finishes. */
 const beginning = ({ name, argv, makes }: Beginning): Scenario => ({
   name,
   open: () => {
@@ -41,7 +41,7 @@ const beginning = ({ name, argv, makes }: Beginning): Scenario => ({
       // Who is refused makes nothing: what is there then was there before.
       ended: (ran) => {
         const refused = ran.code === 2 && /is there already/.test(ran.stderr);
-        return refused && makes.some((file) => there().includes(file)) ? { ...ran, code: 0 } : ran;
+        return refused && makes.every((file) => there().includes(file)) ? { ...ran, code: 0 } : ran;
       },
       judge: () => {
         const found = there();
@@ -49,8 +49,11 @@ const beginning = ({ name, argv, makes }: Beginning): Scenario => ({
           const text = readFileSync(join(dir(), file), "utf8");
           return WHOLE[file]?.test(text) !== true;
         });
-        const none = found.length === 0 ? ["nothing was made"] : [];
-        return Promise.resolve([...none, ...halves.map((file) => `${file} is no whole one`)]);
+        const lacks = makes.filter((file) => !found.includes(file));
+        return Promise.resolve([
+          ...lacks.map((file) => `${file} was not made`),
+          ...halves.map((file) => `${file} is no whole one`),
+        ]);
       },
       close: () => Promise.resolve(rmSync(home, { recursive: true })),
     });
