@@ -5,12 +5,13 @@ import { isProtocol } from "./cover/protocol-path.ts";
 
 /** The simulation, from the command line. */
 const HELP = `npm run sim -- [--seed N] [--runs M] [--forever] [--shrink] [--first] [--trace] [--case TEXT]
-               [--coverage]
+               [--coverage] [--longest S]
 
   --seed N      the first seed (default 1); alone: this one run
   --runs M      so many seeds (default 6000 without --seed)
   --forever     until somebody stops it
   --first       ends at the first failure
+  --longest S   a run that takes longer by the wall than so many seconds does not end: a failure (default 120)
   --trace       every event
   --shrink      the least of a run that still fails
   --case TEXT   the cases that have a name with this text, instead of seeds
@@ -19,6 +20,7 @@ const o = commandLine(HELP, {
   seed: { type: "string" },
   runs: { type: "string" },
   case: { type: "string" },
+  longest: { type: "string" },
   forever: { type: "boolean", default: false },
   shrink: { type: "boolean", default: false },
   first: { type: "boolean", default: false },
@@ -47,5 +49,6 @@ if (o.coverage) {
     shrink: o.shrink,
     trace: o.trace,
     stopAtFirst: o.first,
+    longestMs: numberOf(HELP, "longest", o.longest ?? "120") * 1000,
   });
 }

@@ -133,6 +133,19 @@ test("a failing run is shrunk to what it fails by", async () => {
   expect(report).toContain('"do":"destroy"');
 });
 
+test("a run that does not end is a failure by its number, and the others are run", async () => {
+  const args = [MAIN, "--seed", "1", "--runs", "6", "--longest", "20"];
+  const env = { ...process.env, SIM_SPINS: "3" };
+  const ran = promisify(execFile)(process.execPath, args, { env });
+  const { code, stdout } = await ran.then(
+    (done) => ({ ...done, code: 0 }),
+    (error: { code: number; stdout: string }) => error,
+  );
+  expect(code, stdout).toBe(1);
+  expect(stdout).toContain("seed 3: does not end");
+  expect(stdout).toContain("5 passed, 1 failed");
+}, 120_000);
+
 test("a crash was tried at every wait of the protocol path", async () => {
   const args = [MAIN, "--coverage", "--seed", "1", "--runs", "200"];
   const { stdout } = await promisify(execFile)(process.execPath, args, {

@@ -11,12 +11,16 @@ export interface SimulateOptions {
   readonly trace: boolean;
   /** The first failure is enough. */
   readonly stopAtFirst: boolean;
+  /** A run that takes longer by the wall than this does not end. */
+  readonly longestMs: number;
 }
 
 const THREADS = 2;
 /** Seeds that a thread gets at once; one, when the first failure ends it. */
 const PORTION = 20;
 const SHOWN = 10;
+/** What a thread says when it can begin. */
+const READY = "ready";
 /** How far it is, every so many seeds. */
 const TOLD = 1_000;
 
@@ -89,33 +93,91 @@ async function inThreads(
     next += count;
     return { first, count };
   };
-  await Promise.all(Array.from({ length: THREADS }, () => thread(portion, take)));
+  await Promise.all(Array.from({ length: THREADS }, () => thread(portion, take, o.longestMs)));
 }
 
-function thread(portion: () => Portion | null, take: (v: Verdict) => void): Promise<void> {
-  const worker = new Thread(new URL(import.meta.url));
+/** The portions of one thread after another; one that does not end is taken from it with its thread. */
+function thread(
+  portion: () => Portion | null,
+  take: (v: Verdict) => void,
+  longestMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const next = (): void => {
-      const p = portion();
-      if (p !== null) worker.postMessage(p);
-      else void worker.terminate().then(() => resolve());
+    const begin = (first: Portion | null): void => {
+      const worker = new Thread(new URL(import.meta.url));
+      let rest = first;
+      let watch: NodeJS.Timeout | undefined;
+      let ready = false;
+      const watched = (): void => {
+        clearTimeout(watch);
+        // Loading the product takes its time, on a machine that has much to do.
+        if (!ready) return;
+        watch = setTimeout(() => {
+          // Whatever it still sends is of a run that has been judged.
+          worker.removeAllListeners("message");
+          worker.removeAllListeners("error");
+          void worker.terminate().then(() => {
+            if (rest === null) return;
+            take(endless(rest.first, longestMs));
+            const { first: seed, count } = rest;
+            begin(count > 1 ? { first: seed + 1, count: count - 1 } : portion());
+          }, reject);
+        }, longestMs);
+      };
+      const give = (p: Portion | null): void => {
+        rest = p;
+        if (p === null) {
+          clearTimeout(watch);
+          void worker.terminate().then(() => resolve(), reject);
+          return;
+        }
+        watched();
+        worker.postMessage(p);
+      };
+      worker.on("message", (verdict: Verdict | typeof READY) => {
+        if (verdict === READY) {
+          ready = true;
+          watched();
+          return;
+        }
+        take(verdict);
+        if (rest === null) return;
+        const { first: seed, count } = rest;
+        rest = { first: seed + 1, count: count - 1 };
+        if (rest.count > 0) watched();
+        else give(portion());
+      });
+      worker.on("error", (error) => {
+        clearTimeout(watch);
+        reject(error);
+      });
+      give(first);
     };
-    worker.on("message", (verdicts: readonly Verdict[]) => {
-      for (const v of verdicts) take(v);
-      next();
-    });
-    worker.on("error", reject);
-    next();
+    begin(portion());
   });
 }
 
+const endless = (seed: number, ms: number): Verdict => ({
+  seed,
+  failure: {
+    rule: "ends",
+    text: `does not end: after ${ms / 1000} s of the wall its thread was stopped`,
+  },
+  ...{ hash: "", events: 0, virtualMs: 0, objects: 0, commits: 0 },
+});
+
 async function work({ first, count }: Portion): Promise<void> {
-  const verdicts: Verdict[] = [];
   for (let seed = first; seed < first + count; seed += 1) {
+    if (seed === spinning) for (;;);
     const { trace: _trace, ...verdict } = await run(scenarioOf(seed));
-    verdicts.push(verdict);
+    parentPort?.postMessage(verdict satisfies Verdict);
   }
-  parentPort?.postMessage(verdicts);
 }
 
-if (!isMainThread) parentPort?.on("message", (p: Portion) => void work(p));
+/** A seed that never ends, for the test of the watch. */
+const spinning = Number(process.env["SIM_SPINS"] ?? Number.NaN);
+
+if (!isMainThread) {
+  parentPort?.on("message", (p: Portion) => void work(p));
+  parentPort?.postMessage(READY);
+}
