@@ -8,24 +8,28 @@ import type { Finding } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { answered } from "./s3-error.ts";
+import type { Honoured } from "./s3-if-match.ts";
 import type { CreateOnlyProof } from "./s3-probe.ts";
 import type { S3Config } from "./s3-schema.ts";
 
 export interface CheckParts {
   readonly bucket: S3Bucket;
   readonly proof: CreateOnlyProof;
+  /** What the store makes of `If-Match`. */
+  readonly replaces: (signal: AbortSignal) => Promise<Honoured>;
   readonly config: S3Config;
 }
 
 /** What `check` says of a bucket besides the write that it tries. */
 export async function s3Findings(
-  { bucket, proof, config }: CheckParts,
+  { bucket, proof, replaces, config }: CheckParts,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   try {
     return [
       ...transport(config),
       await conditions(proof, config, signal),
+      ...(config.createOnly === "oldest-version" ? [] : [replacing(await replaces(signal))]),
       ...(await versions(bucket, config, signal)),
       ...(await locks(bucket, config, signal)),
       ...(await lifecycle(bucket, config, signal)),
@@ -66,6 +70,22 @@ async function conditions(
     "; and it may be the PRIMARY by primaryByOldestVersion: every batch then rests on the order " +
     "in which this store lists versions, and on nobody ever removing one";
   return warning("s3-primary-oldest-version", text + loud);
+}
+
+/** `rewrap` replaces files on this condition (docs/decisions/0018-a-file-is-replaced-in-one-step.md). */
+function replacing(honoured: Honoured): Finding {
+  if (honoured === "yes") {
+    const text = "If-Match is honoured: a PUT replaces the object with its etag and no other";
+    return ok("s3-replace", text);
+  }
+  const why =
+    honoured === "ignored"
+      ? "the store ignores If-Match: a PUT with another etag was answered success"
+      : "the store answers 412 to the etag that it shows itself, with and without quotes, as Ceph 16 does in a bucket with versions";
+  const follows =
+    "; so rewrap refuses to replace a file here, and old recipients still open it; archiving, reading and the other " +
+    "commands are as ever. To rewrap, copy the archive into a store that honours it (docs/sinks/s3.md)";
+  return warning("s3-replace", why + follows);
 }
 
 async function versions(

@@ -16,6 +16,9 @@ export interface IfMatchParts {
 type Spelling = (etag: string) => string;
 const SPELLINGS: readonly Spelling[] = [(etag) => `"${etag}"`, (etag) => etag];
 
+/** `unknown`: it takes no spelling of the etag that it shows itself. */
+export type Honoured = "yes" | "ignored" | "unknown";
+
 /** Requests on condition that an object still is the one that was seen, so that a late one changes nothing. */
 export class S3IfMatch {
   readonly #parts: IfMatchParts;
@@ -52,6 +55,18 @@ export class S3IfMatch {
       if (!(await this.#is(path, etag, signal))) throw unseen(path);
     }
     throw new SinkError("sink-permanent", `${path}: ${asked ? UNKNOWN_ETAG : IGNORES}`);
+  }
+
+  /** Tried at the probe, whose bytes stay what they are. */
+  async tried(signal: AbortSignal): Promise<Honoured> {
+    const { proof } = this.#parts;
+    let asked = false;
+    for (const spelling of this.#order) {
+      if (!(await this.#isRefusedWrong(spelling, signal))) continue;
+      asked = true;
+      if (await proof.takesInsteadOf(spelling, signal)) return "yes";
+    }
+    return asked ? "unknown" : "ignored";
   }
 
   /**

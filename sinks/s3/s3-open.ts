@@ -19,8 +19,11 @@ export function openS3(config: S3Config, host: Host): Sink {
   const objects = new S3Objects(bucket, config);
   const proof = new CreateOnlyProof(createOnly, bucket, objects);
   const versions = createOnly === "oldest-version";
+  const store = new S3Store({ bucket, objects, proof, createOnly });
+  const replaces = (signal: AbortSignal): ReturnType<typeof store.honoursIfMatch> =>
+    store.honoursIfMatch(signal);
   return new BlobSink({
-    store: new S3Store({ bucket, objects, proof, createOnly }),
+    store,
     capabilities: {
       accepts: "sealed",
       createOnly: createOnly === "atomic" || primaryByOldestVersion ? "atomic" : "head-then-put",
@@ -31,6 +34,6 @@ export function openS3(config: S3Config, host: Host): Sink {
       maxBatchBytes: config.maxObjectSize,
     },
     tmpMaxAgeMs: config.tmpMaxAge,
-    findings: (signal) => s3Findings({ bucket, proof, config }, signal),
+    findings: (signal) => s3Findings({ bucket, proof, replaces, config }, signal),
   });
 }

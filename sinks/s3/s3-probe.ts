@@ -50,6 +50,15 @@ export class CreateOnlyProof {
     throw new SinkError("sink-transient", `${PROBE_PATH} was removed while the store was tried`);
   }
 
+  /** Whether it does so when `If-Match` names the probe's own etag, spelled like this. */
+  async takesInsteadOf(spelling: (etag: string) => string, signal: AbortSignal): Promise<boolean> {
+    const found = await this.#objects.head(PROBE_PATH, undefined, signal);
+    if (found === undefined)
+      throw new SinkError("sink-transient", `${PROBE_PATH} was removed while the store was tried`);
+    const blob = { bytes: BYTES, insteadOf: spelling(found.etag) };
+    return (await this.#objects.put(PROBE_PATH, blob, signal)) !== "exists";
+  }
+
   async #ask(signal: AbortSignal): Promise<Proof> {
     if (this.#mode === "head-then-put") return "not-asked";
     const first = await this.#put(PROBE_PATH, signal);

@@ -8,7 +8,7 @@ import { S3Creator } from "./s3-create.ts";
 import { answered } from "./s3-error.ts";
 import { holdsBytes, isMd5 } from "./s3-evidence.ts";
 import { greatestPath } from "./s3-greatest.ts";
-import { notRemoved, S3IfMatch, unseen } from "./s3-if-match.ts";
+import { type Honoured, notRemoved, S3IfMatch, unseen } from "./s3-if-match.ts";
 import { type ListedObject, versionPages } from "./s3-listing.ts";
 import type { S3Objects, StoredObject } from "./s3-objects.ts";
 import { type CreateOnlyProof, PROBE_PATH } from "./s3-probe.ts";
@@ -155,6 +155,11 @@ export class S3Store implements BlobStore {
   async replace(path: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void> {
     this.#refuseOnVersions(path);
     await this.#ifMatch.replace(path, bytes, tag, signal);
+  }
+
+  /** Whether `replace` can do anything here. */
+  honoursIfMatch(signal: AbortSignal): Promise<Honoured> {
+    return this.#ifMatch.tried(signal);
   }
 
   /**

@@ -53,7 +53,13 @@ async function produce(): Promise<void> {
 /** What `check` has to say of each sink, as real servers answer. */
 const TOLD = {
   files: { capabilities: "ok", "write-probe": "ok" },
-  ceph: { capabilities: "ok", "s3-create-only": "ok", "s3-versioning": "ok", "write-probe": "ok" },
+  ceph: {
+    capabilities: "ok",
+    "s3-create-only": "ok",
+    "s3-replace": "ok",
+    "s3-versioning": "ok",
+    "write-probe": "ok",
+  },
   lake: { capabilities: "ok", "hdfs-one-copy": "warning", "write-probe": "ok" },
   search: { capabilities: "ok", "elasticsearch-writes": "ok", "elasticsearch-translog": "ok" },
   wide: { capabilities: "ok", "cassandra-commitlog": "ok", "write-probe": "ok" },

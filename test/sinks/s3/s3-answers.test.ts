@@ -134,5 +134,6 @@ test("a store that answers success whatever If-Match says replaces nothing, and 
   await expect(replacing).rejects.toThrow(/answered success to a PUT with another etag.*s3\.md/);
   const conditions = seen.flatMap((headers) => headers["if-match"] ?? []);
   expect(conditions).toEqual([`"${"0".repeat(32)}"`, "0".repeat(32)]);
+  expect(await store.honoursIfMatch(never)).toBe("ignored");
   await store.close();
 });

@@ -122,6 +122,7 @@ test("check names a closed port, wrong keys, a missing bucket and one that ignor
   const [plain, versioned] = [await newBucket(server), await newBucket(server, "versioned")];
   const cases: readonly (readonly [Entry, number, RegExp])[] = [
     [{ bucket: plain }, 0, /s3-create-only/],
+    [{ bucket: plain }, 0, /"s3-replace"[^{}]*If-Match is honoured/],
     [{ bucket: plain, endpoint: "http://127.0.0.1:9" }, 4, /ECONNREFUSED.*check `endpoint`/],
     [{ bucket: plain, accessKeyId: "NOBODY" }, 4, /check `accessKeyId`/],
     [{ bucket: "no-such-bucket" }, 1, /create the bucket/],

@@ -112,6 +112,16 @@ test("a bucket with versions, where Ceph 16 takes no etag at all, has nothing re
   expect(await stored(store)).toBe(String(old));
 });
 
+test("what a store makes of If-Match is told before anything is to be replaced", async () => {
+  const plain = await seenIn();
+  expect(await plain.store.honoursIfMatch(never)).toBe("yes");
+  // Once more by another process, which finds the probe there.
+  expect(await storeIn(plain.bucket).honoursIfMatch(never)).toBe("yes");
+  expect(await stored(plain.store)).toBe(String(old));
+  const { store } = await seenIn("versioned", { createOnly: "head-then-put" });
+  expect(await store.honoursIfMatch(never)).toBe("unknown");
+});
+
 test("with If-Match Ceph 16 replaces what has the bare etag only, and removes whatever is there", async () => {
   const { bucket, tag } = await seenIn();
   const at = { Bucket: bucket, Key: PATH };
