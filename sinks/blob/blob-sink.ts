@@ -34,6 +34,7 @@ import { SinkError } from "../../src/sdk/sink-error.ts";
 import { blobDocuments } from "./blob-documents.ts";
 import { floor, list, scopes } from "./blob-listing.ts";
 import { describedBy, type Evidence, findData, type Found, look, readManifest } from "./look.ts";
+import { mendStored } from "./mend.ts";
 import { probe } from "./probe.ts";
 import { createAmendment, formsOf, readAmendments } from "./amendments.ts";
 import { readWhole, storedEquals } from "./read-whole.ts";
@@ -56,6 +57,7 @@ export class BlobSink implements Sink {
   readonly documents: Documents;
   /** Operator commands; absent where the capabilities say so. */
   readonly setAside?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
+  readonly mend?: NonNullable<Sink["mend"]>;
   readonly remove?: (key: BatchKey, seen: Tag, signal: AbortSignal) => Promise<void>;
   readonly expire?: (
     key: BatchKey,
@@ -75,6 +77,10 @@ export class BlobSink implements Sink {
     const { store, capabilities } = options;
     if (capabilities.setAside) {
       this.setAside = (key, seen, signal) => setBatchAside(store, key, seen, signal);
+    }
+    if (capabilities.setAside && store.replace !== undefined) {
+      this.mend = (batch, manifest, sure, signal) =>
+        mendStored(store, batch, manifest, sure, signal);
     }
     if (capabilities.remove) {
       this.remove = (key, seen, signal) => removeBatch(store, key, seen, signal);

@@ -7,6 +7,7 @@ import { SinkError } from "../../src/sdk/sink-error.ts";
 import { formsOf } from "./amendments.ts";
 import { readManifest } from "./look.ts";
 import { readWhole, storedEquals } from "./read-whole.ts";
+import { asidePath } from "./set-aside.ts";
 
 type Make = (old: Uint8Array) => Promise<Uint8Array>;
 type Aside = BlobHead & { readonly path: string };
@@ -69,7 +70,7 @@ async function moveAside(
   signal: AbortSignal,
 ): Promise<string> {
   if (store.move === undefined) throw refused(path, "this store moves nothing");
-  const aside = `quarantine/${path}.${tag}`;
+  const aside = asidePath(path, tag);
   await store.move(path, aside, tag, signal);
   return aside;
 }

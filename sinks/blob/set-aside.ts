@@ -5,6 +5,9 @@ import type { Tag } from "../../src/sdk/sink.ts";
 import { SinkError } from "../../src/sdk/sink-error.ts";
 import { findData, type Found } from "./look.ts";
 
+/** Where a file goes that was seen as `tag`. */
+export const asidePath = (path: string, tag: Tag): string => `quarantine/${path}.${tag}`;
+
 /** Moves a batch to `quarantine/`, its manifest first, so that no manifest is without its data. */
 export async function setBatchAside(
   store: BlobStore,
@@ -15,7 +18,7 @@ export async function setBatchAside(
   const { data, manifest } = await seenFiles(store, key, seen, signal);
   for (const file of [...manifest, ...data]) {
     if (store.move === undefined) throw new SinkError("sink-permanent", "this store moves nothing");
-    await store.move(file.path, `quarantine/${file.path}.${file.tag}`, file.tag, signal);
+    await store.move(file.path, asidePath(file.path, file.tag), file.tag, signal);
   }
 }
 

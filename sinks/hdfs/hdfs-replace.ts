@@ -1,4 +1,4 @@
-import { SinkError } from "../../src/sdk/sink-error.ts";
+import { CannotReplace, SinkError } from "../../src/sdk/sink-error.ts";
 import { nextName, nextPrefix } from "../blob/next-file.ts";
 import type { FileStatus } from "./hdfs-answers.ts";
 import { entriesOf, tagOf } from "./hdfs-listing.ts";
@@ -69,7 +69,7 @@ async function renameOver(
   }
   const there = await web.status(final, signal);
   if (there !== undefined && tagOf(there) === tagOf(written)) return;
-  throw failure ?? new SinkError("sink-permanent", `${final}: ${IGNORES}`);
+  throw failure ?? new CannotReplace(`${final}: ${IGNORES}`);
 }
 
 async function assertIs(

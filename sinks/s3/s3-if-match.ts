@@ -1,4 +1,4 @@
-import { SinkError } from "../../src/sdk/sink-error.ts";
+import { CannotReplace, SinkError } from "../../src/sdk/sink-error.ts";
 import { answered, isDoubtful } from "./s3-error.ts";
 import type { S3Objects } from "./s3-objects.ts";
 import type { CreateOnlyProof } from "./s3-probe.ts";
@@ -54,7 +54,7 @@ export class S3IfMatch {
       if (await holds(path, bytes, signal)) return;
       if (!(await this.#is(path, etag, signal))) throw unseen(path);
     }
-    throw new SinkError("sink-permanent", `${path}: ${asked ? UNKNOWN_ETAG : IGNORES}`);
+    throw new CannotReplace(`${path}: ${asked ? UNKNOWN_ETAG : IGNORES}`);
   }
 
   /** Tried at the probe, whose bytes stay what they are. */

@@ -63,6 +63,10 @@ export function around(sink: Sink, a: Around): Sink {
     decorated.setAside = (key, seen, signal) =>
       a.call("setAside", 0, (s) => full.setAside(key, seen, s), signal);
   }
+  if (sink.mend !== undefined) {
+    decorated.mend = (batch, manifest, sure, signal) =>
+      a.call("mend", batch.bytes.length, (s) => full.mend(batch, manifest, sure, s), signal);
+  }
   if (sink.remove !== undefined) {
     decorated.remove = (key, seen, signal) =>
       a.call("remove", 0, (s) => full.remove(key, seen, s), signal);

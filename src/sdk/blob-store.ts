@@ -73,7 +73,7 @@ export interface BlobStore {
    * Operator commands only. Puts these bytes in the place of what is seen as `tag`, durably, so that at every
    * instant one of the two is there whole. What comes late, is done twice, or is done by a process that woke up, finds
    * another tag and changes nothing. After an unknown outcome it looks: resolves when these bytes are there, and
-   * rejects with `sink-permanent` when neither they nor `tag` are. A store that cannot tell refuses. What `about` said
+   * rejects with `sink-permanent` when neither they nor `tag` are. A store that cannot tell refuses (`CannotReplace`). What `about` said
    * of the old bytes is not kept. Absent: `rewrap` moves the old blob away before it creates the new one.
    */
   replace?(path: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void>;

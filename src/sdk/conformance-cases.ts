@@ -3,6 +3,7 @@ import { crashCases } from "./conformance-crash.ts";
 import { faultCases } from "./conformance-faults.ts";
 import { lookCases } from "./conformance-look.ts";
 import { manyCases } from "./conformance-many.ts";
+import { mendCases } from "./conformance-mend.ts";
 import { publishCases } from "./conformance-publish.ts";
 import { raceCases } from "./conformance-race.ts";
 import { rewrapCases } from "./conformance-rewrap.ts";
@@ -16,6 +17,7 @@ export const conformance: readonly ConformanceCase[] = [
   ...manyCases,
   ...raceCases,
   ...faultCases,
+  ...mendCases,
   ...rewrapCases,
   ...crashCases,
 ];

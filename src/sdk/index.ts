@@ -39,7 +39,7 @@ export { batchId, type BatchKey, type Scope, scopeText } from "../core/scope.ts"
 
 // What went wrong, in the daemon's terms.
 export { ArchiverError, type ErrorCode } from "../core/errors.ts";
-export { SinkError, type SinkErrorCode } from "./sink-error.ts";
+export { CannotReplace, SinkError, type SinkErrorCode } from "./sink-error.ts";
 export { type HttpAnswer, sinkErrorOf, transportError } from "./http-answer.ts";
 
 // An object store becomes a sink by about six verbs.

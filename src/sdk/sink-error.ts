@@ -15,3 +15,11 @@ export class SinkError extends ArchiverError {
     this.retryAfterMs = options?.retryAfterMs;
   }
 }
+
+/** A store says that it replaces nothing on condition, so that a late request could do harm; nothing was changed. */
+export class CannotReplace extends SinkError {
+  constructor(message: string) {
+    super("sink-permanent", message);
+    this.name = "CannotReplace";
+  }
+}

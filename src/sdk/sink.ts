@@ -111,7 +111,7 @@ export interface ByteRange {
  * Where batches go. A sink does not retry, log or keep global state: decorators around it do.
  * Every method obeys its signal, rejects with a `SinkError` for what the store answered, and after
  * an outcome it does not know reads back what is there. Nothing here replaces or deletes a batch but
- * `setAside` and `remove`, which only operator commands call.
+ * `setAside`, `mend`, `rewrap`, `expire` and `remove`, which only operator commands call.
  */
 export interface Sink {
   readonly capabilities: Capabilities;
@@ -154,6 +154,18 @@ export interface Sink {
   ): Promise<"replaced" | "there" | "gone">;
   readRecords?(key: BatchKey, signal: AbortSignal): AsyncIterable<readonly ArchivedRecord[]>;
   setAside?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;
+  /**
+   * Puts a batch in the place of what is there under its key and is not it, each file in one step, and keeps what was
+   * there in `quarantine/`. What is not there at all it leaves to `publish` and `describe`. `sure` is called before
+   * each change, and throws when there is to be none any more. `unable`: the store cannot, and nothing that belongs
+   * to the batch was changed; `setAside` may. Operator commands only.
+   */
+  mend?(
+    batch: SealedBatch,
+    manifest: Manifest,
+    sure: () => void,
+    signal: AbortSignal,
+  ): Promise<"mended" | "equal" | "unable">;
   remove?(key: BatchKey, seen: Tag, signal: AbortSignal): Promise<void>;
   /**
    * Removes the data of a batch that has expired; its manifest stays. `locked`: the store keeps it for

@@ -2,6 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const DAMAGED = { case: "files that are damaged in the primary" };
 const SCOPE = "src/operate/repair/reconcile-scope.ts";
+const MEND = "sinks/blob/mend.ts";
 const PLACING = "src/operate/repair/placing.ts";
 
 /** What `reconcile` and `replay --repair` do. */
@@ -33,6 +34,27 @@ export const REPAIRS: readonly Mutant[] = [
     find: "if (seen === last) return state;",
     put: "if (seen !== last) return state;",
     by: { case: "a good file is misread again and again" },
+  },
+  {
+    name: "what is damaged gives way and is not kept",
+    file: MEND,
+    find: "await keep(m, `${asidePath(right.path, wrong.tag)}.kept`, wrong.bytes);",
+    put: "",
+    by: { case: "files that are damaged give way" },
+  },
+  {
+    name: "what is damaged gives way when the pause is over",
+    file: MEND,
+    find: "  sure();\n  if (store.replace",
+    put: "  if (store.replace",
+    by: { case: "where files give way in one step" },
+  },
+  {
+    name: "a misread is taken for what gives way",
+    file: MEND,
+    find: "if (await readsAs(store, path, bytes, signal)) return",
+    put: "return",
+    by: { case: "a good file is misread where files give way" },
   },
   {
     name: "data is set aside before its manifest",

@@ -30,6 +30,9 @@ export function kitTests(on: Installed): void {
       expect(unasked).toEqual([
         "not-asked: data that lost its description is damaged, never taken for something else",
         "not-asked: setAside acts only on what was seen, and then it is gone",
+        "not-asked: a damaged file gives way to the right one and is kept, and what is right stays",
+        "not-asked: the manifest of another batch gives way, and its file as well",
+        "not-asked: a mend whose answers were lost is found done",
         "not-asked: a rewrapped file is what its newest amendment says, and none else is left",
         "not-asked: a rewrap whose answer was lost is found done, and one that arrives late takes no newer file",
       ]);

@@ -41,7 +41,7 @@ export async function place(named: Named, whole: Whole, signal: AbortSignal): Pr
 }
 
 /**
- * The same, and what is there and is another batch, or damaged, goes to `quarantine/` first. What was
+ * The same, and instead of what is there and is another batch, or damaged, which goes to `quarantine/`. What was
  * judged is what goes: the sink compares the tag that was seen.
  */
 export async function replace(
@@ -52,9 +52,16 @@ export async function replace(
 ): Promise<Placed> {
   const first = await place(named, whole, signal);
   if (first.is !== "different") return first;
-  const aside = await setAside(named, whole.manifest, held, signal);
-  const second = await place(named, whole, signal);
-  return aside && second.is !== "different" ? { is: "replaced" } : second;
+  const { batch, manifest } = whole;
+  const sure = (): void => held.check();
+  const mended = (await named.sink.mend?.(batch, manifest, sure, signal)) ?? "unable";
+  const second = mended === "unable" ? first : await place(named, whole, signal);
+  if (mended === "mended") return second.is === "different" ? second : { is: "replaced" };
+  if (second.is !== "different") return second;
+  // The sink replaces nothing, or its files are right and what it says of them is not.
+  const aside = await setAside(named, manifest, held, signal);
+  const third = await place(named, whole, signal);
+  return aside && third.is !== "different" ? { is: "replaced" } : third;
 }
 
 /** False: it is not to be set aside. @throws ArchiverError sink-permanent where the sink sets nothing aside */

@@ -21,7 +21,7 @@ interface Made {
 const ABORTED = 1_200n;
 
 /**
- * Batches that are delivered, the last of them set aside and delivered again, one rewrapped, one expired; the third
+ * Batches that are delivered, the last of them set aside and delivered again, one rewrapped, one expired; of two others the wrong batch is there first; the third
  * has many holes. Only what is encrypted is ever rewrapped.
  */
 export const CHAIN: readonly Made[] = [0n, 10n, 20n, 30n].reduce<readonly Made[]>((made, at, i) => {
@@ -37,6 +37,15 @@ export const CHAIN: readonly Made[] = [0n, 10n, 20n, 30n].reduce<readonly Made[]
 export const NEVER_CAME = madeBatch({ partition: 0, start: 5_000n }).description;
 /** It is delivered, and removed for good. */
 const REMOVED = madeBatch({ partition: 1, start: 0n });
+const GZIP = { format: "ndjson", codec: "gzip", encrypted: false } as const;
+/** What is there, of the same name or of another, and what belongs there. */
+const WRONG = [
+  [
+    madeBatch({ partition: 2, start: 0n, seed: 2, count: 5n }),
+    madeBatch({ partition: 2, start: 0n }),
+  ],
+  [madeBatch({ partition: 3, start: 0n, kind: GZIP }), madeBatch({ partition: 3, start: 0n })],
+] as const;
 
 /** The same offsets, two by two. */
 function inPairs({ from, to, reason }: Hole): readonly Hole[] {
@@ -68,6 +77,7 @@ export async function workOn(sink: Sink, aside: { due: boolean }): Promise<void>
   }
   const [old, other] = CHAIN;
   if (other !== undefined) await rewrap(sink, other.manifest);
+  for (const [wrong, right] of WRONG) await mend(sink, wrong, right);
   if (old !== undefined) await expire(sink, old.manifest);
   await removeWhole(sink);
   await look(sink);
@@ -84,6 +94,17 @@ async function deliver(sink: Sink, batch: SealedBatch, manifest: Manifest): Prom
   const described = await sink.describe(manifest, never);
   for (const { outcome } of [data, described])
     if (outcome === "different") throw new Error(`${manifest.batchId} is there and is different`);
+}
+
+/** The right batch comes in the place of another one. */
+async function mend(sink: Sink, wrong: SealedBatch, right: SealedBatch): Promise<void> {
+  if (sink.mend === undefined) return;
+  const manifest = madeManifest(right.description);
+  const { is } = await sink.stat(manifest, "cheap", never);
+  // Else the run before has begun with it.
+  if (is === "absent" || is === "data") await deliver(sink, wrong, madeManifest(wrong.description));
+  const mended = await sink.mend(right, manifest, () => undefined, never);
+  if (mended === "unable") throw new Error(`${manifest.batchId} cannot be mended`);
 }
 
 async function rewrap(sink: Sink, m: Manifest): Promise<void> {

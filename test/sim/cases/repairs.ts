@@ -18,6 +18,13 @@ const replay = (at: number, crashes: Operating["crashes"] = []): Happening => ({
 });
 const five = [100, 2_000, 4_000, 6_000, 8_000].map((at) => produce(at));
 const side = { sinks: [plainSink("files"), { ...plainSink("ceph"), about: "metadata" as const }] };
+/** Where a request to remove something takes whatever is there when it arrives. */
+const any = {
+  sinks: ["files", "ceph"].map((name) => ({
+    ...plainSink(name),
+    ...{ about: "metadata" as const, removes: "any" as const },
+  })),
+};
 const later = (happenings: readonly Happening[], change: Partial<Scenario> = {}): Scenario =>
   small([...five, ...happenings, produce(14_000), stop(40_000, 500), produce(41_000)], {
     ...{ quietAt: 42_000 },
@@ -72,6 +79,49 @@ export const REPAIRS: readonly Case[] = [
     "reconcile1#2 says done",
   ],
   [
+    "files that are damaged give way in one step by a process that dies before and after it",
+    later(
+      [
+        damage(12_000, 0, "flip"),
+        reconcile(
+          13_000,
+          [1, 0],
+          [
+            { at: "files create quarantine", nth: 1, side: "after" },
+            { at: "files replace data", nth: 1, side: "after" },
+            { at: "files replace data", nth: 1, side: "before" },
+          ],
+        ),
+      ],
+      any,
+    ),
+    "reconcile1#4 says done",
+  ],
+  [
+    "manifests that are another's give way in one step",
+    later(
+      [
+        damage(12_000, 1, "swap-manifest"),
+        reconcile(13_000, [0, 1], [{ at: "ceph replace manifests", nth: 2, side: "after" }]),
+      ],
+      any,
+    ),
+    "reconcile1#2 says done",
+  ],
+  [
+    "a request of a repair arrives after the next has been done",
+    later(
+      [
+        damage(12_000, 1, "flip"),
+        reconcile(13_000, [0, 1]),
+        // The operator's process comes behind the daemons.
+        { at: 13_001, do: "delay", daemon: 1, port: "ceph re", ms: 25_000 },
+      ],
+      { ...any, quietAt: 60_000 },
+    ),
+    "late ceph replace data",
+  ],
+  [
     "what no sink has any more is made again from Kafka by a process that dies",
     later([
       damage(12_000, null, "lose"),
@@ -100,12 +150,35 @@ export const REPAIRS: readonly Case[] = [
     "is no longer sure",
   ],
   [
+    "a pause ends under a repair that is frozen where files give way in one step",
+    later(
+      [
+        damage(12_000, 1, "flip"),
+        reconcile(13_000, [0, 1]),
+        { at: 16_880, do: "freeze", daemon: 1, ms: 75_000 },
+      ],
+      { ...any, quietAt: 100_000 },
+    ),
+    "is no longer sure",
+  ],
+  [
     "a good file is misread again and again, and stays where it is",
     later([
       { at: 12_500, do: "trouble", sink: 1, ms: 20_000, what: "misreads" },
       ...[13_000, 14_000, 15_000].map((at) => reconcile(at, [0, 1])),
     ]),
     "reads batch",
+  ],
+  [
+    "a good file is misread where files give way in one step",
+    later(
+      [
+        { at: 12_500, do: "trouble", sink: 1, ms: 20_000, what: "misreads" },
+        ...[13_000, 14_000, 15_000].map((at) => reconcile(at, [0, 1])),
+      ],
+      any,
+    ),
+    "otherwise at every look",
   ],
   [
     "a topic is made again while a sink is away: what it lacks is brought afterwards",

@@ -25,6 +25,21 @@ export class Damages {
     this.#all.push({ ...d, manifest: manifestOf(d.path), mended: false });
   }
 
+  /** Whether something else lies at a path than belongs there. */
+  isWrong(store: SimStore, path: string): boolean {
+    const wrong = this.#all.filter((d) => d.bytes !== null && !d.mended);
+    return wrong.some((d) => d.store === store && d.path === path);
+  }
+
+  /** What is wrong gives way in one step, and is kept. False: nothing was wrong. */
+  replaced(store: SimStore, path: string, before: Uint8Array): boolean {
+    if (!this.isWrong(store, path)) return false;
+    if (!isAside(store, path, before))
+      throw new Violation("write-once", `${store.name}: ${path} was replaced and is nowhere else`);
+    this.created(store, path);
+    return true;
+  }
+
   /** Something was created: what stood in its place before is damaged no more. */
   created(store: SimStore, path: string): void {
     for (const d of this.#all) if (d.store === store && d.path === path) d.mended = true;

@@ -81,7 +81,10 @@ export class Watch implements Listener {
 
   replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void {
     if (Buffer.compare(before, after) === 0) return;
-    checkReplaced(store, this.#p.stores(), path, [before, after]);
+    const place = placeOf(path);
+    if (!this.#p.damages.replaced(store, path, before))
+      checkReplaced(store, this.#p.stores(), path, [before, after]);
+    else if (place?.kind === "manifests") this.#describes(store, path, place);
   }
 
   removed(store: SimStore, path: string, to: string | null): void {
@@ -270,8 +273,7 @@ export class Watch implements Listener {
     const dataAt = dataPathIn(store, manifest);
     const data = store.objects.get(dataAt)?.bytes;
     // It was there when the manifest was sent; a repair finds that it is missing.
-    const { damages } = this.#p;
-    if (data === undefined && damages.tookSince(store.sentAt, store, dataAt)) return;
+    if (data === undefined && this.#p.damages.tookSince(store.sentAt, store, dataAt)) return;
     const isWhole =
       store.style.form !== "files" || formsOf(store, path).some((f) => f.size === data?.length);
     if (data === undefined || !isWhole)

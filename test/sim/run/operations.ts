@@ -126,7 +126,7 @@ function besideRestored(s: Scenario, dice: Dice): Scenario {
 
 /** Something is damaged in one sink, or in all of them and Kafka has it still; or nothing is, and they look. */
 function repaired(s: Scenario, dice: Dice): Scenario {
-  const sinks = s.sinks.map((x) => ({ ...x, createOnly: "atomic" as const }));
+  const sinks = removing(s);
   const target = dice.int(0, sinks.length - 1);
   const source = (target + dice.int(1, sinks.length - 1)) % sinks.length;
   const inAll = !s.settings.encrypted && dice.chance(0.3);

@@ -28,8 +28,8 @@ export interface ViewPorts {
   /** A number in [0, 1). */
   readonly unit: () => number;
   readonly now: () => number;
-  /** Told when a process begins to set something aside. */
-  readonly onMove?: (path: string) => void;
+  /** Told when a process begins to set something aside, or to replace it. */
+  readonly onChange?: (path: string, by: "move" | "replace") => void;
 }
 
 type Listed = BlobHead & { path: string };
@@ -140,9 +140,10 @@ function extras(p: ViewPorts, ask: Ask, list: (folder: string) => Listed[]): Par
 
 /** What operators' commands need: by a rename, or by a copy and then a delete. */
 function removing(
-  { store, onMove }: ViewPorts,
+  p: ViewPorts,
   ask: Ask,
 ): Pick<Required<BlobStore>, "move" | "remove"> & Pick<BlobStore, "replace"> {
+  const { store } = p;
   const unseen = (path: string): SinkError =>
     new SinkError("sink-permanent", `${store.name}: ${path} is no longer what was seen`);
   const seen = async (path: string, tag: string, signal: AbortSignal): Promise<void> => {
@@ -162,7 +163,7 @@ function removing(
   };
   return {
     move: async (from, to, tag, signal) => {
-      onMove?.(from);
+      p.onChange?.(from, "move");
       if (store.style.about === "side") return drop(from, to, tag, signal);
       await seen(from, tag, signal);
       if (!(await ask(`copy ${kindOf(from)}`, () => copied_(from, to), signal)))
@@ -173,14 +174,15 @@ function removing(
       await seen(path, tag, signal);
       await drop(path, null, tag, signal);
     },
-    ...(store.style.removes === "any" ? { replace: replacing(store, ask, unseen) } : {}),
+    ...(store.style.removes === "any" ? { replace: replacing(p, ask, unseen) } : {}),
   };
 }
 
 /** On condition that it still is what was seen. */
 const replacing =
-  (store: SimStore, ask: Ask, unseen: (path: string) => SinkError) =>
+  ({ store, onChange }: ViewPorts, ask: Ask, unseen: (path: string) => SinkError) =>
   async (path: string, bytes: Uint8Array, tag: string, signal: AbortSignal): Promise<void> => {
+    onChange?.(path, "replace");
     let failure: unknown;
     try {
       const put = (): boolean => store.replace(path, bytes, tag);

@@ -249,7 +249,10 @@ export class World {
       weather: () => this.conditions.weather(d, [store.name]),
       trouble: () => this.conditions.troubleOf(store.name),
       now: () => this.scheduler.now,
-      onMove: (path) => this.#sets(process, path),
+      onChange: (path, by) => {
+        // Whoever rewraps what is good needs no pause.
+        if (by === "move" || this.damages.isWrong(store, path)) this.#sets(process, path);
+      },
     });
   }
 
