@@ -53,7 +53,9 @@ export function formsOf(store: SimStore, manifest: string): Form[] {
 }
 
 /** An amendment comes as the next one of its batch, the same in every store, and is of its manifest. */
-export function checkAmendment(store: SimStore, primary: SimStore, path: string): void {
+export function checkAmendment(store: SimStore, stores: readonly SimStore[], path: string): void {
+  // Sinks of records have no files to rewrap.
+  const primary = stores.find((s) => s.style.form === "files") ?? store;
   const [, base = "", number] = AMENDMENT.exec(path) ?? [];
   const own = store.objects.get(path)?.bytes ?? new Uint8Array();
   const theirs = primary.objects.get(path)?.bytes;

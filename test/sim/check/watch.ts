@@ -67,8 +67,7 @@ export class Watch implements Listener {
     this.objects += 1;
     const place = placeOf(path);
     const [primary] = this.#p.stores();
-    const decides = this.#p.stores().find((s) => s.style.form === "files");
-    if (isAmendment(path) && decides !== undefined) checkAmendment(store, decides, path);
+    if (isAmendment(path)) checkAmendment(store, this.#p.stores(), path);
     if (isPruned(path)) checkPruned(store, path);
     this.#p.damages.created(store, path);
     if (place === null) return;
@@ -81,10 +80,11 @@ export class Watch implements Listener {
 
   replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void {
     if (Buffer.compare(before, after) === 0) return;
-    const place = placeOf(path);
-    if (!this.#p.damages.replaced(store, path, before))
-      checkReplaced(store, this.#p.stores(), path, [before, after]);
-    else if (place?.kind === "manifests") this.#describes(store, path, place);
+    const at = placeOf(path);
+    const { damages, stores } = this.#p;
+    if (!damages.replaced(store, path, before))
+      checkReplaced(store, stores(), path, [before, after]);
+    else if (at?.kind === "manifests") this.#describes(store, path, at);
   }
 
   removed(store: SimStore, path: string, to: string | null): void {
