@@ -81,9 +81,8 @@ export class Watch implements Listener {
   replaced(store: SimStore, path: string, before: Uint8Array, after: Uint8Array): void {
     if (Buffer.compare(before, after) === 0) return;
     const at = placeOf(path);
-    const { damages, stores } = this.#p;
-    if (!damages.replaced(store, path, before))
-      checkReplaced(store, stores(), path, [before, after]);
+    const gaveWay = this.#p.damages.replaced(store, path, before);
+    if (!gaveWay) checkReplaced(store, this.#p.stores(), path, [before, after]);
     else if (at?.kind === "manifests") this.#describes(store, path, at);
   }
 
