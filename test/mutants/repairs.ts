@@ -30,9 +30,9 @@ export const REPAIRS: readonly Mutant[] = [
   },
   {
     name: "a misread is taken for damage",
-    file: PLACING,
-    find: "if (seen === last) return state;",
-    put: "if (seen !== last) return state;",
+    file: "src/operate/repair/certain.ts",
+    find: "if (seen === last) return value;",
+    put: "if (seen !== last) return value;",
     by: { case: "a good file is misread again and again" },
   },
   {

@@ -1,11 +1,10 @@
 import type { Amendment } from "../../core/amendment.ts";
 import type { Manifest } from "../../core/description.ts";
-import { blake3Hex } from "../../core/digest.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { encodeManifest } from "../../core/manifest.ts";
 import { batchId } from "../../core/scope.ts";
 import type { Published, SealedBatch, State } from "../../sdk/sink.ts";
-import { SinkError } from "../../sdk/sink-error.ts";
+import { certainState } from "./certain.ts";
 import type { Held } from "./operator.ts";
 import type { Named } from "./verified.ts";
 
@@ -21,9 +20,6 @@ export type Placed =
   | { readonly is: "created" | "confirmed" | "replaced" }
   /** Something else is there, and nothing was changed. */
   | { readonly is: "different"; readonly text: string };
-
-/** So often at most, until two looks agree. */
-const LOOKS = 4;
 
 /** Data, then manifest, each create-only and compared: safe beside a daemon and another command. */
 export async function place(named: Named, whole: Whole, signal: AbortSignal): Promise<Placed> {
@@ -75,30 +71,13 @@ async function setAside(
     const text = `sink ${name} sets nothing aside: batch ${batchId(key)} has to be removed there by hand`;
     throw new ArchiverError("sink-permanent", text);
   }
-  const state = await certain({ name, sink }, key, signal);
+  const state = await certainState({ name, sink }, key, signal);
   if (state.is === "absent") return false;
   // Another command may have mended it before the pause.
   if (state.is === "whole" && encodeManifest(state.manifest) === encodeManifest(key)) return false;
   held.check();
   await sink.setAside(key, state.tag, signal);
   return true;
-}
-
-/**
- * A misread is another one the next time: only what is seen twice in a row is there.
- * @throws SinkError sink-transient
- */
-async function certain({ name, sink }: Named, key: Manifest, signal: AbortSignal): Promise<State> {
-  let last = "";
-  for (let looks = 0; looks < LOOKS; looks += 1) {
-    const state = await sink.stat(key, "bytes", signal);
-    const manifest = await sink.manifest(key, signal);
-    const seen = `${stateText(state)} ${manifest === undefined ? "" : blake3Hex(manifest)}`;
-    if (seen === last) return state;
-    last = seen;
-  }
-  const text = `sink ${name} reads batch ${batchId(key)} otherwise at every look: it is left where it is`;
-  throw new SinkError("sink-transient", text);
 }
 
 export const stateText = (state: State): string => {

@@ -1,15 +1,16 @@
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
-import { encodeManifest, parseManifest } from "../../core/manifest.ts";
+import { encodeManifest } from "../../core/manifest.ts";
 import type { Scope } from "../../core/scope.ts";
-import type { Listed } from "../../sdk/sink.ts";
 import type { RepairContext } from "./context.ts";
+import { certainManifest } from "./certain.ts";
 import { inOrder } from "./in-order.ts";
 import type { Held } from "./operator.ts";
+import { type Pair, pairsFrom } from "./pairs.ts";
 import { place, type Placed, replace, stateText, type Whole } from "./placing.ts";
 import type { ReconciledPartition, RepairProblem } from "./report.ts";
 import { type AmendedBatch, amendedBatch } from "./amended.ts";
-import { keepsFiles, type Named, objection, readFile, sealedBatch } from "./verified.ts";
+import { keepsFiles, manifestOf, type Named, readFile, sealedBatch } from "./verified.ts";
 
 export interface ReconcileOptions {
   readonly source: Named;
@@ -33,15 +34,10 @@ type Verdict =
   | { readonly do: "copy" | "unsure" | "replace"; readonly manifest: Manifest }
   | { readonly do: "report"; readonly problem: RepairProblem };
 
-interface Pair {
-  readonly start: bigint;
-  readonly inSource: Listed | undefined;
-  readonly inTarget: Listed | undefined;
-}
-
 /** Batches compared at once: a sink's own limits hold as well. */
 const COMPARED_AT_ONCE = 4;
 const MAX_PROBLEMS = 100;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Brings one partition of the target to what the source has: compares in order, copies what is missing,
@@ -96,7 +92,7 @@ class ScopeRun {
   async from(start: bigint, held: Held | null, signal: AbortSignal): Promise<bigint | null> {
     const { clock, pauseMs } = this.#repair;
     const until = held === null ? Infinity : clock.now() + pauseMs;
-    const pairs = this.#pairs(start, signal);
+    const pairs = pairsFrom(start, { ...this.#o, scope: this.#scope, limit: this.#limit }, signal);
     const judged = inOrder(pairs, COMPARED_AT_ONCE, async (pair) => ({
       pair,
       verdict: await this.#judge(pair, signal),
@@ -122,53 +118,40 @@ class ScopeRun {
     return null;
   }
 
-  /** Both listings side by side, each start once. */
-  async *#pairs(from: bigint, signal: AbortSignal): AsyncGenerator<Pair> {
-    const { source, target } = this.#o;
-    const a = source.sink.list(this.#scope, from, signal)[Symbol.asyncIterator]();
-    const b = target.sink.list(this.#scope, from, signal)[Symbol.asyncIterator]();
-    try {
-      let last = -1n;
-      let [x, y] = [await a.next(), await b.next()];
-      while (x.done !== true || y.done !== true) {
-        const s = x.done === true ? undefined : x.value;
-        const t = y.done === true ? undefined : y.value;
-        const start = least(s?.start, t?.start);
-        if (this.#limit !== null && start >= this.#limit) return;
-        const inSource = s?.start === start ? s : undefined;
-        const inTarget = t?.start === start ? t : undefined;
-        // A second data file of one start is an entry of its own; `stat` sees both.
-        if (start !== last) yield { start, inSource, inTarget };
-        last = start;
-        if (inSource !== undefined) x = await a.next();
-        if (inTarget !== undefined) y = await b.next();
-      }
-    } finally {
-      await a.return?.();
-      await b.return?.();
-    }
-  }
-
   async #judge(pair: Pair, signal: AbortSignal): Promise<Verdict> {
-    const { source, target, quick } = this.#o;
+    const { source, target } = this.#o;
     const { start } = pair;
-    const report = (code: RepairProblem["code"], sink: string, text: string): Verdict => ({
-      do: "report",
-      problem: { code, sink, start, text },
-    });
     if (pair.inSource?.manifest === undefined) {
       if (pair.inSource !== undefined)
-        return report("source-lacks", source.name, "data without manifest");
-      return report("extra", target.name, `sink ${source.name} has no batch that begins here`);
+        return problem("source-lacks", source.name, start, "data without manifest");
+      return problem(
+        "extra",
+        target.name,
+        start,
+        `sink ${source.name} has no batch that begins here`,
+      );
     }
-    const manifest = await this.#sourceManifest(start, signal);
-    if (typeof manifest === "string") return report("source-damaged", source.name, manifest);
+    const bytes = await source.sink.manifest({ ...this.#scope, start }, signal);
+    const verdict = await this.#judgeBy(bytes, pair, signal);
+    // The target has the very same: nobody reads one thing wrong in two stores alike.
+    if (verdict.do === "nothing") return verdict;
+    const sure = await certainManifest(source, { ...this.#scope, start }, bytes, signal);
+    const same = Buffer.compare(bytes ?? NOTHING, sure ?? NOTHING) === 0;
+    return same ? verdict : this.#judgeBy(sure, pair, signal);
+  }
+
+  async #judgeBy(bytes: Uint8Array | undefined, pair: Pair, signal: AbortSignal): Promise<Verdict> {
+    const { source, target, quick } = this.#o;
+    const { start } = pair;
+    const manifest = manifestOf(bytes, { ...this.#scope, start }, this.#repair);
+    if (typeof manifest === "string")
+      return problem("source-damaged", source.name, start, manifest);
     // What has expired somewhere is not put back there. Its manifest stays, so one that is gone was lost.
-    const [from, there] = [pair.inSource.data, pair.inTarget];
+    const [from, there] = [pair.inSource?.data, pair.inTarget];
     const gone = from === undefined || (there?.manifest !== undefined && there.data === undefined);
     if (gone && this.#repair.expired(manifest)) return { do: "expired" };
     const objected = await this.#againstPrimary(manifest, signal);
-    if (objected !== null) return report("source-differs", source.name, objected);
+    if (objected !== null) return problem("source-differs", source.name, start, objected);
     if (pair.inTarget === undefined) return { do: "copy", manifest };
     const state = await target.sink.stat(manifest, quick ? "cheap" : "bytes", signal);
     if (state.is === "absent") return { do: "copy", manifest };
@@ -186,24 +169,17 @@ class ScopeRun {
       if (!keepsFiles(target) || state.manifest.seal.digest === now.seal.digest) {
         return { do: "nothing", bytes: manifest.seal.size };
       }
-      return report("different", target.name, "its file was not rewrapped: run rewrap again");
+      return problem(
+        "different",
+        target.name,
+        start,
+        "its file was not rewrapped: run rewrap again",
+      );
     }
     const text = `${stateText(state)}; ${source.name} has ${manifest.seal.digest}, link ${manifest.link}`;
     const isPrimary = target.name === this.#repair.primary.name;
     if (this.#o.repair && !isPrimary) return { do: "replace", manifest };
-    return report("different", target.name, text);
-  }
-
-  async #sourceManifest(start: bigint, signal: AbortSignal): Promise<Manifest | string> {
-    const bytes = await this.#o.source.sink.manifest({ ...this.#scope, start }, signal);
-    if (bytes === undefined) return "its manifest was listed and is gone";
-    try {
-      const manifest = parseManifest(bytes);
-      return objection(manifest, this.#scope, this.#repair) ?? manifest;
-    } catch (error) {
-      if (error instanceof ArchiverError && error.code === "manifest-invalid") return error.message;
-      throw error;
-    }
+    return problem("different", target.name, start, text);
   }
 
   /** Where neither is the primary: what the primary has decides (rule 3). */
@@ -273,7 +249,7 @@ class ScopeRun {
   /** As `rewrap` left it; what is in the clear was never rewrapped. */
   async #amended(named: Named, m: Manifest, signal: AbortSignal): Promise<AmendedBatch> {
     if (m.seal.encryption === "none") return { amendments: [], now: m };
-    return amendedBatch(named.sink, m, this.#repair.seeds, signal);
+    return amendedBatch(named, m, this.#repair.seeds, signal);
   }
 
   async #read(manifest: Manifest, signal: AbortSignal): Promise<Whole | string> {
@@ -293,7 +269,9 @@ class ScopeRun {
   }
 }
 
-function least(a: bigint | undefined, b: bigint | undefined): bigint {
-  if (a === undefined || b === undefined) return a ?? b ?? 0n;
-  return a < b ? a : b;
-}
+const problem = (
+  code: RepairProblem["code"],
+  sink: string,
+  start: bigint,
+  text: string,
+): Verdict => ({ do: "report", problem: { code, sink, start, text } });

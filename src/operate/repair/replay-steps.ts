@@ -5,6 +5,7 @@ import { descriptionOf } from "../../core/manifest.ts";
 import type { Scope } from "../../core/scope.ts";
 import { amendedBatch } from "./amended.ts";
 import type { RepairContext } from "./context.ts";
+import { certainState } from "./certain.ts";
 import type { Whole } from "./placing.ts";
 import type { Remaker } from "./remake.ts";
 import type { RepairProblem } from "./report.ts";
@@ -123,7 +124,7 @@ export class ReplaySteps {
         const { seeds } = this.#repair;
         const encrypted = m.seal.encryption !== "none";
         const { amendments, now } = encrypted
-          ? await amendedBatch(named.sink, manifest, seeds, signal)
+          ? await amendedBatch(named, manifest, seeds, signal)
           : { amendments: [], now: m };
         const bytes = await readFile(named, now, signal);
         return { manifest: m, batch: sealedBatch(now, bytes, this.#o.identities), amendments };
@@ -141,7 +142,7 @@ export class ReplaySteps {
   async #begun(named: Named | undefined, at: bigint): Promise<Whole | null> {
     const { signal } = this.#repair;
     if (named === undefined || !keepsFiles(named)) return null;
-    const state = await named.sink.stat({ ...this.#scope, start: at }, "bytes", signal);
+    const state = await certainState(named, { ...this.#scope, start: at }, signal);
     if (state.is !== "data" && state.is !== "whole") return null;
     const d = state.is === "whole" ? state.manifest : state.description;
     const batch = sealedBatch(d, await readFile(named, d, signal), this.#o.identities);

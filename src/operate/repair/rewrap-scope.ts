@@ -167,7 +167,7 @@ class ScopeRewrap {
     const signal = this.#signal;
     const [first] = this.#o.sinks;
     if (first === undefined) return [];
-    return (await amendedBatch(first.sink, m, seeds, signal)).amendments;
+    return (await amendedBatch(first, m, seeds, signal)).amendments;
   }
 
   async #amend(

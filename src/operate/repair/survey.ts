@@ -1,9 +1,10 @@
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
-import { parseManifest } from "../../core/manifest.ts";
-import type { Scope } from "../../core/scope.ts";
+import { encodeManifest } from "../../core/manifest.ts";
+import type { BatchKey, Scope } from "../../core/scope.ts";
+import { certain, certainManifest } from "./certain.ts";
 import type { RepairContext } from "./context.ts";
-import { type Named, objection } from "./verified.ts";
+import { manifestOf, type Named } from "./verified.ts";
 
 /** What the sinks say of one position. */
 export interface Survey {
@@ -23,9 +24,10 @@ export async function survey(
   at: bigint,
 ): Promise<Survey> {
   const { signal } = repair;
+  const manifests = await manifestsAt(repair, sinks, { ...scope, start: at });
   const found = await Promise.all(
-    sinks.map(async (named) => {
-      const own = await manifestAt(repair, named, scope, at);
+    sinks.map(async (named, i) => {
+      const own = manifests[i];
       if (own !== undefined) return { named, own, floor: undefined };
       return { named, own, floor: at === 0n ? undefined : await floorOf(named, scope, at, signal) };
     }),
@@ -42,23 +44,27 @@ export async function survey(
   return { here, refused, across: across[0] ?? null };
 }
 
-/** The manifest of a batch that begins there; a text says why it does not count. */
-async function manifestAt(
+/**
+ * The manifest of a batch that begins there; a text says why it does not count. What only one sink says is
+ * looked at again: one that is read wrong, and still is a manifest, would be copied into the others.
+ */
+async function manifestsAt(
   repair: RepairContext,
-  named: Named,
-  scope: Scope,
-  start: bigint,
-): Promise<Manifest | string | undefined> {
-  const bytes = await named.sink.manifest({ ...scope, start }, repair.signal);
-  if (bytes === undefined) return undefined;
-  try {
-    const manifest = parseManifest(bytes);
-    if (manifest.start !== start) return `it is the manifest of the batch at ${manifest.start}`;
-    return objection(manifest, scope, repair) ?? manifest;
-  } catch (error) {
-    if (error instanceof ArchiverError && error.code === "manifest-invalid") return error.message;
-    throw error;
-  }
+  sinks: readonly Named[],
+  key: BatchKey,
+): Promise<readonly (Manifest | string | undefined)[]> {
+  const { signal } = repair;
+  const read = await Promise.all(sinks.map(({ sink }) => sink.manifest(key, signal)));
+  return Promise.all(
+    sinks.map(async (named, i) => {
+      const own = read[i];
+      if (own === undefined) return undefined;
+      const others = read.filter((_, j) => j !== i);
+      const agreed = others.some((r) => r !== undefined && Buffer.compare(r, own) === 0);
+      const sure = agreed ? own : await certainManifest(named, key, own, signal);
+      return sure === undefined ? undefined : manifestOf(sure, key, repair);
+    }),
+  );
 }
 
 /** The greatest manifest at or before the offset; one that cannot be read counts as none. */
@@ -68,12 +74,15 @@ export async function floorOf(
   at: bigint,
   signal: AbortSignal,
 ): Promise<Manifest | undefined> {
-  try {
-    return await named.sink.floor(scope, at, signal);
-  } catch (error) {
-    if (error instanceof ArchiverError && error.code === "manifest-invalid") return undefined;
-    throw error;
-  }
+  return certain(named, { ...scope, start: at }, async () => {
+    try {
+      const value = await named.sink.floor(scope, at, signal);
+      return { value, seen: value === undefined ? "" : encodeManifest(value) };
+    } catch (error) {
+      if (!(error instanceof ArchiverError) || error.code !== "manifest-invalid") throw error;
+      return { value: undefined, seen: error.message };
+    }
+  });
 }
 
 /** Where the next batch after `at` begins in any sink; null: nowhere. */

@@ -1,8 +1,8 @@
 import type { Description, Manifest } from "../../core/description.ts";
 import { blake3Hex } from "../../core/digest.ts";
 import { ArchiverError } from "../../core/errors.ts";
-import { macOk } from "../../core/manifest.ts";
-import { scopeText, type Scope } from "../../core/scope.ts";
+import { macOk, parseManifest } from "../../core/manifest.ts";
+import { type BatchKey, scopeText, type Scope } from "../../core/scope.ts";
 import type { ArchivedRecord } from "../../core/record.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { ArchiveIdentity, SealedBatch, Sink } from "../../sdk/sink.ts";
@@ -33,6 +33,23 @@ export function objection(
   if (seed === undefined)
     return `it was sealed with key ${m.seal.keyId}, which the seed file lacks`;
   return macOk(m, manifestMacKey(seed.secret)) ? null : "its MAC is not that of the seed";
+}
+
+/** A manifest as it was read under a key; a text says why it does not count. */
+export function manifestOf(
+  bytes: Uint8Array | undefined,
+  key: BatchKey,
+  archive: Parameters<typeof objection>[2],
+): Manifest | string {
+  if (bytes === undefined) return "its manifest was listed and is gone";
+  try {
+    const m = parseManifest(bytes);
+    if (m.start !== key.start) return `it is the manifest of the batch at ${m.start}`;
+    return objection(m, key, archive) ?? m;
+  } catch (error) {
+    if (error instanceof ArchiverError && error.code === "manifest-invalid") return error.message;
+    throw error;
+  }
 }
 
 /**

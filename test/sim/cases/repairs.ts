@@ -181,6 +181,30 @@ export const REPAIRS: readonly Case[] = [
     "otherwise at every look",
   ],
   [
+    "manifests that are misread, and still are some, are copied by nobody",
+    later(
+      [
+        damage(12_000, 1, "lose"),
+        { at: 12_500, do: "trouble", sink: 0, ms: 20_000, what: "misreads" },
+        reconcile(13_000, [0, 1]),
+      ],
+      { seed: 1044 },
+    ),
+    "otherwise at every look",
+  ],
+  [
+    "a replay copies no manifest that is misread",
+    later(
+      [
+        damage(12_000, 1, "lose"),
+        { at: 12_500, do: "trouble", sink: 0, ms: 20_000, what: "misreads" },
+        replay(13_000),
+      ],
+      { seed: 1064 },
+    ),
+    "replay1",
+  ],
+  [
     "a topic is made again while a sink is away: what it lacks is brought afterwards",
     small(
       [

@@ -146,8 +146,9 @@ function repaired(s: Scenario, dice: Dice): Scenario {
   if (damaging === 0 || dice.chance(0.3))
     repairs.push(operating(dice.int(4_000, s.quietAt), dice.pick(["reconcile", "replay"])));
   const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
+  const misreadSink = new Dice(s.seed).fork("misread").pick([source, target]);
   const misread: Happening[] = dice.chance(0.15)
-    ? [{ at: dice.int(0, s.quietAt - 10_000), do: "trouble", sink: target, ...MISREADS }]
+    ? [{ at: dice.int(0, s.quietAt - 10_000), do: "trouble", sink: misreadSink, ...MISREADS }]
     : [];
   const left = s.happenings.filter((h) => {
     if (h.do === "trouble" && h.what === "garbles") return false;

@@ -2,6 +2,7 @@ import type { BlobHead, BlobStore, NewBlob } from "../../../src/sdk/blob-store.t
 import { SinkError } from "../../../src/sdk/sink-error.ts";
 import type { Network, Weather } from "../core/network.ts";
 import { never, type SimProcess } from "../core/process.ts";
+import { misreadFile } from "./misread-file.ts";
 import type { SimStore } from "./store.ts";
 
 const TIMEOUT_MS = 8_000;
@@ -14,7 +15,7 @@ export interface StoreTrouble {
   readonly forgets: number;
   /** Share of reads that come with a flipped bit. */
   readonly garbles: number;
-  /** Share of reads of files that come with a bit flipped somewhere, another one each time. */
+  /** Share of reads of files and manifests that come with a bit flipped somewhere, another one each time. */
   readonly misreads: number;
   readonly throttled: boolean;
 }
@@ -259,10 +260,7 @@ async function* read(
       throw new SinkError("sink-transient", `${store.name}: ${path} is absent or ends early`);
     }
     if (p.unit() < p.trouble().garbles) piece[0] = (piece[0] ?? 0) ^ 4;
-    const { misreads } = p.trouble();
-    const share = misreads > 0 && kindOf(path) === "data" ? p.unit() / misreads : 1;
-    const at = Math.floor(share * piece.length);
-    if (share < 1) piece[at] = (piece[at] ?? 0) ^ 1;
+    misreadFile(p, kindOf(path), path, piece);
     yield piece;
   }
 }

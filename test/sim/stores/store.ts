@@ -49,6 +49,8 @@ export class SimStore {
   readonly #copies = new Map<string, Stored>();
   /** It was restored to an earlier state: how often. */
   restored = 0;
+  /** How often each object was read wrong. */
+  readonly #misread = new Map<string, number>();
   /** When the request that it does was sent, by the run's own time. */
   sentAt = 0;
 
@@ -143,6 +145,13 @@ export class SimStore {
   putBack(): void {
     for (const [path, stored] of this.#copies)
       if (!this.objects.has(path)) this.objects.set(path, stored);
+  }
+
+  /** How often it was read wrong before. */
+  misread(path: string): number {
+    const before = this.#misread.get(path) ?? 0;
+    this.#misread.set(path, before + 1);
+    return before;
   }
 
   #set(path: string, bytes: Uint8Array, about: Uint8Array | null): void {
