@@ -24,7 +24,7 @@ const later = (happenings: readonly Happening[], change: Partial<Scenario>): Sce
     { quietAt: 42_000, ...change },
   );
 
-/** Repairs beside sinks of records and of two groups, and what sinks of records read wrong. */
+/** Repairs beside sinks of records, of two groups and of rewrapped archives, and what sinks of records read wrong. */
 export const REPAIRS_BESIDE: readonly Case[] = [
   [
     "what somebody removed from a sink of documents is copied there by a process that dies",
@@ -73,5 +73,19 @@ export const REPAIRS_BESIDE: readonly Case[] = [
       sinks: [ledger, plainSink("ceph")],
     }),
     "stopped: ",
+  ],
+  [
+    "files that are damaged are replaced from a sink in which they were rewrapped since",
+    later(
+      [
+        { at: 11_000, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        damage(22_000, 0, "flip"),
+        operate(23_000, { what: "reconcile", between: [1, 0] }, [
+          { at: "files move data", nth: 1, side: "after" },
+        ]),
+      ],
+      { settings: { format: "segment", codec: "none", level: 3, encrypted: true } },
+    ),
+    "reconcile2#2 says done",
   ],
 ];

@@ -1,6 +1,7 @@
 import type { SimStore } from "../stores/store.ts";
 import { fileKeyOf } from "./age.ts";
 import { hashOf, type ManifestText, manifestAt } from "./archive.ts";
+import type { Damages } from "./damaged.ts";
 import { Violation } from "./violation.ts";
 
 /** A correction beside a manifest, as docs/format-manifest.md describes it. */
@@ -141,7 +142,10 @@ export function checkRewrapped(
   stores: readonly SimStore[],
   manifest: string,
   recipients: readonly string[],
+  damages: Damages,
 ): void {
+  // What is damaged is reported, and waits for its repair.
+  if (stores.some((s) => damages.isBad(s, manifest))) return;
   for (const store of stores) {
     // A sink that is behind gets it from the primary, as it is by then.
     if (store.style.form !== "files" || !store.objects.has(manifest)) continue;
@@ -153,7 +157,8 @@ export function checkRewrapped(
     const file = store.objects.get(seal.path)?.bytes;
     if (file === undefined || hashOf(file) !== form.digest)
       throw new Violation("same-bytes", `${where}: the file is not what its amendment says`);
-    const left = store.paths("quarantine").find((p) => manifestOf(p) === manifest);
+    const aside = store.paths("quarantine").filter((p) => manifestOf(p) === manifest);
+    const left = aside.find((p) => p.startsWith("quarantine/data/") && !damages.isKept(store, p));
     if (left !== undefined) throw new Violation("recipients", `${where}: ${left} is still there`);
   }
 }

@@ -56,9 +56,23 @@ export class Damages {
     return this.#all.some((d) => d.store === store && d.manifest === manifest && !d.mended);
   }
 
-  /** Whether something was done to the batch of a path. */
-  known(store: SimStore, path: string): boolean {
-    return this.#all.some((d) => d.store === store && d.manifest === manifestOf(path));
+  /** Whether something of the batch of a path is not what it was. */
+  isWrong(store: SimStore, path: string): boolean {
+    return this.#all.some(
+      (d) => d.store === store && d.manifest === manifestOf(path) && d.bytes !== null && !d.mended,
+    );
+  }
+
+  /** What was wrong and lies in `quarantine/` now. */
+  isKept(store: SimStore, aside: string): boolean {
+    const bytes = store.objects.get(aside)?.bytes ?? new Uint8Array();
+    return this.#all.some(
+      (d) =>
+        d.store === store &&
+        d.bytes !== null &&
+        aside.startsWith(`quarantine/${d.path}.`) &&
+        Buffer.compare(d.bytes, bytes) === 0,
+    );
   }
 
   /** Whether something was done to the batch of a manifest since a time. */

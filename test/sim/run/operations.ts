@@ -41,7 +41,7 @@ function besideRecords(s: Scenario, dice: Dice): Scenario {
   return dice.chance(0.1) ? pruned(s, dice) : s;
 }
 
-function rewrapped(s: Scenario, dice: Dice): Scenario {
+export function rewrapped(s: Scenario, dice: Dice): Scenario {
   const settings = { ...s.settings, encrypted: true };
   const sinks = removing(s);
   const own = Array.from({ length: dice.pick([1, 1, 2]) }, () => rewrapping(dice, s));

@@ -5,6 +5,7 @@ import { withMisreads } from "./misreads.ts";
 import { withOperators } from "./operations.ts";
 import { withRecordSinks } from "./record-sinks.ts";
 import { withRepairsBeside } from "./repairs-beside.ts";
+import { withRewrapAndRepair } from "./rewrap-and-repair.ts";
 
 /** Ports that a crash waits for; the empty one is any. */
 const PORTS = [
@@ -19,7 +20,8 @@ export function scenarioOf(seed: number): Scenario {
   const plain = plainScenario(seed);
   const mixed = withRecordSinks(plain, new Dice(seed).fork("record sinks"));
   const operated = withOperators(mixed, new Dice(seed).fork("operators"));
-  const repaired = withRepairsBeside(operated, new Dice(seed).fork("repairs beside"));
+  const both = withRewrapAndRepair(operated, new Dice(seed).fork("rewrap and repair"));
+  const repaired = withRepairsBeside(both, new Dice(seed).fork("repairs beside"));
   return withMisreads(repaired, new Dice(seed).fork("misreads"));
 }
 

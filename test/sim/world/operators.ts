@@ -84,7 +84,7 @@ export class Operators {
       // What another command does before this one has said so is as good.
       const alone = this.#orders.every((o) => o.done);
       if (order.done && alone && operation.what === "rewrap")
-        w.judge(() => before.forEach((path) => checkRewrapped(w.stores, path, to)));
+        w.judge(() => before.forEach((path) => checkRewrapped(w.stores, path, to, w.damages)));
       if (order.done && operation.what === "reconcile")
         w.judge(() => archived.checkEqual(this.#between(operation), w.damages));
       if (order.done && operation.what === "replay")
