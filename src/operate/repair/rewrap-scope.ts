@@ -221,14 +221,22 @@ class ScopeRewrap {
     const make = (old: Uint8Array): Promise<Uint8Array> =>
       rewrapped(old, identities, { recipients, batchId: m.batchId });
     let replaced = false;
+    let failed: unknown;
     for (const named of sinks) {
       held.check();
-      const done = await named.sink.rewrap?.(m, make, signal);
-      if (done === "replaced") replaced = true;
-      if (done !== "gone" || (await this.#goneData.from(named, m, signal))) continue;
-      const text = `${m.seal.path} is gone, here and in quarantine/; reconcile brings it back`;
-      throw new ArchiverError("sink-permanent", `sink ${named.name}: ${text}`);
+      try {
+        const done = await named.sink.rewrap?.(m, make, signal);
+        if (done === "replaced") replaced = true;
+        if (done !== "gone" || (await this.#goneData.from(named, m, signal))) continue;
+        const text = `${m.seal.path} is gone, here and in quarantine/; reconcile brings it back`;
+        throw new ArchiverError("sink-permanent", `sink ${named.name}: ${text}`);
+      } catch (error) {
+        // Where one sink's file is damaged the others are rewrapped: from one of them it is repaired.
+        if (!(error instanceof ArchiverError) || !REPORTED.has(error.code)) throw error;
+        failed ??= error;
+      }
     }
+    if (failed !== undefined) throw failed;
     return replaced;
   }
 

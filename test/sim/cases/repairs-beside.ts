@@ -88,4 +88,16 @@ export const REPAIRS_BESIDE: readonly Case[] = [
     ),
     "reconcile2#2 says done",
   ],
+  [
+    "an archive is rewrapped while files of one sink are damaged: the others are, and it is repaired from one of them",
+    later(
+      [
+        damage(12_000, 0, "flip"),
+        { at: 13_000, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        operate(20_000, { what: "reconcile", between: [1, 0] }),
+      ],
+      { settings: { format: "segment", codec: "none", level: 3, encrypted: true } },
+    ),
+    "is neither a file from before the amendment",
+  ],
 ];

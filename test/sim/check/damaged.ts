@@ -57,7 +57,7 @@ export class Damages {
   }
 
   /** Whether something of the batch of a path is not what it was. */
-  isWrong(store: SimStore, path: string): boolean {
+  isBatchWrong(store: SimStore, path: string): boolean {
     return this.#all.some(
       (d) => d.store === store && d.manifest === manifestOf(path) && d.bytes !== null && !d.mended,
     );

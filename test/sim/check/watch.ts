@@ -100,7 +100,7 @@ export class Watch implements Listener {
   /** For another header, or because its batch is damaged. */
   #left(store: SimStore, path: string, to: string | null): void {
     const { damages, stores } = this.#p;
-    if (damages.isWrong(store, path)) damages.checkAside(store, path, to);
+    if (damages.isBatchWrong(store, path)) damages.checkAside(store, path, to);
     else checkTaken(store, stores(), path);
   }
 
