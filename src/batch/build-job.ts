@@ -1,5 +1,6 @@
 import type { Cut } from "../core/cut.ts";
-import { ArchiverError } from "../core/errors.ts";
+import { ArchiverError, type ErrorCode } from "../core/errors.ts";
+import type { Scope } from "../core/scope.ts";
 import type { RecordBatchHeader } from "../record-batch/header.ts";
 import type { OpenBatch } from "./open-batch.ts";
 
@@ -59,3 +60,23 @@ export function passBarren({ request, batch }: BuildJob, error: unknown): boolea
  */
 export const plannedEnd = ({ request: { exactEnd }, batch }: BuildJob): bigint | null =>
   exactEnd !== null && batch.next >= exactEnd && !batch.hasContent ? null : exactEnd;
+
+/** With these codes a range cannot be had, however often it is asked for. */
+const LOST: ReadonlySet<ErrorCode> = new Set([
+  "corrupt-record-batch",
+  "offset-out-of-range",
+  "message-format-old",
+]);
+
+export const isLost = (error: unknown): boolean =>
+  error instanceof ArchiverError && LOST.has(error.code);
+
+/** @throws ArchiverError log-changed when a batch was cut inside of the record batch. */
+export function refuseInside(s: Scope, h: RecordBatchHeader, next: bigint): void {
+  if (h.baseOffset >= next) return;
+  throw new ArchiverError(
+    "log-changed",
+    `${s.topic}/${s.partition}: offset ${next} lies inside the record batch ${h.baseOffset} to ` +
+      `${h.lastOffset}, but the batch before it ended there: the log is not what it was`,
+  );
+}

@@ -16,6 +16,12 @@ export interface Fetched {
   readonly lastStableOffset: bigint;
 }
 
+/** The record batch that ends at `offset` was read in that leader epoch. */
+export interface LastRead {
+  readonly offset: bigint;
+  readonly epoch: number;
+}
+
 export interface FeedOptions {
   readonly scope: Scope;
   readonly policy: BatchPolicy;

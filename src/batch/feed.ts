@@ -1,27 +1,24 @@
 import { assert } from "../core/assert.ts";
 import type { Cut } from "../core/cut.ts";
-import { ArchiverError, type ErrorCode } from "../core/errors.ts";
+import { ArchiverError } from "../core/errors.ts";
 import { AbortedFilter } from "../record-batch/aborted.ts";
-import { recordBatches, type RecordBatchHeader } from "../record-batch/header.ts";
+import { recordBatches } from "../record-batch/header.ts";
 import { CrcTries } from "./crc-tries.ts";
 import {
   type BuildJob,
   type BuildRequest,
+  isLost,
   leavesToNext,
   passBarren,
   plannedEnd,
+  refuseInside,
 } from "./build-job.ts";
-import type { FeedOptions, Fetched } from "./feed-options.ts";
+import type { FeedOptions, Fetched, LastRead } from "./feed-options.ts";
+import { LastReads } from "./last-reads.ts";
 import { OpenBatch } from "./open-batch.ts";
 import { costBytes, TURN_AT_AGE, whyCut } from "./policy.ts";
 import type { Applicant } from "./turns.ts";
 
-/** With these codes a range cannot be had, however often it is asked for. */
-const LOST: ReadonlySet<ErrorCode> = new Set([
-  "corrupt-record-batch",
-  "offset-out-of-range",
-  "message-format-old",
-]);
 /** Requests that wait for the one being filled, at most. */
 const MAX_WAITING = 8;
 
@@ -39,8 +36,7 @@ export class Feed implements Applicant {
   #waitingSince: number | null = null;
   #bytesPerOffset = 500;
   readonly #crc: CrcTries;
-  /** Where the last batch was cut, and the leader epoch there. */
-  #cutAt = { offset: -1n, epoch: -1 };
+  readonly #lastReads = new LastReads();
 
   constructor(options: FeedOptions) {
     this.#o = options;
@@ -118,9 +114,8 @@ export class Feed implements Applicant {
     const job = this.#job;
     if (job === null || job.turn !== "held") return null;
     const room = Math.max(this.#o.policy.bytes - job.batch.bytes, 64 * 1024);
-    const { next, epoch } = job.batch;
-    const known = epoch < 0 && next === this.#cutAt.offset ? this.#cutAt.epoch : epoch;
-    return { offset: next, maxBytes: Math.min(room, this.#o.maxFetchBytes), lastEpoch: known };
+    const { offset, epoch } = this.#lastReads.before(job.batch);
+    return { offset, maxBytes: Math.min(room, this.#o.maxFetchBytes), lastEpoch: epoch };
   }
 
   /** How long the oldest record that is not in a batch yet has waited; null: there is none known. */
@@ -138,6 +133,24 @@ export class Feed implements Applicant {
     this.#end = end;
     const next = this.#job?.batch.next;
     if (next !== undefined && end !== next) this.#waitingSince ??= now;
+  }
+
+  /**
+   * What was read last, to be compared with the log of a leader elected since. At the log's end nobody asks
+   * for a turn, so no fetch would tell that it was cut short and grew to the same end. Null: no need.
+   */
+  doubt(leaderEpoch: number): LastRead | null {
+    const job = this.#job;
+    if (job?.turn !== "asked" || job.batch.next !== this.#end) return null;
+    return this.#lastReads.doubt(job.batch, leaderEpoch);
+  }
+
+  /** It was compared with the log of that leader; the error: it is not in it. */
+  compared(offset: bigint, leaderEpoch: number, error: ArchiverError | null): void {
+    const job = this.#job;
+    if (job?.turn !== "asked" || offset !== job.batch.next) return;
+    if (error !== null) this.#fail(error);
+    else this.#lastReads.compared(offset, leaderEpoch);
   }
 
   /** Takes a fetch's answer. Throws nothing: what is wrong rejects the batch being built. */
@@ -188,7 +201,7 @@ export class Feed implements Applicant {
         continue;
       }
       if (!this.#crc.right(header, bytes)) return;
-      this.#aligned(header, batch.next);
+      refuseInside(this.#o.scope, header, batch.next);
       const end = plannedEnd(job);
       if (end !== null && header.baseOffset >= end) {
         batch.skipTo(end);
@@ -203,16 +216,6 @@ export class Feed implements Applicant {
     const offsets = Number(batch.next - before);
     if (offsets > 0)
       this.#bytesPerOffset += (f.records.length / offsets - this.#bytesPerOffset) / 4;
-  }
-
-  #aligned(h: RecordBatchHeader, next: bigint): void {
-    if (h.baseOffset >= next) return;
-    const s = this.#o.scope;
-    throw new ArchiverError(
-      "log-changed",
-      `${s.topic}/${s.partition}: offset ${next} lies inside the record batch ${h.baseOffset} to ` +
-        `${h.lastOffset}, but the batch before it ended there: the log is not what it was`,
-    );
   }
 
   /** A record batch larger than foreseen may take more memory than the turn reserved. */
@@ -254,7 +257,7 @@ export class Feed implements Applicant {
   #cut(job: BuildJob, reason: Cut["reason"]): void {
     this.#job = null;
     this.#waitingSince = null;
-    this.#cutAt = { offset: job.batch.next, epoch: job.batch.epoch };
+    this.#lastReads.cut(job.batch);
     // The turn's reservation goes on with the cut: the sealed bytes take the raw bytes' place.
     const reserved = Math.max(this.costBytes, job.batch.heldBytes);
     job.resolve(job.batch.cut(reason, reserved));
@@ -265,7 +268,7 @@ export class Feed implements Applicant {
   #stuck(job: BuildJob, error: unknown): void {
     if (passBarren(job, error)) return this.#o.onWant();
     const { batch, request } = job;
-    const skip = error instanceof ArchiverError && LOST.has(error.code) ? this.#o.skip() : null;
+    const skip = isLost(error) ? this.#o.skip() : null;
     if (skip === null || skip.to <= batch.next) return this.#fail(error);
     const { exactEnd, limit } = request;
     if (exactEnd === null && batch.records > 0n) {

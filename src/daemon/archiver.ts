@@ -22,6 +22,7 @@ import { offsetStore } from "./offset-store.ts";
 import type { OpenedSink } from "./open-sinks.ts";
 import { refuseOutOfRange } from "./out-of-range.ts";
 import { Partitions } from "./partitions.ts";
+import { pollEnds } from "./poll-ends.ts";
 import { filesAgain, recordPort } from "./record-port.ts";
 import { repeat } from "./repeat.ts";
 
@@ -177,7 +178,7 @@ export class Archiver {
       repeat(ms, work, this.#o, signal);
     const loops = [
       every(TICK_MS, () => this.partitions.tick()),
-      every(POLL_MS, () => this.#pollEnds()),
+      every(POLL_MS, () => pollEnds(this, signal)),
       every(POLL_MS, () => detachAway(away)),
       every(DESK_MS, () => this.desk.turn(signal)),
       every(CATALOGUE_MS, () => guard.look(away, signal)),
@@ -265,16 +266,6 @@ export class Archiver {
         if (cutShort) void branchPartition(this.#beginnings(), scope);
       },
     };
-  }
-
-  async #pollEnds(): Promise<void> {
-    const waiting = [...this.partitions].filter(
-      (p) => p.feed.waitsForTurn() || p.endOffset === null,
-    );
-    const partitions = waiting.map((p) => ({ topic: p.scope.topic, partition: p.scope.partition }));
-    if (partitions.length === 0) return;
-    const found = await this.fetcher.offsets(partitions, "latest", this.#stop.signal);
-    for (const f of found) this.partitions.sawEnd(f.topic, f.partition, f.offset);
   }
 
   /** Looks what Kafka has of the selected topics; what is new, or no longer selected, is assigned anew. */

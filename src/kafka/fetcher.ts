@@ -4,7 +4,13 @@ import { backoffMs, FetchPauses } from "./fetch-pauses.ts";
 import type { KafkaError } from "./kafka-error.ts";
 import { type LeaderPorts, Leaders } from "./leaders.ts";
 import type { FetchedPartition, FetchWant } from "./requests/fetch.ts";
-import type { FoundOffset, OffsetSpec, TopicPartition } from "./requests/offsets.ts";
+import type {
+  EpochEnd,
+  EpochWant,
+  FoundOffset,
+  OffsetSpec,
+  TopicPartition,
+} from "./requests/offsets.ts";
 import type { TopicCatalogue } from "./topics.ts";
 
 export type { FetchedPartition, FetchWant };
@@ -130,6 +136,11 @@ export class Fetcher {
     signal: AbortSignal,
   ): Promise<{ epoch: number; endOffset: bigint }> {
     return this.#leaders.epochEnd(p, epoch, signal);
+  }
+
+  /** Where epochs end in the logs of their leaders; partitions that cannot be asked are left out. */
+  epochEnds(wants: readonly EpochWant[], signal: AbortSignal): Promise<EpochEnd[]> {
+    return this.#leaders.epochEnds(wants, signal);
   }
 
   #begin(broker: number): readonly Loop[] {

@@ -100,3 +100,18 @@ export function refuseCode(code: number, what: string): void {
   const error = kafkaError(code, what);
   if (error !== undefined) throw error;
 }
+
+/** The log is not what was read of it: its greatest epoch up to the one that was read ends at `endOffset`. */
+export const diverging = (
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  /** The record batch before `offset` was of that leader epoch. */
+  read: { readonly offset: bigint; readonly epoch: number },
+  log: { readonly epoch: number; readonly endOffset: bigint },
+): KafkaError =>
+  new KafkaError(
+    "log-changed",
+    "DIVERGING_EPOCH",
+    false,
+    `${topic}/${partition}: the log has epoch ${log.epoch} up to offset ${log.endOffset}, but what was read ` +
+      `before ${read.offset} was of epoch ${read.epoch}: it was cut short`,
+  );

@@ -3,6 +3,7 @@ import type { Clock, Random } from "../core/ports.ts";
 import type { KafkaClient, Purpose } from "./client/kafka-client.ts";
 import type { Log } from "./client/options.ts";
 import { backoffMs } from "./fetch-pauses.ts";
+import type { KafkaError } from "./kafka-error.ts";
 import {
   FETCH_KEY,
   type FetchedPartition,
@@ -12,15 +13,18 @@ import {
 } from "./requests/fetch.ts";
 import type { PartitionMetadata } from "./requests/metadata.ts";
 import {
+  type EpochEnd,
+  type EpochWant,
   type FoundOffset,
   listOffsets,
   offsetForLeaderEpoch,
   type OffsetSpec,
   type TopicPartition,
 } from "./requests/offsets.ts";
+import type { KafkaRequest } from "./requests/request.ts";
 import type { TopicCatalogue } from "./topics.ts";
 
-/** Partitions of one ListOffsets request at most. */
+/** Partitions of one request for offsets at most. */
 const MAX_ASKED = 2000;
 /** How often a single fetch is tried while its partition has no leader that answers. */
 const FETCH_TRIES = 5;
@@ -72,32 +76,17 @@ export class Leaders {
   }
 
   /** Offsets by leader, `latest` as read_committed sees it; partitions that cannot be asked are left out. */
-  async offsets(
+  offsets(
     partitions: readonly TopicPartition[],
     spec: OffsetSpec,
     signal: AbortSignal,
   ): Promise<FoundOffset[]> {
-    const byLeader = new Map<number, TopicPartition[]>();
-    for (const p of partitions) {
-      const leader = this.#catalogue.led(p.topic, p.partition)?.leader;
-      if (leader === undefined) continue;
-      const list = byLeader.get(leader);
-      if (list === undefined) byLeader.set(leader, [p]);
-      else list.push(p);
-    }
-    const asked = [...byLeader].map(([leader, list]) =>
-      this.#offsetsAt(leader, list, spec, signal),
-    );
-    const answers = await Promise.allSettled(asked);
-    const found = answers.flatMap((a) => (a.status === "fulfilled" ? a.value : []));
-    const failed = answers.find((a) => a.status === "rejected");
-    const refused = found.map((f) => f.error).find((e) => e !== undefined);
-    if (failed !== undefined || refused !== undefined) await this.refresh(signal);
-    const good = found.filter((f) => f.error === undefined);
-    // Some brokers' answers are of use while another one is away; none at all is an error.
-    if (good.length === 0 && failed !== undefined) throw failed.reason;
-    if (good.length === 0 && refused?.retriable === false) throw refused;
-    return good;
+    return this.#ofEach(partitions, (list) => listOffsets(list, spec), signal);
+  }
+
+  /** Where epochs end in the logs of their leaders; partitions that cannot be asked are left out. */
+  epochEnds(wants: readonly EpochWant[], signal: AbortSignal): Promise<EpochEnd[]> {
+    return this.#ofEach(wants, offsetForLeaderEpoch, signal);
   }
 
   /** Partitions that this broker leads, or ("range") follows. */
@@ -129,19 +118,54 @@ export class Leaders {
     signal: AbortSignal,
   ): Promise<{ epoch: number; endOffset: bigint }> {
     const { leader } = await this.#led(p, signal);
-    return this.#client.send(leader, offsetForLeaderEpoch({ ...p, epoch }), signal);
+    const [found] = await this.#client.send(
+      leader,
+      offsetForLeaderEpoch([{ topic: p.topic, partition: p.partition, epoch }]),
+      signal,
+    );
+    if (found?.error !== undefined) throw found.error;
+    return found ?? { epoch: -1, endOffset: -1n };
   }
 
-  async #offsetsAt(
-    leader: number,
-    list: readonly TopicPartition[],
-    spec: OffsetSpec,
+  /** Every leader is asked for its own; what could not be had is left out. */
+  async #ofEach<W extends TopicPartition, F extends { readonly error: KafkaError | undefined }>(
+    wants: readonly W[],
+    request: (list: readonly W[]) => KafkaRequest<F[]>,
     signal: AbortSignal,
-  ): Promise<FoundOffset[]> {
-    const found: FoundOffset[] = [];
+  ): Promise<F[]> {
+    const byLeader = new Map<number, W[]>();
+    for (const want of wants) {
+      const leader = this.#catalogue.led(want.topic, want.partition)?.leader;
+      if (leader === undefined) continue;
+      const list = byLeader.get(leader);
+      if (list === undefined) byLeader.set(leader, [want]);
+      else list.push(want);
+    }
+    const asked = [...byLeader].map(([leader, list]) =>
+      this.#inParts(leader, list, request, signal),
+    );
+    const answers = await Promise.allSettled(asked);
+    const found = answers.flatMap((a) => (a.status === "fulfilled" ? a.value : []));
+    const failed = answers.find((a) => a.status === "rejected");
+    const refused = found.map((f) => f.error).find((e) => e !== undefined);
+    if (failed !== undefined || refused !== undefined) await this.refresh(signal);
+    const good = found.filter((f) => f.error === undefined);
+    // Some brokers' answers are of use while another one is away; none at all is an error.
+    if (good.length === 0 && failed !== undefined) throw failed.reason;
+    if (good.length === 0 && refused?.retriable === false) throw refused;
+    return good;
+  }
+
+  async #inParts<W, F>(
+    leader: number,
+    list: readonly W[],
+    request: (list: readonly W[]) => KafkaRequest<F[]>,
+    signal: AbortSignal,
+  ): Promise<F[]> {
+    const found: F[] = [];
     for (let i = 0; i < list.length; i += MAX_ASKED) {
-      const request = listOffsets(list.slice(i, i + MAX_ASKED), spec);
-      found.push(...(await this.#client.send(leader, request, signal)));
+      const part = request(list.slice(i, i + MAX_ASKED));
+      found.push(...(await this.#client.send(leader, part, signal)));
     }
     return found;
   }

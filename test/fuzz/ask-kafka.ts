@@ -86,7 +86,7 @@ class Asker {
       uncommitted.fetchUncommitted({ ...p, offset: 0n, maxBytes: 1 << 20 }, 100),
     );
     await this.#ask("listOffsets", offsets.listOffsets([p], "latest"));
-    await this.#ask("offsetForLeaderEpoch", offsets.offsetForLeaderEpoch({ ...p, epoch: 0 }));
+    await this.#ask("offsetForLeaderEpoch", offsets.offsetForLeaderEpoch([{ ...p, epoch: 0 }]));
     await this.#ask(
       "describeConfigs",
       configs.describeConfigs([{ type: "topic", name: topic }], ["retention.ms"]),

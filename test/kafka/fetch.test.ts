@@ -162,24 +162,6 @@ describe("one fetch", () => {
   });
 });
 
-test("offsets by time, as Kafka resolves them", async () => {
-  const topic = await createTopic(named("times"), 2);
-  await send({ topic, partition: 0 }, ["a"]);
-  await sleep(20);
-  const between = BigInt(Date.now());
-  await sleep(20);
-  await send({ topic, partition: 0 }, ["b", "c"]);
-  const fetcher = await fetcherOf([topic]);
-  const both = [0, 1].map((partition) => ({ topic, partition }));
-  const at = async (spec: "earliest" | "latest" | bigint) =>
-    (await fetcher.offsets(both, spec, never))
-      .sort((a, b) => a.partition - b.partition)
-      .map((f) => f.offset);
-  expect(await at("earliest")).toEqual([0n, 0n]);
-  expect(await at("latest")).toEqual([3n, 0n]);
-  expect(await at(between)).toEqual([1n, -1n]);
-});
-
 /** Wants everything of its partitions, each from where the last answer ended. */
 class Follower implements Demand {
   readonly seen = new Deliveries();

@@ -109,6 +109,13 @@ export const MUTANTS: readonly Mutant[] = [
     by: { case: "retention takes markers" },
   },
   {
+    name: "an election is no reason to look whether a log at its end was cut short",
+    file: "src/batch/last-reads.ts",
+    find: "last.epoch < 0 || leaderEpoch <= last.epoch",
+    put: "last.epoch < 0 || leaderEpoch >= 0",
+    by: { case: "grows to the same end" },
+  },
+  {
     name: "a batch is made though it is there under another name",
     file: BLOB,
     find: "    if (found !== undefined) {\n      const answer",

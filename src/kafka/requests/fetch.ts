@@ -1,4 +1,4 @@
-import { kafkaError, KafkaError } from "../kafka-error.ts";
+import { diverging, kafkaError, type KafkaError } from "../kafka-error.ts";
 import { Reader, Writer } from "../wire.ts";
 import { byTopic, type TopicPartition } from "./offsets.ts";
 import type { KafkaRequest } from "./request.ts";
@@ -180,14 +180,12 @@ function partitionV13(p: Reader, topic: string, asked: Asked): FetchedPartition 
   });
   p.int32();
   const records = p.compactBytes();
-  const diverging = p.tags().get(DIVERGING_EPOCH);
-  if (diverging === undefined) return { ...answer, aborted, records };
-  const at = new Reader(diverging);
-  const [epoch, end] = [at.int32(), at.int64()];
-  const text =
-    `${topic}/${answer.partition}: the log has epoch ${epoch} up to offset ${end}, but what was read ` +
-    `before ${answer.offset} was of epoch ${asked.get(`${topic}/${answer.partition}`)?.lastEpoch}: it was cut short`;
-  const error = new KafkaError("log-changed", "DIVERGING_EPOCH", false, text);
+  const parted = p.tags().get(DIVERGING_EPOCH);
+  if (parted === undefined) return { ...answer, aborted, records };
+  const at = new Reader(parted);
+  const log = { epoch: at.int32(), endOffset: at.int64() };
+  const epoch = asked.get(`${topic}/${answer.partition}`)?.lastEpoch ?? -1;
+  const error = diverging(answer, { offset: answer.offset, epoch }, log);
   return { ...answer, error: answer.error ?? error, aborted, records };
 }
 

@@ -128,6 +128,7 @@ export interface FoundOffset extends TopicPartition {
   /** -1 when there is no record at or after the time. */
   readonly offset: bigint;
   readonly timestamp: bigint;
+  /** Of the record found; of `latest` the leader's own, under which nothing is written yet perhaps. */
   readonly leaderEpoch: number;
 }
 
@@ -169,33 +170,49 @@ export const listOffsets = (
   },
 });
 
-/** OffsetForLeaderEpoch v3: where the given epoch ends in the leader's log; -1 when it is unknown. */
-export const offsetForLeaderEpoch = (
-  p: TopicPartition & { readonly epoch: number },
-): KafkaRequest<{ epoch: number; endOffset: bigint }> => ({
+export interface EpochWant extends TopicPartition {
+  readonly epoch: number;
+  /** Of the leader that is to answer: a broker that knows another refuses; left out asks for no check. */
+  readonly leaderEpoch?: number;
+}
+
+export interface EpochEnd extends TopicPartition {
+  readonly error: KafkaError | undefined;
+  /** The greatest one up to the epoch that was asked for; -1 when it is unknown. */
+  readonly epoch: number;
+  readonly endOffset: bigint;
+}
+
+/** OffsetForLeaderEpoch v3: where the given epochs end in the log. To the leader of each. */
+export const offsetForLeaderEpoch = (wants: readonly EpochWant[]): KafkaRequest<EpochEnd[]> => ({
   apiKey: 23,
   apiVersion: 3,
   apiName: "OffsetForLeaderEpoch",
   encode: () =>
     new Writer()
       .int32(-1)
-      .array([p], (w) =>
-        w.string(p.topic).array([p], (x) => x.int32(p.partition).int32(-1).int32(p.epoch)),
+      .array(byTopic(wants), (w, [topic, items]) =>
+        w.string(topic).array(items, (x, e) =>
+          x
+            .int32(e.partition)
+            .int32(e.leaderEpoch ?? -1)
+            .int32(e.epoch),
+        ),
       )
       .done(),
   decode: (b) => {
     const r = new Reader(b);
     r.int32();
-    const [found] = r
+    return r
       .array((t) => {
-        t.string();
+        const topic = t.string();
         return t.array((x) => {
-          refuseCode(x.int16(), `the end of epoch ${p.epoch} of ${p.topic}/${p.partition}`);
-          x.int32();
-          return { epoch: x.int32(), endOffset: x.int64() };
+          const code = x.int16();
+          const partition = x.int32();
+          const error = kafkaError(code, `the end of an epoch of ${topic}/${partition}`);
+          return { topic, partition, error, epoch: x.int32(), endOffset: x.int64() };
         });
       })
       .flat();
-    return found ?? { epoch: -1, endOffset: -1n };
   },
 });

@@ -41,7 +41,7 @@ const REQUESTS: Readonly<Record<string, KafkaRequest<unknown>>> = {
   fetchRecordsById: fetchOf(17),
   fetchUncommitted: fetchUncommitted(want, 1),
   listOffsets: offsets.listOffsets([p], "latest"),
-  offsetForLeaderEpoch: offsets.offsetForLeaderEpoch({ ...p, epoch: 0 }),
+  offsetForLeaderEpoch: offsets.offsetForLeaderEpoch([{ ...p, epoch: 0 }]),
   offsetCommit: offsets.offsetCommit({ ...lease, entries: [] }),
   offsetFetch: offsets.offsetFetch("g", [p]),
   describeConfigs: describeConfigs([], []),

@@ -34,6 +34,27 @@ export const LOGS: readonly Case[] = [
     ),
   ],
   [
+    "the log is cut short below its end, and grows to the same end while a partition waits for its turn",
+    small([produce(3_000, 4), { at: 6_000, do: "truncate", p: 0, back: 3 }, produce(7_000, 4)], {
+      partitions: 2,
+      memoryMiB: 2,
+    }),
+    "branch 1 goes on from offset 0",
+  ],
+  [
+    "the log is cut short and grows to the same end while no daemon is there, and the next waits for its turn",
+    small(
+      [
+        produce(3_000, 4),
+        stop(5_000, 4_000),
+        { at: 6_000, do: "truncate", p: 0, back: 3 },
+        produce(7_000, 4),
+      ],
+      { partitions: 2, memoryMiB: 2 },
+    ),
+    "branch 1 goes on from offset 0",
+  ],
+  [
     "the log is cut short while a sink that is waited for is away",
     small([
       produce(400),

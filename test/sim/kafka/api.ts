@@ -216,7 +216,9 @@ function listOffsets(k: Cluster, node: number, r: In): Buffer {
         const found = k.topics.get(topic)?.partitions[partition];
         const error = found === undefined ? UNKNOWN_TOPIC : found.leader === node ? 0 : NOT_LEADER;
         const offset = found === undefined || error !== 0 ? -1 : bound(found.log, time);
-        out.i32(partition).i16(error).i64(-1).i64(offset).i32(-1);
+        // Of the end a broker says its own epoch as the leader.
+        const epoch = found === undefined || error !== 0 || time !== -1 ? -1 : found.log.epoch;
+        out.i32(partition).i16(error).i64(-1).i64(offset).i32(epoch);
       }),
     )
     .done();
