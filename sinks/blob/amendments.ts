@@ -47,7 +47,10 @@ export async function formsOf(
 ): Promise<readonly Manifest[] | string> {
   const stored = await readAmendments(store, manifest, signal);
   const parsed = refusedOr(() => stored.map((bytes) => parseAmendment(bytes)));
-  return typeof parsed === "string" ? parsed : amendedForms(manifest, parsed);
+  const forms = typeof parsed === "string" ? parsed : amendedForms(manifest, parsed);
+  if (typeof forms !== "string") return forms;
+  // With the digests, so that two looks agree only when both have read the same.
+  return `${forms} (digests ${stored.map((bytes) => blake3Hex(bytes).slice(0, 16)).join(", ")})`;
 }
 
 /** Create-only, and compared. */

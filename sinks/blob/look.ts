@@ -1,5 +1,5 @@
 import type { Description, Manifest } from "../../src/core/description.ts";
-import { blake3HexOf } from "../../src/core/digest.ts";
+import { blake3Hex, blake3HexOf } from "../../src/core/digest.ts";
 import { dataFolder, dataPaths, fanOut, manifestPath, offsetName } from "../../src/core/layout.ts";
 import { parseDescription, parseManifest } from "../../src/core/manifest.ts";
 import { MAX_MANIFEST_BYTES } from "../../src/core/manifest-schema.ts";
@@ -83,9 +83,11 @@ async function lookByManifest(
     const state = await damaged(`${m.seal.path} is gone, its manifest is there`);
     return state.is === "damaged" && state.tag === "" ? { ...state, withoutData: m } : state;
   };
-  if (typeof manifest === "string") return damaged(`${manifestPath(key)}: ${manifest}`);
+  // With the digest, so that two looks agree only when both have read the same.
+  const path = `${manifestPath(key)} (digest ${blake3Hex(stored).slice(0, 16)})`;
+  if (typeof manifest === "string") return damaged(`${path}: ${manifest}`);
   if (manifest.batchId !== batchId(key)) {
-    return damaged(`${manifestPath(key)} is the manifest of ${manifest.batchId}`);
+    return damaged(`${path} is the manifest of ${manifest.batchId}`);
   }
   const head = await store.head(manifest.seal.path, signal);
   if (head === undefined) return withoutData(manifest);
