@@ -103,7 +103,9 @@ function onCommitted(t: Task, e: Extract<Event, { of: "read-committed" }>): Task
   if (t.renewing !== "reading") {
     // What an earlier owner went on without is still filled from the primary.
     const behind = t.recalled ? t.behind : t.behind.map((b, sink) => b ?? marks[sink] ?? null);
-    return { ...t, committed: found, limit: found.offset ?? 0n, archivedTo, behind };
+    // Who was recalled is filled by the walk, which may have nothing to commit.
+    const outdated = marks.some((m, sink) => m !== null && behind[sink] === null);
+    return { ...t, committed: found, limit: found.offset ?? 0n, archivedTo, behind, outdated };
   }
   // Rule 8: exactly what this task last committed, or sent without hearing of it: go on with what is
   // at hand. Else somebody else had the partition meanwhile: begin again, as a new task would.

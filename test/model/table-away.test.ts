@@ -103,6 +103,15 @@ test("an empty archive is asked for of who is away before it begins", () => {
   expect(keys(after(t, recalled()))).toEqual(["resolve-start 20"]);
 });
 
+test("who was recalled and has everything is no longer marked, though nothing else is to be committed", () => {
+  const asked = after(lacking(), look(0, 10n), recalled(1), marked(1));
+  const t = after(asked, head(0, 0n, 20n), head(1, 0n, 20n), look(0, 20n));
+  expect(keys(t)).toEqual(["look 1 at 20"]);
+  const filled = after(t, look(1, 20n));
+  expect(keys(filled)).toContain("commit again 20");
+  expect(keys(after(filled, committed(20n)))).not.toContain("commit again 20");
+});
+
 test("a recalled sink may go away again when everything committed is there", () => {
   const asked = after(lacking(), look(0, 10n), recalled(1), marked(1));
   const t = after(asked, head(0, 0n, 20n), head(1, 0n, 20n), look(0, 20n), look(1, 20n));

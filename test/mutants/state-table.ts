@@ -126,6 +126,13 @@ export const STATE_TABLE: readonly Mutant[] = [
     by: { case: "a sink that was filled is marked as behind" },
   },
   {
+    name: "the mark of a sink that was recalled stays",
+    file: APPLY,
+    find: "const outdated = marks.some((m, sink) => m !== null && behind[sink] === null);",
+    put: "const { outdated } = t;",
+    by: { case: "the mark of a sink that was recalled and filled goes" },
+  },
+  {
     name: "markers behind the archive's end hold up the sinks",
     file: WALK,
     find: "if (t.position >= t.limit || t.position === t.archivedTo)",

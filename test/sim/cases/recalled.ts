@@ -46,6 +46,18 @@ export const RECALLED: readonly Case[] = [
     WAITS,
   ],
   [
+    "the mark of a sink that was recalled and filled goes, though nothing else is left to commit",
+    small(
+      [
+        ...[100, 3_000, 8_000].map((at) => produce(at)),
+        { at: 2_500, do: "outage", sink: 1, ms: 15_000 },
+        { at: 16_500, do: "restore", sink: 0, back: 0.9 },
+      ],
+      { sinks, quietAt: 18_000 },
+    ),
+    '"why":"again"',
+  ],
+  [
     "a primary is restored while one of three sinks is away, and the third has everything",
     small(lost(0.7, RETAINED), { ...LATER, sinks: [...sinks, plainSink("lake")] }),
     '"attached","sink":"ceph"',
