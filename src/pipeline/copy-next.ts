@@ -42,10 +42,10 @@ export async function copyNext(
       const published = await named.sink.publish(batch, signal);
       const isSame =
         published.outcome === "different" &&
-        (await isSameAmended(primary, batch.description, published.state, signal));
+        (await isSameAmended(task.sinks, batch.description, published.state, signal));
       if (!isSame) refuseOther(named, batchId(manifest), published);
       const isAmended = batch.description.seal.digest !== manifest.seal.digest;
-      if (isAmended) await passAmendments(primary, named, manifest, signal);
+      if (isAmended) await passAmendments(task.sinks, named, manifest, signal);
       refuseOther(named, batchId(manifest), await named.sink.describe(manifest, signal));
       const { branch } = task.scope;
       task.emit({ what: "caught-up", sink: named.name, branch, start: at, end: manifest.end });

@@ -9,7 +9,7 @@ import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published, SealedBatch, State } from "../sdk/sink.ts";
-import { amendedFiles, isSameAmended, passAmendments } from "./amended.ts";
+import { formsKnown, isSameAmended, passAmendments } from "./amended.ts";
 import type { Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf } from "./marks.ts";
@@ -39,7 +39,7 @@ export async function publish(
     return alarm(codeOf(sink), named, batch, `holds something invalid: ${state.reason}`);
   }
   if (sink !== 0) {
-    const same = await isSameAmended(sinkAt(ports, 0), batch.description, state, signal);
+    const same = await isSameAmended(ports.sinks, batch.description, state, signal);
     return same ? { of: "published", slot, sink } : conflict(named, batch, state);
   }
   const found = state.is === "data" ? state.description : state.manifest;
@@ -56,7 +56,7 @@ export async function describe(
 ): Promise<Result> {
   const named = sinkAt(ports, sink);
   const isAmended = batch.description.seal.digest !== manifest.seal.digest;
-  if (isAmended) await passAmendments(sinkAt(ports, 0), named, manifest, signal);
+  if (isAmended) await passAmendments(ports.sinks, named, manifest, signal);
   const described: Published = await named.sink.describe(manifest, signal);
   if (described.outcome !== "different") {
     ports.failpoint("after-manifest", named.name);
@@ -107,9 +107,7 @@ export async function manifestFound(
   const { seal } = batch.description;
   const isAmended =
     found.seal.digest !== seal.digest &&
-    (await amendedFiles(sinkAt(ports, 0), found, signal)).some(
-      (d) => d.seal.digest === seal.digest,
-    );
+    (await formsKnown(ports.sinks, found, signal)).some((d) => d.seal.digest === seal.digest);
   const own = isAmended ? { ...found, seal } : found;
   const same =
     found.link === made.link &&

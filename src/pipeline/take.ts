@@ -7,7 +7,7 @@ import type { Plan } from "../core/plan.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { SealedBatch } from "../sdk/sink.ts";
 import { SinkConflict } from "./alarm.ts";
-import { amendedFiles } from "./amended.ts";
+import { amendedFiles, holdsFiles } from "./amended.ts";
 import { sinkAt, vanished } from "./deliver-batch.ts";
 import { markOf } from "./marks.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
@@ -46,8 +46,6 @@ export async function stored(
   const { records } = ports;
   return { ...batch, records: (s) => records.ofStored(batch, s) };
 }
-
-const holdsFiles = (named: NamedSink): boolean => holdsOf(named.sink.capabilities) === "files";
 
 export async function described(
   ports: TaskPorts,

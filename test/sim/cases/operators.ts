@@ -137,6 +137,39 @@ export const OPERATORS: readonly Case[] = [
     "rewrap1#2 says done",
   ],
   [
+    "an archive is rewrapped beside a primary that keeps records while a sink has a batch without its manifest",
+    small(
+      [
+        produce(100),
+        {
+          ...{ at: 100, do: "crash", daemon: 0, port: "lake create manifests", nth: 1 },
+          side: "before",
+        },
+        { at: 1_300, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        produce(15_000),
+      ],
+      { settings: ENCRYPTED, sinks: [LEDGER, plainSink("ceph"), plainSink("lake")] },
+    ),
+    "it has no manifest",
+  ],
+  [
+    "an archive is rewrapped beside a primary that keeps records while a sink lacks a batch: it gets the primary's manifest",
+    small(
+      [
+        produce(100),
+        { at: 500, do: "outage", sink: 2, ms: 500 },
+        {
+          ...{ at: 500, do: "crash", daemon: 0, port: "lake create data", nth: 1 },
+          side: "before",
+        },
+        { at: 1_300, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        produce(15_000),
+      ],
+      { settings: ENCRYPTED, sinks: [LEDGER, plainSink("ceph"), plainSink("lake")] },
+    ),
+    "it has no manifest",
+  ],
+  [
     "data expires in sinks of files, and stays in the one that keeps records",
     small(
       [
