@@ -57,12 +57,17 @@ export async function look(
     const reason = `two data files for one start: ${data.path} and ${second.path}`;
     return { is: "damaged", reason, tag: data.tag };
   }
-  const described = await describedBy(store, key, data, signal);
+  let read = "";
+  const described = await describedBy(store, key, data, signal, async () => {
+    const digest = await digestOf(store, data, signal);
+    read = ` (digest ${digest.slice(0, 16)})`;
+    return digest;
+  });
   if (described !== undefined) return lookByAbout(store, data, described, evidence, signal);
   // The manifest may have come, and the description gone, since we looked for it.
   const late = await readManifest(store, key, signal);
   if (late !== undefined) return lookByManifest(store, key, late, evidence, signal);
-  const reason = `${data.path} has neither a manifest nor a description`;
+  const reason = `${data.path}${read} has neither a manifest nor a description`;
   return { is: "damaged", reason, tag: data.tag };
 }
 

@@ -67,7 +67,7 @@ export class Watch implements Listener {
     this.objects += 1;
     const place = placeOf(path);
     const [primary] = this.#p.stores();
-    if (isAmendment(path)) checkAmendment(store, this.#p.stores(), path);
+    if (isAmendment(path)) checkAmendment(store, this.#p.stores(), path, this.#p.damages);
     if (isPruned(path)) checkPruned(store, path);
     this.#p.damages.created(store, path);
     if (place === null) return;
