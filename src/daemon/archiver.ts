@@ -271,7 +271,10 @@ export class Archiver {
   /** Looks what Kafka has of the selected topics; what is new, or no longer selected, is assigned anew. */
   async refreshTopics(): Promise<void> {
     const before = new Map(this.#o.catalogue.topics.map((t) => [t.topic, t.topicId]));
-    if (!(await this.#o.catalogue.refresh(this.#stop.signal))) return;
+    const changed = await this.#o.catalogue.refresh(this.#stop.signal);
+    // It may have found leaders elsewhere, whose lanes wait for work.
+    this.fetcher.wake();
+    if (!changed) return;
     for (const t of this.#o.catalogue.topics) {
       const was = before.get(t.topic);
       if (was !== undefined && was !== t.topicId)

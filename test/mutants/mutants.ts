@@ -200,4 +200,11 @@ export const MUTANTS: readonly Mutant[] = [
     put: "      begun.set(scopeText(scope), committed);\n      await withoutPlans(p, scope, lease);\n",
     by: { case: "the coordinator refuses for now" },
   },
+  {
+    name: "lanes of a leader that the topics' refresh has found are not woken",
+    file: "src/daemon/archiver.ts",
+    find: "    // It may have found leaders elsewhere, whose lanes wait for work.\n    this.fetcher.wake();\n",
+    put: "",
+    by: { case: "a leader moves, and who looked for it got no answer" },
+  },
 ];

@@ -195,4 +195,20 @@ export const LOGS: readonly Case[] = [
     ),
     "`reconcile --source files --target ceph` brings; sink lake lacks what came from offset 6 on",
   ],
+  [
+    "a leader moves, and who looked for it got no answer: it is fetched from when the topics are looked at",
+    small(
+      [
+        produce(218, 2),
+        { at: 1_782, do: "elect", p: 0 },
+        produce(7_528, 5),
+        produce(10_302),
+        { at: 13_891, do: "freeze", daemon: 0, ms: 9_631 },
+        produce(18_292),
+        { at: 20_206, do: "weather", daemon: null, target: "*", ms: 435, what: "lost-answers" },
+      ],
+      { seed: 92_707, daemons: 3, quietAt: 28_000 },
+    ),
+    "NOT_LEADER_OR_FOLLOWER",
+  ],
 ];
