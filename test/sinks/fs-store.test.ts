@@ -137,7 +137,7 @@ test("a manifest that is no manifest is damage with its reason", async () => {
   const state = await sink.stat(batch.description, "cheap", never);
   expect(state).toMatchObject({
     is: "damaged",
-    reason: expect.stringMatching(/json: manifest, field/),
+    reason: expect.stringMatching(/json \(digest [0-9a-f]{16}\): manifest, field/),
   });
   const answer = await sink.describe(madeManifest(batch.description), never);
   expect(answer).toMatchObject({ outcome: "different", state: { is: "damaged" } });
