@@ -5,7 +5,9 @@ import type { Clock, Random } from "../../core/ports.ts";
 import type { Scope } from "../../core/scope.ts";
 import type { Signer } from "../../core/signature.ts";
 import { primaryOf } from "../../daemon/primary.ts";
+import { encodeIdentity } from "../../sdk/identity.ts";
 import type { ArchiveIdentity } from "../../sdk/sink.ts";
+import { SinkError } from "../../sdk/sink-error.ts";
 import { loadSeeds, loadSigner, type Seed } from "../../seal/keys.ts";
 import { type CutSealer, SealPool } from "../../seal/pool.ts";
 import type { CommandContext } from "../command.ts";
@@ -219,6 +221,9 @@ async function identityOf(
     const names = sinks.map((s) => s.name).join(", ");
     throw new ArchiverError("nothing-in-scope", `none of the sinks ${names} holds an archive`);
   }
+  const holder = sinks[there.indexOf(identity)];
+  if (holder !== undefined && !dryRun && there.includes(undefined))
+    await assertReadsAgain(holder, identity, signal);
   for (const [i, { name, sink }] of sinks.entries()) {
     const own = there[i] ?? (dryRun ? identity : await sink.claim(identity, signal));
     if (own.archiveId === identity.archiveId && own.clusterId === identity.clusterId) continue;
@@ -234,4 +239,15 @@ async function identityOf(
     throw new ArchiverError("archive-foreign", text);
   }
   return identity;
+}
+
+/** One that was misread, and still is one, would become that of another sink. */
+async function assertReadsAgain(
+  { name, sink }: CommandSink,
+  identity: ArchiveIdentity,
+  signal: AbortSignal,
+): Promise<void> {
+  const again = await sink.identity(signal);
+  if (again !== undefined && encodeIdentity(again) === encodeIdentity(identity)) return;
+  throw new SinkError("sink-transient", `sink ${name} reads archive.json otherwise at every look`);
 }

@@ -100,4 +100,19 @@ export const REPAIRS_BESIDE: readonly Case[] = [
     ),
     "is neither a file from before the amendment",
   ],
+  [
+    "what says which archive it is is misread, and is written into no other sink",
+    small(
+      [
+        { at: 0, do: "outage", sink: 1, ms: 17_688 },
+        { at: 4_828, do: "operate", what: "prune", to: [], crashes: [] },
+        { at: 9_793, do: "trouble", sink: 0, ms: 10_000, what: "misreads" },
+      ],
+      {
+        ...{ seed: 77_120_423, quietAt: 21_000, retentionMs: 6_964 },
+        sinks: [{ ...plainSink("files"), form: "ledger" }, plainSink("ceph")],
+      },
+    ),
+    "prune1",
+  ],
 ];
