@@ -99,7 +99,7 @@ it("a paused partition is left alone, by whoever owns it, until it is resumed", 
 
 it("a detached sink is not waited for, through restarts, until it is attached and filled", async () => {
   const primary = await order("detach", "--sink", "files");
-  expect(primary.code).toBe(1);
+  expect(primary.code).toBe(2);
   expect(primary.text).toContain("is the primary, which is never detached");
   const unknown = await lanes.cli("detach", "--sink", "far", "--topic", topic);
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("files, near")]);
@@ -129,9 +129,9 @@ it("a detached sink is not waited for, through restarts, until it is attached an
 it("what nobody can do is refused, with the reason", async () => {
   const skip = ["skip", "--partition", "0", "--reason", "a test"];
   const early = await order(...skip, "--to", "1");
-  expect([early.code, early.text]).toEqual([1, expect.stringContaining("is committed already")]);
+  expect([early.code, early.text]).toEqual([2, expect.stringContaining("is committed already")]);
   const late = await order(...skip, "--to", "99999");
-  expect([late.code, late.text]).toEqual([1, expect.stringContaining("the log ends at offset")]);
+  expect([late.code, late.text]).toEqual([2, expect.stringContaining("the log ends at offset")]);
   const odd = await lanes.cli(...skip.slice(0, 3), "--reason", "ü", "--to", "1", "--topic", topic);
   expect([odd.code, odd.stderr]).toEqual([2, expect.stringContaining("ASCII")]);
   const none = await lanes.cli("pause", "--topic", "nowhere");

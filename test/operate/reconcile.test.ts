@@ -70,7 +70,7 @@ test("what is damaged goes to quarantine while the partition is paused, and is c
   const report = await reported();
   expect([report.code, report.ok, sum(report, "replaced")]).toEqual([0, true, 2]);
   expect(contentOf(copy)).toEqual(before);
-  expect(quarantined(copy).length).toBe(4);
+  expect(quarantined(copy).length).toBe(2);
   // The daemon goes on, and both sinks stay the same.
   await archive.more(300);
   expect(contentOf(copy)).toEqual(contentOf(files));
