@@ -68,7 +68,9 @@ export class TwoFolders {
     return SINKS.flatMap((sink) => {
       const folder = this.archive.folder(sink);
       const aside = quarantined(folder).map((path) => path.slice(folder.length));
-      const names = aside.map((name) => `${name.replace(/\.\d+-\d+-\d+$/, "")} is set aside`);
+      const names = aside.map(
+        (name) => `${name.replace(/\.\d+-\d+-\d+(\.kept)?$/, "$1")} is set aside`,
+      );
       return [...this.filesOf(sink), ...names].map((text) => `${sink}${text}`).sort();
     });
   }

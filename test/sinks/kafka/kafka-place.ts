@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
 import { Kafka, logLevel } from "kafkajs";
 import { kafkaPlugin } from "../../../sinks/kafka/kafka-plugin.ts";
@@ -55,7 +56,7 @@ export function placeAt(prefix: string): ConformancePlace {
       const partitions = [{ partition: d.partition, offset: "1" }];
       const topic = `${prefix}${d.topic}`;
       // kafkajs knows the leaders only of topics that it was asked about.
-      await admin.fetchTopicOffsets(topic);
+      await led(() => admin.fetchTopicOffsets(topic));
       await admin.deleteTopicRecords({ topic, partitions });
       await admin.disconnect();
     },
@@ -86,4 +87,17 @@ function namesOf(key: string, value: string): string[] {
   >[0];
   const manifest = `manifests/${scopeText(d)}/${d.start}.json`;
   return entry.is === "whole" ? [d.seal.path, manifest] : [d.seal.path];
+}
+
+/** Who leads a topic that was just made is known some moments later. */
+async function led(ask: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      if (tries === 50 || !String(error).includes("not the leader")) throw error;
+      await sleep(100);
+    }
+  }
 }
