@@ -107,6 +107,7 @@ export const REPAIRS_BESIDE: readonly Case[] = [
         { at: 0, do: "outage", sink: 1, ms: 17_688 },
         { at: 4_828, do: "operate", what: "prune", to: [], crashes: [] },
         { at: 9_793, do: "trouble", sink: 0, ms: 10_000, what: "misreads" },
+        produce(20_500, 4),
       ],
       {
         ...{ seed: 77_120_423, quietAt: 21_000, retentionMs: 6_964 },
