@@ -25,7 +25,7 @@ export const pruneCommand: Command = {
   summary: "remove data that is older than the retention; manifests stay",
   details:
     "Of pipelines with `retention`, on sinks of files: data whose newest record is older, that is " +
-    "committed, that no sink which is away lacks, and that is not the newest batch of its partition. Says " +
+    "committed, that no sink lacks, and that is not the newest batch of its partition. Says " +
     "in the sink what goes before it goes, signed where signing is on. What object lock keeps stays. Safe " +
     "beside a running daemon; after an interruption run it again.",
   options: [
@@ -179,11 +179,30 @@ async function oldOf(
     const behind = kafka?.behind(scope) ?? null;
     const ended = behind === null ? END_OF_TIME : 0n;
     const all = settled === "not-live" ? ended : (settled ?? 0n);
-    const upTo = behind !== null && behind < all ? behind : all;
+    const every = await everywhere(repair, scope, settled !== "not-live");
+    const upTo = [behind ?? END_OF_TIME, every].reduce((to, x) => (x < to ? x : to), all);
     const said = await prunedEnd({ sink, scope, ...by }, signal);
     found.push(await findOld({ sink, scope, upTo, before, now, said }, signal));
   }
   return found;
+}
+
+/**
+ * Where the first of the sinks ends: one that was restored to an earlier state is filled from what the others have, and
+ * no commit says that it lacks it. Of a topic that is archived now each is to have something.
+ */
+async function everywhere(
+  { sinks, signal }: RepairContext,
+  scope: Scope,
+  live: boolean,
+): Promise<bigint> {
+  let least = END_OF_TIME;
+  for (const { sink } of sinks) {
+    const last = await sink.floor(scope, END_OF_TIME, signal);
+    const end = last?.end ?? (live ? 0n : END_OF_TIME);
+    if (end < least) least = end;
+  }
+  return least;
 }
 
 /** Of batches or of bytes, whichever is more. */

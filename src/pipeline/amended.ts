@@ -1,7 +1,8 @@
 import { amendedForms, parseAmendment } from "../core/amendment.ts";
 import type { Description } from "../core/description.ts";
+import { ArchiverError } from "../core/errors.ts";
 import { descriptionOf, encodeDescription, parseManifest } from "../core/manifest.ts";
-import type { BatchKey } from "../core/scope.ts";
+import { batchId, type BatchKey } from "../core/scope.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { State } from "../sdk/sink.ts";
 import { SinkConflict } from "./alarm.ts";
@@ -11,23 +12,6 @@ import type { NamedSink } from "./ports.ts";
  * Batches whose stored file `rewrap` has made anew: the manifest is what it was, amendments beside it say
  * what is stored. Nothing here changes a file; what is copied to another sink takes its amendments along.
  */
-
-/**
- * Who tells of a batch's amendments: the primary; where that keeps records, of which there are none, the first sink of
- * files that has any.
- */
-async function amender(
-  sinks: readonly NamedSink[],
-  key: BatchKey,
-  signal: AbortSignal,
-): Promise<NamedSink | undefined> {
-  const [primary] = sinks;
-  if (primary === undefined || holdsFiles(primary)) return primary;
-  for (const named of sinks.filter(holdsFiles)) {
-    if (((await named.sink.amendments?.(key, signal)) ?? []).length > 0) return named;
-  }
-  return primary;
-}
 
 export const holdsFiles = (named: NamedSink): boolean =>
   holdsOf(named.sink.capabilities) === "files";
@@ -49,19 +33,32 @@ export async function amendedFiles(
   return forms.map((form) => descriptionOf(form));
 }
 
-/** What the batch's file may be by what is known of its amendments, the newest first. */
-export async function formsKnown(
+/**
+ * The first sink whose amendments know a file as a next form of its batch; undefined: none. Not always the primary: one
+ * that was restored to what it was before a `rewrap` has none, nor has one that keeps records.
+ */
+async function knowsForm(
   sinks: readonly NamedSink[],
-  key: BatchKey,
+  file: Description,
   signal: AbortSignal,
-): Promise<readonly Description[]> {
-  const from = await amender(sinks, key, signal);
-  return from === undefined ? [] : amendedFiles(from, key, signal);
+): Promise<NamedSink | undefined> {
+  for (const named of sinks) {
+    const forms = await amendedFiles(named, file, signal);
+    if (forms.some((form) => isSameFile(form, file))) return named;
+  }
+  return undefined;
 }
 
+/** Whether amendments of one of the sinks know a file as a next form of its batch. */
+export const isKnownForm = async (
+  sinks: readonly NamedSink[],
+  file: Description,
+  signal: AbortSignal,
+): Promise<boolean> => (await knowsForm(sinks, file, signal)) !== undefined;
+
 /**
- * Whether what a sink holds is the primary's batch with another header that the amendments know: a `rewrap` came
- * between the data and the manifest there. It is the batch, and the next `rewrap` replaces the file.
+ * Whether what a sink holds is this batch with another header that the amendments of one of the sinks know: a `rewrap`
+ * came between the data and the manifest there. It is the batch, and the next `rewrap` replaces the file.
  */
 export async function isSameAmended(
   sinks: readonly NamedSink[],
@@ -71,22 +68,37 @@ export async function isSameAmended(
 ): Promise<boolean> {
   if (state.is !== "data" && state.is !== "whole") return false;
   const found = state.is === "data" ? state.description : descriptionOf(state.manifest);
-  const forms = await formsKnown(sinks, batch, signal);
-  return forms.some((form) => encodeDescription(form) === encodeDescription(found));
+  for (const named of sinks) {
+    const forms = await amendedFiles(named, batch, signal);
+    const knows = (file: Description) => forms.some((form) => isSameFile(form, file));
+    if (knows(found) && knows(batch)) return true;
+  }
+  return false;
 }
 
-/** Before the manifest, which means that everything is there. A sink that keeps no files needs none. */
+const isSameFile = (a: Description, b: Description): boolean =>
+  encodeDescription(a) === encodeDescription(b);
+
+/**
+ * Those of the first of the sinks that knows this form of the file, before the manifest, which means that everything is
+ * there. A sink that keeps no files needs none.
+ */
 export async function passAmendments(
   sinks: readonly NamedSink[],
   to: NamedSink,
-  key: BatchKey,
+  file: Description,
   signal: AbortSignal,
 ): Promise<void> {
   if (to.sink.amend === undefined) return;
-  const from = await amender(sinks, key, signal);
-  for (const bytes of (await from?.sink.amendments?.(key, signal)) ?? []) {
+  const from = await knowsForm(sinks, file, signal);
+  if (from === undefined) {
+    const text = `the amendment of ${batchId(file)} with digest ${file.seal.digest} was there and is gone; it is looked for again`;
+    throw new ArchiverError("sink-transient", `sink ${to.name}: ${text}`);
+  }
+  if (from === to) return;
+  for (const bytes of (await from.sink.amendments?.(file, signal)) ?? []) {
     const amendment = parseAmendment(bytes);
-    if ((await to.sink.amend(key, amendment, signal)) === "equal") continue;
+    if ((await to.sink.amend(file, amendment, signal)) === "equal") continue;
     const text = `sink ${to.name} has another amendment ${amendment.number} of ${amendment.batchId}`;
     throw new SinkConflict("sink-conflict", to, text);
   }

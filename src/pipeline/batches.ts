@@ -13,10 +13,10 @@ import type { Links } from "./links.ts";
 import { markOf, planOf } from "./marks.ts";
 import type { TaskPorts } from "./ports.ts";
 import type { Slot } from "./state.ts";
-import { take } from "./take.ts";
+import { take, type TakenBatch } from "./take.ts";
 
 interface Held {
-  readonly batch: SealedBatch;
+  readonly batch: TakenBatch;
   readonly plan: Plan;
   readonly since: number;
   /** Reserved in the budget for everything that is held. */
@@ -73,7 +73,7 @@ export class Batches {
     return oldest;
   }
 
-  batch(slot: number): SealedBatch {
+  batch(slot: number): TakenBatch {
     const held = this.#held.get(slot);
     assert(held !== undefined, "a ready slot has its bytes at hand");
     return held.batch;
@@ -207,7 +207,7 @@ export class Batches {
   #hold(
     slot: number,
     made: {
-      readonly batch: SealedBatch;
+      readonly batch: TakenBatch;
       readonly plan: Plan;
       readonly reserved: number;
       readonly free: Held["free"];

@@ -45,7 +45,7 @@ export async function copyNext(
         (await isSameAmended(task.sinks, batch.description, published.state, signal));
       if (!isSame) refuseOther(named, batchId(manifest), published);
       const isAmended = batch.description.seal.digest !== manifest.seal.digest;
-      if (isAmended) await passAmendments(task.sinks, named, manifest, signal);
+      if (isAmended) await passAmendments(task.sinks, named, batch.description, signal);
       refuseOther(named, batchId(manifest), await named.sink.describe(manifest, signal));
       const { branch } = task.scope;
       task.emit({ what: "caught-up", sink: named.name, branch, start: at, end: manifest.end });

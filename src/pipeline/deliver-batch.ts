@@ -9,18 +9,19 @@ import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published, SealedBatch, State } from "../sdk/sink.ts";
-import { formsKnown, isSameAmended, passAmendments } from "./amended.ts";
+import { isKnownForm, isSameAmended, passAmendments } from "./amended.ts";
 import type { Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf } from "./marks.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
+import type { TakenBatch } from "./take.ts";
 
 /** Data first (rule 3): the primary's answer decides, any other sink that differs is an alarm. */
 export async function publish(
   ports: TaskPorts,
   slot: number,
   sink: number,
-  batch: SealedBatch,
+  batch: TakenBatch,
   signal: AbortSignal,
 ): Promise<Result> {
   const named = sinkAt(ports, sink);
@@ -39,7 +40,7 @@ export async function publish(
     return alarm(codeOf(sink), named, batch, `holds something invalid: ${state.reason}`);
   }
   if (sink !== 0) {
-    const same = await isSameAmended(ports.sinks, batch.description, state, signal);
+    const same = await isSameAmended(amending(ports, batch), batch.description, state, signal);
     return same ? { of: "published", slot, sink } : conflict(named, batch, state);
   }
   const found = state.is === "data" ? state.description : state.manifest;
@@ -51,12 +52,12 @@ export async function describe(
   ports: TaskPorts,
   { slot, sink }: { readonly slot: number; readonly sink: number },
   manifest: Manifest,
-  batch: SealedBatch,
+  batch: TakenBatch,
   signal: AbortSignal,
 ): Promise<Result> {
   const named = sinkAt(ports, sink);
   const isAmended = batch.description.seal.digest !== manifest.seal.digest;
-  if (isAmended) await passAmendments(ports.sinks, named, manifest, signal);
+  if (isAmended) await passAmendments(amending(ports, batch), named, batch.description, signal);
   const described: Published = await named.sink.describe(manifest, signal);
   if (described.outcome !== "different") {
     ports.failpoint("after-manifest", named.name);
@@ -92,27 +93,43 @@ export async function manifestOf(
 
 /**
  * As the primary has it, where it has one for this batch: keys may have changed since it was written,
- * and every sink gets the same bytes. What the chain is held against is made here all the same.
+ * and every sink gets the same bytes. What a restored primary lacks may have been rewrapped since: its manifest is the one
+ * beside the file that was taken. What the chain is held against is made here all the same.
  */
 export async function manifestFound(
   ports: TaskPorts,
   links: Links,
-  batch: SealedBatch,
+  batch: TakenBatch,
   signal: AbortSignal,
 ): Promise<Manifest> {
   const made = await manifestOf(ports, links, batch, signal);
-  const bytes = await sinkAt(ports, 0).sink.manifest(batch.description, signal);
+  const { seal } = batch.description;
+  const known = knowing(ports, batch);
+  let bytes: Uint8Array | undefined;
+  for (const { sink } of seal.encryption === "none" ? known.slice(0, 1) : known)
+    bytes ??= await sink.manifest(batch.description, signal);
   if (bytes === undefined) return made;
   const found = parseManifest(bytes);
-  const { seal } = batch.description;
   const isAmended =
     found.seal.digest !== seal.digest &&
-    (await formsKnown(ports.sinks, found, signal)).some((d) => d.seal.digest === seal.digest);
+    (await isKnownForm(amending(ports, batch), batch.description, signal));
   const own = isAmended ? { ...found, seal } : found;
   const same =
     found.link === made.link &&
     encodeDescription(descriptionOf(own)) === encodeDescription(batch.description);
   return same && vouchedFor(ports, found) ? found : made;
+}
+
+/** Whose manifest counts for a batch: the primary's, then the one beside the file that was taken. */
+function knowing(ports: TaskPorts, { from }: TakenBatch): readonly NamedSink[] {
+  const primary = sinkAt(ports, 0);
+  return from === undefined || from === primary ? [primary] : [primary, from];
+}
+
+/** Who is asked for a batch's amendments; the others, of whom one may be away, only if the first do not know it. */
+function amending(ports: TaskPorts, batch: TakenBatch): readonly NamedSink[] {
+  const first = knowing(ports, batch);
+  return [...first, ...ports.sinks.filter((named) => !first.includes(named))];
 }
 
 /** What was stored in the clear may be from before there was a seed. */

@@ -12,6 +12,11 @@ import { sinkAt, vanished } from "./deliver-batch.ts";
 import { markOf } from "./marks.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
 
+export interface TakenBatch extends SealedBatch {
+  /** The sink whose file it is; none: it was made. */
+  readonly from?: NamedSink;
+}
+
 /** Reads a batch whole from a sink and judges it: what lies there is a claim, not a fact. */
 export async function take(
   ports: TaskPorts,
@@ -19,7 +24,7 @@ export async function take(
   start: bigint,
   plan: Plan | null,
   signal: AbortSignal,
-): Promise<SealedBatch> {
+): Promise<TakenBatch> {
   const named = sinkAt(ports, sink);
   const description = await described(ports, named, start, signal);
   if (description === undefined) {
@@ -38,7 +43,7 @@ export async function stored(
   description: Description,
   plan: Plan | null,
   signal: AbortSignal,
-): Promise<SealedBatch> {
+): Promise<TakenBatch> {
   const batch = holdsFiles(named)
     ? await fileFrom(named, description, signal)
     : await withoutFile(ports, named, description, plan, signal);
@@ -76,7 +81,7 @@ async function withoutFile(
   description: Description,
   plan: Plan | null,
   signal: AbortSignal,
-): Promise<SealedBatch> {
+): Promise<TakenBatch> {
   const withFiles = ports.sinks.filter(holdsFiles);
   for (const other of withFiles) {
     const there = await described(ports, other, description.start, signal);
@@ -135,14 +140,14 @@ async function fileFrom(
   named: NamedSink,
   description: Description,
   signal: AbortSignal,
-): Promise<SealedBatch> {
+): Promise<TakenBatch> {
   const bytes = await wholeFile(named, description, signal);
-  if (bytes !== null) return { description, bytes };
+  if (bytes !== null) return { description, bytes, from: named };
   // A file that was rewrapped can be as long as before.
   for (const form of await amendedFiles(named, description, signal)) {
     if (form.seal.size !== description.seal.size) continue;
     const amended = await wholeFile(named, form, signal);
-    if (amended !== null) return { description: form, bytes: amended };
+    if (amended !== null) return { description: form, bytes: amended, from: named };
   }
   const text = "its bytes are not what its description says (length or digest)";
   throw invalid(named, description, text);

@@ -78,9 +78,30 @@ export const OPERATORS: readonly Mutant[] = [
   {
     name: "data goes that a sink which is away still lacks",
     file: "src/operate/prune.ts",
-    find: "const upTo = behind !== null && behind < all ? behind : all;",
-    put: "const upTo = all;",
+    find: "const upTo = [behind ?? END_OF_TIME, every].reduce(",
+    put: "const upTo = [all].reduce(",
     by: { case: "data is old enough to go while a sink" },
+  },
+  {
+    name: "data goes that a sink which was restored lacks",
+    file: "src/operate/prune.ts",
+    find: "[behind ?? END_OF_TIME, every]",
+    put: "[behind ?? END_OF_TIME]",
+    by: { case: "data is old enough to go when sink" },
+  },
+  {
+    name: "a restored primary gets another manifest for a file that was rewrapped",
+    file: "src/pipeline/deliver-batch.ts",
+    find: "return from === undefined || from === primary ? [primary] : [primary, from];",
+    put: "return from === undefined ? [primary] : [primary];",
+    by: { case: "a primary is restored to what it was before a batch that was rewrapped" },
+  },
+  {
+    name: "the amendments that a restored primary has are all there are",
+    file: "src/operate/repair/rewrap-scope.ts",
+    find: "if (amendments.length > most.length) most = amendments;",
+    put: "if (named === this.#o.sinks[0]) most = amendments;",
+    by: { case: "a primary is restored to what it was before a rewrap, and others" },
   },
   {
     name: "a file that is made of records is taken as it comes",

@@ -5,6 +5,7 @@ import { RECALLED } from "./cases/recalled.ts";
 import { RECORD_SINKS } from "./cases/record-sinks.ts";
 import { REPAIRS } from "./cases/repairs.ts";
 import { REPAIRS_BESIDE } from "./cases/repairs-beside.ts";
+import { RESTORED_OPERATORS } from "./cases/restored-operators.ts";
 import { SINKS_AND_COMMITS } from "./cases/sinks-and-commits.ts";
 
 /** Each is a fault of the product that the simulation found once. */
@@ -14,6 +15,7 @@ export const CASES: readonly Case[] = [
   ...RECALLED,
   ...RECORD_SINKS,
   ...OPERATORS,
+  ...RESTORED_OPERATORS,
   ...REPAIRS,
   ...REPAIRS_BESIDE,
 ];

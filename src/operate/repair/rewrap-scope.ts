@@ -161,13 +161,15 @@ class ScopeRewrap {
     }
   }
 
-  /** The primary's amendments; another sink may lack some, and may not have others. */
+  /** Of the sink that has most: one that was restored, or was away, may lack some; none may have others. */
   async #known(m: Manifest): Promise<readonly Amendment[]> {
     const { seeds } = this.#repair;
-    const signal = this.#signal;
-    const [first] = this.#o.sinks;
-    if (first === undefined) return [];
-    return (await amendedBatch(first, m, seeds, signal)).amendments;
+    let most: readonly Amendment[] = [];
+    for (const named of this.#o.sinks) {
+      const { amendments } = await amendedBatch(named, m, seeds, this.#signal);
+      if (amendments.length > most.length) most = amendments;
+    }
+    return most;
   }
 
   async #amend(

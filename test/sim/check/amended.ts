@@ -53,26 +53,32 @@ export function formsOf(store: SimStore, manifest: string): Form[] {
   return [{ ...seal }, ...amendmentsOf(store, manifest)];
 }
 
-/** An amendment comes as the next one of its batch, the same in every store, and is of its manifest. */
+/**
+ * An amendment comes as the next one of its batch, the same in every store of files, the first of them first, and is of
+ * its manifest. To a first one that was restored it comes before the manifest, or after it has come elsewhere.
+ */
 export function checkAmendment(
   store: SimStore,
   stores: readonly SimStore[],
   path: string,
   damages: { isWrong(store: SimStore, path: string): boolean },
 ): void {
-  // Sinks of records have no files to rewrap.
-  const primary = stores.find((s) => s.style.form === "files") ?? store;
   const [, base = "", number] = AMENDMENT.exec(path) ?? [];
+  const [primary = store, ...others] = stores.filter((s) => s.style.form === "files");
+  const isBack = primary.restored > 0;
+  const from = isBack && !primary.objects.has(path) ? store : primary;
   const own = store.objects.get(path)?.bytes ?? new Uint8Array();
-  const theirs = primary.objects.get(path)?.bytes;
+  const theirs = from.objects.get(path)?.bytes;
   if (theirs === undefined)
     throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
   if (Buffer.compare(own, theirs) !== 0)
     throw new Violation("same-bytes", `${store.name} got another ${path} than the primary has`);
+  const known = [primary, ...(isBack ? others : [])].find((s) => s.objects.has(`${base}.json`));
+  if (known === undefined) throw new Violation("order", `${store.name}: ${path} has no manifest`);
   // Whoever began before it was damaged has seen the right one.
-  if (damages.isWrong(primary, `${base}.json`)) return;
-  const manifest = manifestAt(primary, `${base}.json`);
-  const all = amendmentsOf(primary, `${base}.json`);
+  if (damages.isWrong(known, `${base}.json`)) return;
+  const manifest = manifestAt(known, `${base}.json`);
+  const all = amendmentsOf(from, `${base}.json`);
   const a = all[Number(number) - 1];
   const before: Form | undefined = [manifest.seal, ...all][Number(number) - 1];
   const follows = a?.number === Number(number) && a.replaces === before?.digest;
@@ -113,8 +119,14 @@ export function checkReplaced(
 }
 
 /** What was set aside for another header goes when that one is there. */
-export function checkDropped(store: SimStore, path: string): void {
+export function checkDropped(
+  store: SimStore,
+  path: string,
+  damages: { isBad(store: SimStore, manifest: string): boolean },
+): void {
   const manifest = manifestOf(path);
+  // Whoever began before it was damaged has seen it there.
+  if (damages.isBad(store, manifest)) return;
   const { seal } = manifestAt(store, manifest);
   const there = store.objects.get(seal.path)?.bytes;
   const newest = formsOf(store, manifest).at(-1)?.digest;

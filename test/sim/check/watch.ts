@@ -93,7 +93,7 @@ export class Watch implements Listener {
       checkExpired(store, path, { before, settled: this.#settled(path, at) });
     else if (path.startsWith("manifests/")) this.#p.damages.checkAside(store, path, to);
     else if (path.startsWith("data/")) this.#left(store, path, to);
-    else if (path.startsWith("quarantine/data/")) checkDropped(store, path);
+    else if (path.startsWith("quarantine/data/")) checkDropped(store, path, this.#p.damages);
     else throw new Violation("write-once", `${store.name}: ${path} was removed`);
   }
 

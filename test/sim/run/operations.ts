@@ -24,14 +24,41 @@ const MOVES = ["move", "copy", "create data"];
 
 /** Operators' commands beside the daemons, some of the time with a process that dies or is frozen. */
 export function withOperators(s: Scenario, dice: Dice): Scenario {
-  if (s.secondGroup) return s;
   const several = s.sinks.length > 1;
   const apart = s.happenings.some((h) => h.do === "restore");
-  if (hasRecordSinks(s)) return apart ? s : besideRecords(s, dice);
-  if (apart) return several && dice.chance(0.2) ? besideRestored(s, dice) : s;
+  const plain = !s.secondGroup && !hasRecordSinks(s);
+  if (apart && plain && several && dice.chance(0.2)) return besideRestored(s, dice);
+  if (apart && !s.secondGroup && dice.chance(0.12)) return prunedAfter(s, dice);
+  if (apart) return plain && dice.chance(0.12) ? rewrappedAround(s, dice) : s;
+  if (s.secondGroup) return besideGroup(s, dice);
+  if (!plain) return besideRecords(s, dice);
   if (dice.chance(0.08)) return rewrapped(s, dice);
   if (dice.chance(0.06)) return pruned(s, dice);
   return several && dice.chance(0.12) ? repaired(s, dice) : s;
+}
+
+const lastRestored = (s: Scenario): number =>
+  s.happenings.findLast((h) => h.do === "restore")?.at ?? 0;
+
+/** What has expired in every other sink a restored one would lack for ever: nothing expires before. */
+function prunedAfter(s: Scenario, dice: Dice): Scenario {
+  const from = lastRestored(s) + ADMIN_MS - 500;
+  const later = pruned(s, dice);
+  const happenings = later.happenings.map((h) =>
+    h.do === "operate" && h.at <= from ? { ...h, at: from + dice.int(1, 6_000) } : h,
+  );
+  const quietAt = Math.max(s.quietAt, from + 20_000);
+  return { ...later, quietAt, happenings: happenings.sort((a, b) => a.at - b.at) };
+}
+
+/** Whoever restores a sink to what it was before a rewrap runs that again. */
+function rewrappedAround(s: Scenario, dice: Dice): Scenario {
+  const from = lastRestored(s) + ADMIN_MS - 500;
+  const whole = s.happenings.map((h) => (h.do === "restore" ? { ...h, whole: true } : h));
+  const early = rewrapped({ ...s, happenings: whole }, dice);
+  const again = { ...rewrapping(dice, s), at: from + dice.int(1, 6_000) };
+  const happenings = [...early.happenings, again].sort((a, b) => a.at - b.at);
+  return { ...early, quietAt: Math.max(s.quietAt, from + 20_000), happenings };
 }
 
 /** A sink of records has nothing that is rewrapped or expires; where all are such, `rewrap` refuses to begin. */
@@ -41,12 +68,23 @@ function besideRecords(s: Scenario, dice: Dice): Scenario {
   return dice.chance(0.1) ? pruned(s, dice) : s;
 }
 
+/** Commands are of the first group, and so are their pauses: owners of the other one go on meanwhile. */
+function besideGroup(s: Scenario, dice: Dice): Scenario {
+  return !hasRecordSinks(s) && dice.chance(0.3) ? rewrapped(s, dice) : s;
+}
+
+/**
+ * What a sink of files lacks of a topic that is no more, and `rewrap` therefore refuses, only `reconcile` brings: there
+ * is none here, and where several sinks keep files no topic is made again.
+ */
 export function rewrapped(s: Scenario, dice: Dice): Scenario {
   const settings = { ...s.settings, encrypted: true };
   const sinks = removing(s);
   const own = Array.from({ length: dice.pick([1, 1, 2]) }, () => rewrapping(dice, s));
   const wrong = dice.chance(0.4) ? [toOperator(dice, s)] : [];
-  const happenings = s.happenings.map((h) =>
+  const several = sinks.filter((x) => x.form === "files").length > 1;
+  const left = s.happenings.filter((h) => !several || h.do !== "recreate-topic");
+  const happenings = left.map((h) =>
     h.do === "upgrade" ? { ...h, to: { ...h.to, encrypted: true } } : h,
   );
   const all = [...happenings, ...own, ...wrong].sort((a, b) => a.at - b.at);

@@ -162,13 +162,15 @@ function isDone(world: World): boolean {
   }
 }
 
-/** No partition was left behind by what operators did. */
-function isOwned({ cluster, daemons, scenario: { happenings } }: World): boolean {
-  if (!happenings.some((h) => h.do === "operate")) return true;
-  const owned = new Set(
-    daemons.flatMap((r) => [...(r?.archiver.partitions ?? [])].map((p) => p.scope.partition)),
-  );
-  return cluster.topic(TOPIC).partitions.every((_, p) => owned.has(p));
+/** No partition was left behind by what operators did, in any group. */
+function isOwned({ cluster, daemons, scenario }: World): boolean {
+  if (!scenario.happenings.some((h) => h.do === "operate")) return true;
+  const groups = scenario.secondGroup ? [daemons.slice(0, -1), daemons.slice(-1)] : [daemons];
+  return groups.every((members) => {
+    const owned = members.flatMap((r) => [...(r?.archiver.partitions ?? [])]);
+    const parts = new Set(owned.map((p) => p.scope.partition));
+    return cluster.topic(TOPIC).partitions.every((_, p) => parts.has(p));
+  });
 }
 
 const NOTHING = { offset: 0, metadata: "" };

@@ -1,3 +1,5 @@
+import { Journal, JournaledMap } from "./journal.ts";
+
 /** An object that a store holds. */
 export interface Stored {
   readonly bytes: Uint8Array;
@@ -36,9 +38,10 @@ export interface Listener {
 /** What one sink holds, whoever writes to it. */
 export class SimStore {
   readonly style: StoreStyle;
-  readonly objects = new Map<string, Stored>();
+  readonly #journal = new Journal();
+  readonly objects: Map<string, Stored> = new JournaledMap(this.#journal);
   /** Descriptions by path and digest, for those that keep them beside. */
-  readonly sides = new Map<string, { about: Uint8Array; at: number }>();
+  readonly sides: Map<string, { about: Uint8Array; at: number }> = new JournaledMap(this.#journal);
   readonly #listener: Listener;
   #tags = 0;
   /** The newest transaction of each name, of a ledger. */
@@ -139,6 +142,12 @@ export class SimStore {
     }
     for (const key of [...this.sides.keys()])
       if (!keep(key.slice(0, key.indexOf(" ")))) this.sides.delete(key);
+  }
+
+  /** Back to what it was before the first object that is not kept came, whatever was changed since. */
+  restoreWhole(keep: (path: string) => boolean): void {
+    this.restored += 1;
+    this.#journal.backBefore((path) => !keep(path));
   }
 
   /** Somebody had a copy of what is missing since, and puts it where it was. */

@@ -22,6 +22,12 @@ interface Order {
 /** Soon, or long after the session of a run that died. */
 const AGAIN_MS: readonly [number, number] = [500, 12_000];
 
+/**
+ * Behind so many, more than there are crashes, runs come less and less often: several orders in a row, each in a pause
+ * of its own, leave daemons no time to bring what the orders wait for.
+ */
+const SOON_RUNS = 4;
+
 /** Commands beside the daemons; each run is a process that may die anywhere. */
 export class Operators {
   readonly #world: World;
@@ -48,6 +54,11 @@ export class Operators {
     this.#start(order);
   }
 
+  /** An administrator works on a store: whoever runs a command there stops it first. */
+  interrupt(): void {
+    for (const { process } of this.#orders) process?.die("it was stopped");
+  }
+
   #start(order: Order): void {
     const w = this.#world;
     if (w.failure !== null) return;
@@ -57,7 +68,9 @@ export class Operators {
     const dice = w.dice.fork(name);
     const process = new SimProcess(name, { scheduler: w.scheduler, dice }, (why) => {
       w.trace(`${name} is dead: ${why}`);
-      if (!order.done) w.scheduler.after(dice.int(...AGAIN_MS), () => this.#start(order));
+      const patience = Math.max(1, order.runs - SOON_RUNS);
+      if (!order.done)
+        w.scheduler.after(patience * dice.int(...AGAIN_MS), () => this.#start(order));
     });
     order.process = process;
     w.starts(process);

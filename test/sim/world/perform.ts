@@ -5,9 +5,12 @@ import { CLUSTER_ID } from "../kafka/cluster.ts";
 import type { NewRecord } from "../kafka/log.ts";
 import type { SimStore } from "../stores/store.ts";
 import { manifestAt, manifestsIn, placeOf } from "../check/archive.ts";
+import { isAmendment, manifestOf } from "../check/amended.ts";
 import { damage } from "./damage.ts";
 import { type Happening, isMisreadOfRecords, TOPIC, type Trouble } from "./settings.ts";
 import type { World } from "./world.ts";
+
+type Restoring = Extract<Happening, { do: "restore" }>;
 
 const WEATHER: Record<string, Partial<Weather>> = {
   cut: { cut: true },
@@ -66,7 +69,7 @@ export function perform(w: World, h: Happening): void {
       if (isMisreadOfRecords(w.scenario, h)) w.scheduler.after(h.ms, () => w.startAnew());
       break;
     case "restore":
-      restore(w, h.sink, h.back);
+      restore(w, h);
       break;
     case "empty":
       byHand(w, h.sink, (store) => store.restore((path) => placeOf(path) === null));
@@ -192,12 +195,15 @@ function retain(w: World, p: number): void {
   w.cluster.log(TOPIC, partition).retain(Math.min(...committed));
 }
 
-/** A sink goes back to a snapshot while no daemon writes to it: all are stopped, then started again. */
-function restore(w: World, sink: number, back: number): void {
+/** A sink goes back to a snapshot while nobody writes to it: all are stopped, then started again. */
+function restore(w: World, { sink, back, whole = false }: Restoring): void {
   const store = w.stores[sink];
   if (store === undefined) return;
   w.closeFor(ADMIN_MS);
-  w.scheduler.after(ADMIN_MS - 500, () => goBack(w, store, back));
+  w.scheduler.after(ADMIN_MS - 500, () => {
+    w.operators.interrupt();
+    goBack(w, store, { back, whole });
+  });
 }
 
 /** All but the newest of each branch; the scenario sees to it that they are old enough. */
@@ -226,13 +232,22 @@ function byHand(w: World, sink: number, work: (store: SimStore) => void): void {
   });
 }
 
-function goBack(w: World, store: SimStore, back: number): void {
-  const starts = [...store.objects.keys()].map((p) => placeOf(p)?.start ?? 0);
+/** An amendment goes with its batch. */
+const startOf = (path: string): number | undefined =>
+  placeOf(isAmendment(path) ? manifestOf(path) : path)?.start;
+
+function goBack(
+  w: World,
+  store: SimStore,
+  { back, whole }: Required<Pick<Restoring, "back" | "whole">>,
+): void {
+  const starts = [...store.objects.keys()].map((p) => startOf(p) ?? 0);
   const cut = Math.max(0, ...starts) * (1 - back);
   const kept = new Set(store.paths("documents").filter((path) => batchOf(store, path) < cut));
-  store.restore((path) =>
-    path.startsWith("documents/") ? kept.has(path) : (placeOf(path)?.start ?? -1) < cut,
-  );
+  const keep = (path: string): boolean =>
+    path.startsWith("documents/") ? kept.has(path) : (startOf(path) ?? -1) < cut;
+  if (whole) store.restoreWhole(keep);
+  else store.restore(keep);
   w.watch.restored(store);
 }
 

@@ -71,7 +71,13 @@ export type Happening = { readonly at: number } & (
       readonly ms: number;
       readonly what: Trouble;
     }
-  | { readonly do: "restore"; readonly sink: number; readonly back: number }
+  /** `whole`: with what commands changed in the batches that it keeps; else those are as they are. */
+  | {
+      readonly do: "restore";
+      readonly sink: number;
+      readonly back: number;
+      readonly whole?: boolean;
+    }
   /** In batches that are committed and lie between others; null: in every sink. */
   | {
       readonly do: "damage";
