@@ -25,9 +25,14 @@ export async function openAge(
   identities: readonly Uint8Array[],
 ): Promise<Opened> {
   const reader = new Pull(source);
-  const { fileKey } = await openHeader(reader, identities);
-  const nonce = await reader.exactly(NONCE_BYTES);
-  return { fileKey, plain: chunks(reader, payloadKey(fileKey, nonce)) };
+  try {
+    const { fileKey } = await openHeader(reader, identities);
+    const nonce = await reader.exactly(NONCE_BYTES);
+    return { fileKey, plain: chunks(reader, payloadKey(fileKey, nonce)) };
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
 }
 
 const payloadKey = (fileKey: Buffer, nonce: Buffer): KeyObject =>
@@ -47,9 +52,11 @@ export async function openAgePayload(
   source: AsyncIterable<Uint8Array>,
   identities: readonly Uint8Array[],
 ): Promise<OpenedPayload> {
-  const reader = new Pull(source);
-  const { fileKey, bytes } = await openHeader(reader, identities);
-  const key = payloadKey(fileKey, await reader.exactly(NONCE_BYTES));
+  const { fileKey, bytes, nonce } = await closing(new Pull(source), async (reader) => ({
+    ...(await openHeader(reader, identities)),
+    nonce: await reader.exactly(NONCE_BYTES),
+  }));
+  const key = payloadKey(fileKey, nonce);
   const payloadAt = bytes + NONCE_BYTES;
   return {
     payloadAt,
@@ -74,7 +81,16 @@ export const headerOf = (
   source: AsyncIterable<Uint8Array>,
   identities: readonly Uint8Array[],
 ): Promise<{ readonly fileKey: Buffer; readonly bytes: number }> =>
-  openHeader(new Pull(source), identities);
+  closing(new Pull(source), (reader) => openHeader(reader, identities));
+
+/** What is left of the stream is let go: an open file, or a connection. */
+async function closing<T>(reader: Pull, work: (reader: Pull) => Promise<T>): Promise<T> {
+  try {
+    return await work(reader);
+  } finally {
+    await reader.close();
+  }
+}
 
 /** Its last line behind what the MAC covers: a space, 43 characters, a line feed. */
 const MAC_CHARS = 45;
@@ -97,18 +113,22 @@ async function openHeader(
 async function* chunks(reader: Pull, key: KeyObject): AsyncGenerator<Uint8Array> {
   const iv = Buffer.alloc(12);
   const sealedBytes = SEALED_CHUNK_BYTES;
-  let sealed = await reader.upTo(sealedBytes);
-  for (let n = 0; ; n += 1) {
-    const next = sealed.length < sealedBytes ? Buffer.alloc(0) : await reader.upTo(sealedBytes);
-    const last = next.length === 0;
-    if (sealed.length < TAG_BYTES || (last && n > 0 && sealed.length === TAG_BYTES)) {
-      throw invalid(`chunk ${n} is cut off`);
+  try {
+    let sealed = await reader.upTo(sealedBytes);
+    for (let n = 0; ; n += 1) {
+      const next = sealed.length < sealedBytes ? Buffer.alloc(0) : await reader.upTo(sealedBytes);
+      const last = next.length === 0;
+      if (sealed.length < TAG_BYTES || (last && n > 0 && sealed.length === TAG_BYTES)) {
+        throw invalid(`chunk ${n} is cut off`);
+      }
+      iv.writeUInt32BE(n, 7);
+      iv[11] = last ? 1 : 0;
+      yield decrypt(sealed, key, iv, n);
+      if (last) return;
+      sealed = next;
     }
-    iv.writeUInt32BE(n, 7);
-    iv[11] = last ? 1 : 0;
-    yield decrypt(sealed, key, iv, n);
-    if (last) return;
-    sealed = next;
+  } finally {
+    await reader.close();
   }
 }
 
@@ -232,6 +252,11 @@ class Pull {
     const all = parts.length === 1 ? this.#held : Buffer.concat(parts);
     this.#held = all.subarray(n);
     return all.subarray(0, n);
+  }
+
+  /** Also before the end: whoever stops reading lets go of the source. */
+  async close(): Promise<void> {
+    await this.#pieces.return?.();
   }
 
   async exactly(n: number): Promise<Buffer> {

@@ -43,8 +43,12 @@ const vectors = readdirSync(root)
   .filter((name) => name !== "README.md")
   .map(vector);
 
-async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+async function* one(bytes: Uint8Array, onLeft: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield bytes;
+  } finally {
+    onLeft();
+  }
 }
 
 interface Result {
@@ -83,11 +87,15 @@ test("there are sixty-seven, of each kind", () => {
 });
 
 test.each(vectors)("$name: $expected", async ({ expected, payload, identities, file }) => {
+  let isLeft = false;
+  const leave = (): void => {
+    isLeft = true;
+  };
   const ours = await outcome(
     async () =>
       (
         await openAge(
-          one(file),
+          one(file, leave),
           identities.map((text) => decodeIdentity(text)),
         )
       ).plain,
@@ -100,6 +108,8 @@ test.each(vectors)("$name: $expected", async ({ expected, payload, identities, f
     if (age !== undefined) return Promise.resolve(payloadChunks(age));
     return Promise.reject(Object.assign(new Error("no match"), { code: "identity-needed" }));
   });
+  // An open file or a connection, whether it was read to its end or not.
+  expect(isLeft).toBe(true);
   expect([ours.failed, theirs.failed]).toEqual([CODES[expected], CODES[expected]]);
   // Before an error a reader may give less: ours look for the end before they open what could be the last.
   if (expected === "success") expect([ours.payload, theirs.payload]).toEqual([payload, payload]);
