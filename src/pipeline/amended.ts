@@ -1,8 +1,7 @@
 import { amendedForms, parseAmendment } from "../core/amendment.ts";
 import type { Description } from "../core/description.ts";
-import { ArchiverError } from "../core/errors.ts";
 import { descriptionOf, encodeDescription, parseManifest } from "../core/manifest.ts";
-import { batchId, type BatchKey } from "../core/scope.ts";
+import type { BatchKey } from "../core/scope.ts";
 import { holdsOf } from "../sdk/holds.ts";
 import type { State } from "../sdk/sink.ts";
 import { SinkConflict } from "./alarm.ts";
@@ -37,7 +36,7 @@ export async function amendedFiles(
  * The first sink whose amendments know a file as a next form of its batch; undefined: none. Not always the primary: one
  * that was restored to what it was before a `rewrap` has none, nor has one that keeps records.
  */
-async function knowsForm(
+export async function knowsForm(
   sinks: readonly NamedSink[],
   file: Description,
   signal: AbortSignal,
@@ -48,13 +47,6 @@ async function knowsForm(
   }
   return undefined;
 }
-
-/** Whether amendments of one of the sinks know a file as a next form of its batch. */
-export const isKnownForm = async (
-  sinks: readonly NamedSink[],
-  file: Description,
-  signal: AbortSignal,
-): Promise<boolean> => (await knowsForm(sinks, file, signal)) !== undefined;
 
 /**
  * Whether what a sink holds is this batch with another header that the amendments of one of the sinks know: a `rewrap`
@@ -79,26 +71,17 @@ export async function isSameAmended(
 const isSameFile = (a: Description, b: Description): boolean =>
   encodeDescription(a) === encodeDescription(b);
 
-/**
- * Those of the first of the sinks that knows this form of the file, before the manifest, which means that everything is
- * there. A sink that keeps no files needs none.
- */
+/** Before the manifest, which means that everything is there. A sink that keeps no files needs none. */
 export async function passAmendments(
-  sinks: readonly NamedSink[],
+  from: NamedSink,
   to: NamedSink,
-  file: Description,
+  key: BatchKey,
   signal: AbortSignal,
 ): Promise<void> {
-  if (to.sink.amend === undefined) return;
-  const from = await knowsForm(sinks, file, signal);
-  if (from === undefined) {
-    const text = `the amendment of ${batchId(file)} with digest ${file.seal.digest} was there and is gone; it is looked for again`;
-    throw new ArchiverError("sink-transient", `sink ${to.name}: ${text}`);
-  }
-  if (from === to) return;
-  for (const bytes of (await from.sink.amendments?.(file, signal)) ?? []) {
+  if (from === to || to.sink.amend === undefined) return;
+  for (const bytes of (await from.sink.amendments?.(key, signal)) ?? []) {
     const amendment = parseAmendment(bytes);
-    if ((await to.sink.amend(file, amendment, signal)) === "equal") continue;
+    if ((await to.sink.amend(key, amendment, signal)) === "equal") continue;
     const text = `sink ${to.name} has another amendment ${amendment.number} of ${amendment.batchId}`;
     throw new SinkConflict("sink-conflict", to, text);
   }

@@ -129,7 +129,8 @@ export class Batches {
     try {
       const [exactEnd, epoch] = [effect.exact?.end ?? null, this.#links.epochAt(start)];
       // The group committed beyond the newest batch: there are markers only, which Kafka may drop.
-      const barren = chain?.offset === start ? limit : null;
+      const committed = chain?.offset === start ? limit : null;
+      const barren = (effect.barren ?? -1n) > (committed ?? -1n) ? effect.barren : committed;
       cut = await this.#ports.build({ start, exactEnd, limit, epoch, barren }, signal);
     } catch (error) {
       if (!(error instanceof ArchiverError) || error.code !== "offset-out-of-range") throw error;

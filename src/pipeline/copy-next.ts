@@ -4,8 +4,8 @@ import { descriptionOf, macOk } from "../core/manifest.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published } from "../sdk/sink.ts";
 import { SinkConflict } from "./alarm.ts";
-import { isSameAmended, passAmendments } from "./amended.ts";
-import { sinkAt } from "./deliver-batch.ts";
+import { isSameAmended } from "./amended.ts";
+import { passAlong, sinkAt } from "./deliver-batch.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
 import { described, stored } from "./take.ts";
 
@@ -44,8 +44,7 @@ export async function copyNext(
         published.outcome === "different" &&
         (await isSameAmended(task.sinks, batch.description, published.state, signal));
       if (!isSame) refuseOther(named, batchId(manifest), published);
-      const isAmended = batch.description.seal.digest !== manifest.seal.digest;
-      if (isAmended) await passAmendments(task.sinks, named, batch.description, signal);
+      await passAlong(task, named, batch, manifest, signal);
       refuseOther(named, batchId(manifest), await named.sink.describe(manifest, signal));
       const { branch } = task.scope;
       task.emit({ what: "caught-up", sink: named.name, branch, start: at, end: manifest.end });

@@ -9,7 +9,7 @@ import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published, SealedBatch, State } from "../sdk/sink.ts";
-import { isKnownForm, isSameAmended, passAmendments } from "./amended.ts";
+import { isSameAmended, knowsForm, passAmendments } from "./amended.ts";
 import type { Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf } from "./marks.ts";
@@ -56,8 +56,7 @@ export async function describe(
   signal: AbortSignal,
 ): Promise<Result> {
   const named = sinkAt(ports, sink);
-  const isAmended = batch.description.seal.digest !== manifest.seal.digest;
-  if (isAmended) await passAmendments(amending(ports, batch), named, batch.description, signal);
+  await passAlong(ports, named, batch, manifest, signal);
   const described: Published = await named.sink.describe(manifest, signal);
   if (described.outcome !== "different") {
     ports.failpoint("after-manifest", named.name);
@@ -112,12 +111,32 @@ export async function manifestFound(
   const found = parseManifest(bytes);
   const isAmended =
     found.seal.digest !== seal.digest &&
-    (await isKnownForm(amending(ports, batch), batch.description, signal));
+    (await knowsForm(amending(ports, batch), batch.description, signal)) !== undefined;
   const own = isAmended ? { ...found, seal } : found;
   const same =
     found.link === made.link &&
     encodeDescription(descriptionOf(own)) === encodeDescription(batch.description);
   return same && vouchedFor(ports, found) ? found : made;
+}
+
+/**
+ * A file that was rewrapped takes its amendments along, also where the last of them gave it back the header that it
+ * had at first.
+ */
+export async function passAlong(
+  ports: TaskPorts,
+  to: NamedSink,
+  batch: TakenBatch,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { description, from } = batch;
+  const isAmended = description.seal.digest !== manifest.seal.digest;
+  if (!isAmended && (from === undefined || description.seal.encryption === "none")) return;
+  const asked = isAmended ? amending(ports, batch) : knowing(ports, batch);
+  const knower = await knowsForm(asked, description, signal);
+  if (knower !== undefined) await passAmendments(knower, to, manifest, signal);
+  else if (isAmended) throw vanished(to, batch);
 }
 
 /** Whose manifest counts for a batch: the primary's, then the one beside the file that was taken. */

@@ -19,6 +19,7 @@ export type Effect =
   /**
    * Assemble and seal from `start`. `exact`: what the plan says. `limit`: below it lie records that
    * were committed once, so a cut that begins below it and finds records there must end at or below it.
+   * `barren`: up to here this task has read markers only, which Kafka may drop by now.
    */
   | {
       readonly do: "build";
@@ -26,6 +27,7 @@ export type Effect =
       readonly start: bigint;
       readonly exact: PlanMark | null;
       readonly limit: bigint | null;
+      readonly barren: bigint | null;
     }
   /** Read the batch's bytes and description from a sink and judge them (rule 3: valid or not). */
   | { readonly do: "take"; readonly slot: number; readonly sink: number; readonly start: bigint }

@@ -68,7 +68,8 @@ function obtain(t: Task, slot: Slot): Effect {
       ? { start: slot.start, end: slot.end, mark: slot.mark }
       : null;
   const limit = slot.start < t.limit ? t.limit : null;
-  return { do: "build", slot: slot.id, start: slot.start, exact, limit };
+  const barren = t.tail?.from === slot.start ? t.tail.to : null;
+  return { do: "build", slot: slot.id, start: slot.start, exact, limit, barren };
 }
 
 /** Rules 3, 4 and 6: primary first, in order in every sink, data first and manifest last. */

@@ -211,4 +211,40 @@ export const LOGS: readonly Case[] = [
     ),
     "NOT_LEADER_OR_FOLLOWER",
   ],
+  [
+    "markers that are read and committed are taken by retention while a batch behind them is begun again",
+    small(
+      [
+        { at: 2_717, do: "transaction", p: 0, n: 1, producer: 2 },
+        { at: 2_755, do: "transaction", p: 0, n: 4, producer: 1 },
+        { at: 3_825, do: "finish", producer: 1, aborted: false },
+        { at: 5_591, do: "finish", producer: 2, aborted: false },
+        { at: 7_179, do: "retain", p: 0 },
+      ],
+      {
+        ...{ seed: 81_003_871, daemons: 2, secondGroup: true, quietAt: 24_000 },
+        ...{ batchBytes: 348, ageMs: 1_101, memoryMiB: 4 },
+        settings: { format: "segment", codec: "none", level: 3, encrypted: true },
+        sinks: [
+          {
+            ...plainSink("files"),
+            about: "metadata",
+            startingWith: false,
+            greatest: false,
+            hashes: true,
+            removes: "any",
+            concurrency: 1,
+          },
+          {
+            ...plainSink("ceph"),
+            about: "metadata",
+            startingWith: true,
+            removes: "any",
+            concurrency: 4,
+          },
+        ],
+      },
+    ),
+    "fetch of logs/0 at 5: Kafka answered OFFSET_OUT_OF_RANGE",
+  ],
 ];
