@@ -82,7 +82,7 @@ async function amendedForm(
   signal: AbortSignal,
 ): Promise<{ readonly now: Manifest; readonly before: ReadonlySet<string> }> {
   const stored = await readManifest(store, key, signal);
-  if (stored === undefined) throw refused(batchId(key), "it has no manifest");
+  if (stored === undefined) throw refused(batchId(key), "it has no manifest; reconcile brings it");
   const forms = await formsOf(store, parseManifest(stored), signal);
   if (typeof forms === "string") throw refused(batchId(key), forms);
   const [now, ...older] = forms;

@@ -94,3 +94,68 @@ export async function* manifestsFrom(
     yield parsed;
   }
 }
+
+/**
+ * Of every batch from `offset` on that one of the sinks has, as the first of them has it. What only others have, it
+ * has lost, or was restored to before it.
+ */
+export async function* manifestsOfAll(
+  sinks: readonly Sink[],
+  scope: Scope,
+  offset: bigint,
+  signal: AbortSignal,
+): AsyncGenerator<Manifest> {
+  let end = -1n;
+  const starts = startsOfAll(sinks, scope, offset, signal);
+  const read = ({ start, sink }: Start) => sink.manifest({ ...scope, start }, signal);
+  for await (const bytes of inOrder(starts, AHEAD, read)) {
+    const manifest = bytes === undefined ? undefined : parseManifest(bytes);
+    if (manifest === undefined || manifest.end <= end) continue;
+    end = manifest.end;
+    yield manifest;
+  }
+}
+
+interface Start {
+  readonly start: bigint;
+  /** The first of the sinks that has its manifest. */
+  readonly sink: Sink;
+}
+
+/** Their listings side by side, each start once. */
+async function* startsOfAll(
+  sinks: readonly Sink[],
+  scope: Scope,
+  offset: bigint,
+  signal: AbortSignal,
+): AsyncGenerator<Start> {
+  const listings = sinks.map((sink) => startsIn(sink, scope, offset, signal));
+  try {
+    const heads = await Promise.all(listings.map((listing) => listing.next()));
+    for (;;) {
+      const found = heads.flatMap(({ done, value }) => (done === true ? [] : [value]));
+      const [any] = found;
+      if (any === undefined) return;
+      const next = found.reduce((a, b) => (b.start < a.start ? b : a), any);
+      yield next;
+      for (const [i, listing] of listings.entries())
+        if (heads[i]?.value?.start === next.start) heads[i] = await listing.next();
+    }
+  } finally {
+    for (const listing of listings) await listing.return(undefined);
+  }
+}
+
+async function* startsIn(
+  sink: Sink,
+  scope: Scope,
+  offset: bigint,
+  signal: AbortSignal,
+): AsyncGenerator<Start, undefined> {
+  let last = -1n;
+  for await (const { start, manifest } of sink.list(scope, offset, signal)) {
+    if (manifest === undefined || start === last) continue;
+    last = start;
+    yield { start, sink };
+  }
+}

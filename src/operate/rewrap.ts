@@ -20,8 +20,9 @@ export const rewrapCommand: Command = {
     "The recipients are those of the configuration, or with --add and --remove each file's own with " +
     "these changed. Only the header of a file is made anew; what follows it, and the chain, stay as they " +
     "are. An amendment beside the manifest says so, the same in every sink. The partition is paused " +
-    "meanwhile, a minute at a time. After an interruption run it again. The old files are removed: who " +
-    "has copied one can still open it.",
+    "meanwhile, a minute at a time. After an interruption run it again. A batch that a sink lacks is " +
+    "rewrapped in the others and refused: reconcile brings it, then run it again. The old files are " +
+    "removed: who has copied one can still open it.",
   options: [
     { flags: "--identity <file>", text: "age identity that opens the files now", required: true },
     { flags: "--add <recipient>", text: "to the recipients that a file has", repeat: true },
@@ -78,7 +79,7 @@ async function rewrap(
   };
   const partitions: RewrappedPartition[] = [];
   try {
-    const scopes = await scopesOf(repair, options.sinks[0], args);
+    const scopes = await scopesOf(repair, options.sinks, args);
     for (const scope of scopes) progress.expect(await batchesIn(options.sinks[0], scope, repair));
     // One after the other: each pause is a partition that archives nothing.
     for (const scope of scopes) partitions.push(await rewrapScope(repair, options, scope));
@@ -123,15 +124,18 @@ function recipientsOf(repair: RepairContext, args: Arguments): RewrapOptions["re
   };
 }
 
+/** Of any of the sinks: what the first has lost the old recipients can still open in the others. */
 async function scopesOf(
   repair: RepairContext,
-  named: Named | undefined,
+  sinks: readonly Named[],
   args: Arguments,
 ): Promise<readonly Scope[]> {
   const filter = scopeFilter(args);
   const found = new Map<string, Scope>();
-  for await (const scope of named?.sink.scopes(repair.signal) ?? []) {
-    if (inFilter(scope, filter) && repair.mine(scope)) found.set(scopeText(scope), scope);
+  for (const { sink } of sinks) {
+    for await (const scope of sink.scopes(repair.signal)) {
+      if (inFilter(scope, filter) && repair.mine(scope)) found.set(scopeText(scope), scope);
+    }
   }
   if (found.size > 0) return [...found.values()].sort(byScope);
   throw new ArchiverError("nothing-in-scope", `no batch of ${scopeWords(filter)} is archived`);

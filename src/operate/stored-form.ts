@@ -17,7 +17,16 @@ export async function storedForm(sink: Sink, m: Manifest, signal: AbortSignal): 
     stored.map((bytes) => parseAmendment(bytes)),
   );
   if (typeof forms === "string") throw new ArchiverError("manifest-invalid", forms);
-  // Of an amendment whose file is still to come the sink tells which file it has.
+  return formThere(sink, m, forms, signal);
+}
+
+/** Of an amendment whose file is still to come the sink tells which file it has. */
+export async function formThere(
+  sink: Sink,
+  m: Manifest,
+  forms: readonly Manifest[],
+  signal: AbortSignal,
+): Promise<Manifest> {
   const state = await sink.stat(m, "bytes", signal);
   const digest = state.is === "whole" ? state.manifest.seal.digest : undefined;
   return forms.find((form) => form.seal.digest === digest) ?? m;

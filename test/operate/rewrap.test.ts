@@ -97,6 +97,26 @@ test("a rewrapped batch is copied by reconcile, with its amendments", async () =
   expect(contentOf(copy)).toEqual(before);
 });
 
+test("a file that got its first header back has its amendments in every sink", async () => {
+  const both = ["--identity", join(dir, "both")];
+  const back = await rewrap(...both, "--remove", b.recipient);
+  expect([texts(back), back.code]).toEqual([[], 0]);
+  const before = contentOf(copy);
+  const [first] = batchesOf(copy);
+  if (first === undefined) throw new Error("the archive is empty");
+  const beside = first.manifest.replace(".json", ".amend-");
+  const lost = namesOf(copy).filter((path) => path.startsWith(beside));
+  expect(lost.length).toBeGreaterThan(1);
+  remove(...lost);
+  expect(await verify(a.file)).toContain("across-amendments");
+  const between = ["--source", "files", "--target", "copy"];
+  const report = await archive.reported<ReconcileReport>("reconcile", ...between);
+  expect([report.code, report.ok]).toEqual([0, true]);
+  expect(contentOf(copy)).toEqual(before);
+  expect(await verify(a.file)).toBe("ok");
+  expect((await rewrap(...both, "--add", b.recipient)).code).toBe(0);
+});
+
 test("a daemon copies rewrapped batches to a sink that lost everything", async () => {
   await archive.drain();
   const before = contentOf(files);

@@ -1,14 +1,21 @@
-import { type Amendment, amended, amendmentMacOk, parseAmendment } from "../../core/amendment.ts";
+import {
+  type Amendment,
+  amended,
+  amendedForms,
+  amendmentMacOk,
+  parseAmendment,
+} from "../../core/amendment.ts";
 import type { Manifest } from "../../core/description.ts";
 import { blake3Hex } from "../../core/digest.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { manifestMacKey, type Seed } from "../../seal/keys.ts";
+import { formThere } from "../stored-form.ts";
 import { certain, type Look } from "./certain.ts";
 import type { Named } from "./verified.ts";
 
 export interface AmendedBatch {
   readonly amendments: readonly Amendment[];
-  /** With its file as it is stored now; the link and what was archived are those of the manifest. */
+  /** With its file as it is, or is to become; the link and what was archived are those of the manifest. */
   readonly now: Manifest;
 }
 
@@ -33,6 +40,25 @@ export async function amendedBatch(
   if (wrong === undefined) return { amendments, now };
   const text = `amendment ${wrong.number} of ${m.batchId}: its MAC is not that of the seed`;
   throw new ArchiverError("manifest-invalid", text);
+}
+
+/**
+ * The same, with the file that the sink has: where a `rewrap` was interrupted that is one from before its newest
+ * amendments, and the next `rewrap` replaces it. What is in the clear was never rewrapped.
+ * @throws ArchiverError manifest-invalid
+ */
+export async function storedBatch(
+  named: Named,
+  m: Manifest,
+  seeds: readonly Seed[],
+  signal: AbortSignal,
+): Promise<AmendedBatch> {
+  if (m.seal.encryption === "none") return { amendments: [], now: m };
+  const { amendments } = await amendedBatch(named, m, seeds, signal);
+  if (amendments.length === 0) return { amendments, now: m };
+  const forms = amendedForms(m, amendments);
+  if (typeof forms === "string") throw new ArchiverError("manifest-invalid", forms);
+  return { amendments, now: await formThere(named.sink, m, forms, signal) };
 }
 
 /** `twice`: there is no MAC that would tell what was read wrong, so two looks have to agree. */

@@ -1,3 +1,4 @@
+import type { Amendment } from "../../core/amendment.ts";
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { encodeManifest } from "../../core/manifest.ts";
@@ -9,7 +10,7 @@ import type { Held } from "./operator.ts";
 import { type Pair, pairsFrom } from "./pairs.ts";
 import { place, type Placed, replace, stateText, type Whole } from "./placing.ts";
 import type { ReconciledPartition, RepairProblem } from "./report.ts";
-import { type AmendedBatch, amendedBatch } from "./amended.ts";
+import { type AmendedBatch, amendedBatch, storedBatch } from "./amended.ts";
 import { keepsFiles, manifestOf, type Named, readFile, sealedBatch } from "./verified.ts";
 
 export interface ReconcileOptions {
@@ -165,10 +166,12 @@ class ScopeRun {
       stored !== undefined &&
       Buffer.compare(stored, Buffer.from(encodeManifest(manifest))) === 0
     ) {
-      const { now } = await this.#amended(source, manifest, signal);
-      if (!keepsFiles(target) || state.manifest.seal.digest === now.seal.digest) {
+      const { now, amendments } = await this.#amended(source, manifest, signal);
+      const isSame = state.manifest.seal.digest === now.seal.digest;
+      if (!keepsFiles(target) || (isSame && (await this.#knows(amendments, manifest, signal))))
         return { do: "nothing", bytes: manifest.seal.size };
-      }
+      // What was rewrapped to what it was at first is the same file.
+      if (isSame) return { do: "copy", manifest };
       return problem(
         "different",
         target.name,
@@ -246,6 +249,13 @@ class ScopeRun {
     }
   }
 
+  /** Whether the target has as many amendments of a batch as the source. */
+  async #knows(all: readonly Amendment[], m: Manifest, signal: AbortSignal): Promise<boolean> {
+    if (all.length === 0) return true;
+    const own = (await this.#o.target.sink.amendments?.(m, signal)) ?? [];
+    return own.length >= all.length;
+  }
+
   /** As `rewrap` left it; what is in the clear was never rewrapped. */
   async #amended(named: Named, m: Manifest, signal: AbortSignal): Promise<AmendedBatch> {
     if (m.seal.encryption === "none") return { amendments: [], now: m };
@@ -255,7 +265,7 @@ class ScopeRun {
   async #read(manifest: Manifest, signal: AbortSignal): Promise<Whole | string> {
     const { source, identities } = this.#o;
     try {
-      const { amendments, now } = await this.#amended(source, manifest, signal);
+      const { amendments, now } = await storedBatch(source, manifest, this.#repair.seeds, signal);
       const bytes = await readFile(source, now, signal);
       return { manifest, batch: sealedBatch(now, bytes, identities), amendments };
     } catch (error) {

@@ -3,7 +3,7 @@ import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
 import { descriptionOf } from "../../core/manifest.ts";
 import type { Scope } from "../../core/scope.ts";
-import { amendedBatch } from "./amended.ts";
+import { storedBatch } from "./amended.ts";
 import type { RepairContext } from "./context.ts";
 import { certainState } from "./certain.ts";
 import type { Whole } from "./placing.ts";
@@ -122,10 +122,7 @@ export class ReplaySteps {
       if (!keepsFiles(named) || manifest.seal.digest !== m.seal.digest) continue;
       try {
         const { seeds } = this.#repair;
-        const encrypted = m.seal.encryption !== "none";
-        const { amendments, now } = encrypted
-          ? await amendedBatch(named, manifest, seeds, signal)
-          : { amendments: [], now: m };
+        const { amendments, now } = await storedBatch(named, manifest, seeds, signal);
         const bytes = await readFile(named, now, signal);
         return { manifest: m, batch: sealedBatch(now, bytes, this.#o.identities), amendments };
       } catch (error) {

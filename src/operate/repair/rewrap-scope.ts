@@ -5,7 +5,7 @@ import { ArchiverError } from "../../core/errors.ts";
 import type { Scope } from "../../core/scope.ts";
 import { manifestMacKey } from "../../seal/keys.ts";
 import { rewrapped } from "../../seal/age-rewrap.ts";
-import { manifestsFrom } from "../archived-manifests.ts";
+import { manifestsOfAll } from "../archived-manifests.ts";
 import { amendedBatch } from "./amended.ts";
 import type { RepairContext } from "./context.ts";
 import { GoneData } from "./gone-data.ts";
@@ -112,14 +112,9 @@ class ScopeRewrap {
     return null;
   }
 
-  async *#manifests(from: bigint): AsyncGenerator<Manifest> {
-    const signal = this.#signal;
-    const [first] = this.#o.sinks;
-    if (first === undefined) return;
-    const { sink } = first;
-    for await (const m of manifestsFrom({ sink, scope: this.#scope }, from, signal)) {
-      if (m.start >= from) yield m;
-    }
+  #manifests(from: bigint): AsyncGenerator<Manifest> {
+    const sinks = this.#o.sinks.map(({ sink }) => sink);
+    return manifestsOfAll(sinks, this.#scope, from, this.#signal);
   }
 
   /** Of which nothing is left anywhere, nor waits to be gone on with. */
@@ -223,7 +218,7 @@ class ScopeRewrap {
     const make = (old: Uint8Array): Promise<Uint8Array> =>
       rewrapped(old, identities, { recipients, batchId: m.batchId });
     let replaced = false;
-    let failed: unknown;
+    let failed: ArchiverError | undefined;
     for (const named of sinks) {
       held.check();
       try {
@@ -231,11 +226,11 @@ class ScopeRewrap {
         if (done === "replaced") replaced = true;
         if (done !== "gone" || (await this.#goneData.from(named, m, signal))) continue;
         const text = `${m.seal.path} is gone, here and in quarantine/; reconcile brings it back`;
-        throw new ArchiverError("sink-permanent", `sink ${named.name}: ${text}`);
+        throw new ArchiverError("sink-permanent", text);
       } catch (error) {
         // Where one sink's file is damaged the others are rewrapped: from one of them it is repaired.
         if (!(error instanceof ArchiverError) || !REPORTED.has(error.code)) throw error;
-        failed ??= error;
+        failed ??= new ArchiverError(error.code, `sink ${named.name}: ${error.message}`);
       }
     }
     if (failed !== undefined) throw failed;

@@ -7,6 +7,11 @@ const MAX_PROBLEMS = 1_000;
 const COMPARED = [
   ["manifestDigest", "across-manifest", "its manifest differs from another sink's"],
   ["stored", "across-bytes", "its stored bytes differ from another sink's"],
+  [
+    "amendments",
+    "across-amendments",
+    "its amendments differ from another sink's: run rewrap again",
+  ],
   ["records", "across-records", "its records differ from another sink's"],
 ] as const;
 

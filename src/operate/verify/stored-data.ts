@@ -1,4 +1,5 @@
 import type { Manifest } from "../../core/description.ts";
+import { blake3Hex } from "../../core/digest.ts";
 import { holdsOf } from "../../sdk/holds.ts";
 import type { Sink } from "../../sdk/sink.ts";
 import type { KeyFilters } from "../index/key-filters.ts";
@@ -17,11 +18,16 @@ export interface DataSeen {
   readonly stored: string | undefined;
   /** Of the records, in the form in which all kinds of sinks can be compared. */
   readonly records: string | undefined;
+  /** What `rewrap` left beside the manifest; of sinks of files. */
+  readonly amendments: string | undefined;
   /** The data is gone by age, as it may be. */
   readonly expired: boolean;
 }
 
-export const NOTHING_SEEN: DataSeen = { stored: undefined, records: undefined, expired: false };
+export const NOTHING_SEEN: DataSeen = {
+  ...{ stored: undefined, records: undefined, amendments: undefined },
+  expired: false,
+};
 
 /** Looks into a file whose stored bytes are given; answers the digest of its records. */
 export type DeepCheck = (
@@ -67,20 +73,24 @@ export async function checkData(
     return { ...NOTHING_SEEN, expired };
   }
   // `rewrap` leaves amendments beside the manifest: what is stored may be as any of them says.
-  const forms = await formsOf(options.sink, manifest, options.vouchers, say, signal);
-  const sized = forms.filter((form) => form.seal.size === file.size);
+  const beside = await amendmentsOf(options.sink, manifest, signal);
+  const seen: DataSeen = { ...NOTHING_SEEN, amendments: beside?.map(blake3Hex).join(" ") };
+  const { forms, wrong } = storedForms(manifest, beside ?? [], options.vouchers);
+  if (wrong !== undefined) say("amendment-invalid", wrong);
+  // The newest first, the manifest itself last.
+  const sized = forms.toReversed().filter((form) => form.seal.size === file.size);
   const [now] = sized;
   if (now === undefined) {
     say("size", `${file.size} bytes are stored, the manifest says ${seal.size}`);
-    return NOTHING_SEEN;
+    return seen;
   }
-  if (!options.reads(entry.start)) return NOTHING_SEEN;
+  if (!options.reads(entry.start)) return seen;
   if (holdsOf(options.sink.capabilities) !== "files")
     return checkRecords(options, manifest, tally, signal);
   const read = await readOrDamage(options, now, signal);
   if (typeof read === "string") {
     say("file-damaged", read);
-    return NOTHING_SEEN;
+    return seen;
   }
   const { digest, bytes } = read;
   tally.looked.filesRead++;
@@ -91,11 +101,11 @@ export async function checkData(
       `the stored bytes have BLAKE3 ${digest}, the manifest says ${now.seal.digest}`,
     );
   }
-  if (bytes === undefined) return { ...NOTHING_SEEN, stored: digest };
+  if (bytes === undefined) return { ...seen, stored: digest };
   // A damaged file is opened all the same: what is wrong inside is worth knowing.
   const keys = await keyWitness(options.filters, manifest, tally, signal);
   const records = await options.deep?.(now, bytes, tally, signal, keys);
-  return { ...NOTHING_SEEN, stored: digest, records };
+  return { ...seen, stored: digest, records };
 }
 
 /** What the sink gives; a text where it has only a part of the file (chunks that are gone). */
@@ -114,20 +124,14 @@ async function readOrDamage(
   }
 }
 
-/** The newest first, the manifest itself last. */
-async function formsOf(
+/** None of what is in the clear: nobody pays for looking. */
+async function amendmentsOf(
   sink: Sink,
   manifest: Manifest,
-  keys: AmendmentKeys,
-  say: (code: string, text: string) => void,
   signal: AbortSignal,
-): Promise<readonly Manifest[]> {
-  if (manifest.seal.encryption === "none" || sink.amendments === undefined) return [manifest];
-  const stored = await sink.amendments(manifest, signal);
-  if (stored.length === 0) return [manifest];
-  const { forms, wrong } = storedForms(manifest, stored, keys);
-  if (wrong !== undefined) say("amendment-invalid", wrong);
-  return forms.toReversed();
+): Promise<readonly Uint8Array[] | undefined> {
+  if (manifest.seal.encryption === "none") return undefined;
+  return sink.amendments?.(manifest, signal);
 }
 
 /**

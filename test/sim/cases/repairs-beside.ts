@@ -101,6 +101,36 @@ export const REPAIRS_BESIDE: readonly Case[] = [
     "is neither a file from before the amendment",
   ],
   [
+    "a rewrap dies before it comes to a sink, and that has the manifests that another one loses",
+    later(
+      [
+        {
+          ...{ at: 12_000, do: "operate", what: "rewrap", to: [1] },
+          crashes: [{ at: "create manifests", nth: 4, side: "after" }],
+        },
+        { at: 16300, do: "damage", sink: 0, what: "lose-manifest", share: 1 },
+        operate(16400, { what: "reconcile", between: [1, 0] }),
+      ],
+      { settings: { format: "segment", codec: "none", level: 3, encrypted: true } },
+    ),
+    "reconcile2#1 says done",
+  ],
+  [
+    "what the first sink has lost is rewrapped in the others, and said",
+    later(
+      [
+        {
+          ...{ at: 12_000, do: "operate", what: "rewrap", to: [1] },
+          crashes: [{ at: "create manifests", nth: 4, side: "after" }],
+        },
+        { at: 16300, do: "damage", sink: 0, what: "lose-manifest", share: 1 },
+        operate(34_000, { what: "reconcile", between: [1, 0] }),
+      ],
+      { settings: { format: "segment", codec: "none", level: 3, encrypted: true } },
+    ),
+    "rewrap1#2 says refused 3",
+  ],
+  [
     "what says which archive it is is misread, and is written into no other sink",
     small(
       [

@@ -27,6 +27,11 @@ export const RESTORED_OPERATORS: readonly Case[] = [
     small([...three, rewrap(6_000, [1]), restore(0, true), rewrap(45_000, [0, 1])], ENCRYPTED),
     "rewrap2#1 says done",
   ],
+  [
+    "a primary is restored to what it was before a batch got the recipients back that it had at first",
+    small([...three, rewrap(6_000, [1, 0]), rewrap(9_000, [0]), restore(0, false)], ENCRYPTED),
+    "rewrap2#1 says done",
+  ],
   ...[0, 1].map((sink): Case => [
     `data is old enough to go when sink ${sink}, restored, lacks it as yet`,
     small(

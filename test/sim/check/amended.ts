@@ -61,7 +61,7 @@ export function checkAmendment(
   store: SimStore,
   stores: readonly SimStore[],
   path: string,
-  damages: { isWrong(store: SimStore, path: string): boolean },
+  damages: Pick<Damages, "isWrong" | "isBad">,
 ): void {
   const [, base = "", number] = AMENDMENT.exec(path) ?? [];
   const [primary = store, ...others] = stores.filter((s) => s.style.form === "files");
@@ -73,7 +73,8 @@ export function checkAmendment(
     throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
   if (Buffer.compare(own, theirs) !== 0)
     throw new Violation("same-bytes", `${store.name} got another ${path} than the primary has`);
-  const known = [primary, ...(isBack ? others : [])].find((s) => s.objects.has(`${base}.json`));
+  const lacks = isBack || damages.isBad(primary, `${base}.json`);
+  const known = [primary, ...(lacks ? others : [])].find((s) => s.objects.has(`${base}.json`));
   if (known === undefined) throw new Violation("order", `${store.name}: ${path} has no manifest`);
   // Whoever began before it was damaged has seen the right one.
   if (damages.isWrong(known, `${base}.json`)) return;
@@ -119,11 +120,7 @@ export function checkReplaced(
 }
 
 /** What was set aside for another header goes when that one is there. */
-export function checkDropped(
-  store: SimStore,
-  path: string,
-  damages: { isBad(store: SimStore, manifest: string): boolean },
-): void {
+export function checkDropped(store: SimStore, path: string, damages: Pick<Damages, "isBad">): void {
   const manifest = manifestOf(path);
   // Whoever began before it was damaged has seen it there.
   if (damages.isBad(store, manifest)) return;
@@ -134,12 +131,12 @@ export function checkDropped(
   throw new Violation("order", `${store.name}: ${path} went before its next form was there`);
 }
 
-/** Whether these bytes are what a batch of the primary was, is or becomes under another header. */
-export function isForm(primary: SimStore, path: string, bytes: Uint8Array): boolean {
+/** Whether these bytes are what a batch was, is or becomes under another header, as a store knows it. */
+export function isForm(store: SimStore, path: string, bytes: Uint8Array): boolean {
   const manifest = manifestOf(path);
-  if (!path.startsWith("data/") || !primary.objects.has(manifest)) return false;
+  if (!path.startsWith("data/") || !store.objects.has(manifest)) return false;
   const digest = hashOf(bytes);
-  return formsOf(primary, manifest).some((form) => form.digest === digest);
+  return formsOf(store, manifest).some((form) => form.digest === digest);
 }
 
 /** The file of a batch is opened by those it is said to be encrypted to, and by nobody else. */

@@ -56,7 +56,11 @@ export class Before {
         if (own === undefined || theirs === undefined) throw is("is not there");
         if (Buffer.compare(own, theirs) !== 0) throw is(`is not that of ${first.name}`);
         const m = manifestAt(store, path);
-        const file = store.objects.get(dataPathIn(store, m))?.bytes;
+        const at = dataPathIn(store, m);
+        const file = store.objects.get(at)?.bytes;
+        // A `rewrap` that began since is between its two steps.
+        if (file === undefined && store.paths("quarantine").some((p) => p.includes(`${at}.`)))
+          continue;
         if (file === undefined && isCovered(store, path)) continue;
         if (store.style.form !== "files") {
           if (file === undefined) throw is("has no data");

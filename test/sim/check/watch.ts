@@ -242,7 +242,7 @@ export class Watch implements Listener {
           ? own
           : undefined;
     if (theirs !== undefined && Buffer.compare(theirs, own) === 0) return;
-    if (isFile && isForm(primary, path, own)) return;
+    if (isFile && [primary, store].some((s) => isForm(s, path, own))) return;
     if (theirs === undefined) {
       if (primary.restored > 0) return;
       throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
