@@ -23,15 +23,19 @@ export interface BuildJob {
   readonly batch: OpenBatch;
   turn: "asked" | "held";
   byTurns: boolean;
-  /** What comes next would make it too large for a sink. */
-  full: boolean;
+  /** Why what comes next begins the next batch: this one would be too large for a sink, or cross its limit. */
+  closed: "bytes" | "limit" | null;
   /** End of the log when the turn's first answer came. */
   target: bigint | null;
   readonly resolve: (cut: Cut) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** The record batch begins the next batch: this one would cross its limit, or be too large for a sink. */
+/**
+ * The record batch begins the next batch: this one would cross its limit, or be too large for a sink. What was planned
+ * fitted when it was planned, and who planned it beyond the limit had read only markers below: a record batch that
+ * crosses it is of a log that was cut short since.
+ */
 export function leavesToNext(
   job: BuildJob,
   h: RecordBatchHeader,
@@ -39,10 +43,10 @@ export function leavesToNext(
   maxBytes = Number.POSITIVE_INFINITY,
 ): boolean {
   const { request, batch } = job;
-  if (batch.records === 0n) return false;
-  // What was planned fitted when it was planned.
-  job.full = plannedEnd(job) === null && batch.bytes + sizeBytes > maxBytes;
-  return job.full || (request.limit !== null && h.nextOffset > request.limit);
+  if (batch.records === 0n || plannedEnd(job) !== null) return false;
+  if (batch.bytes + sizeBytes > maxBytes) job.closed = "bytes";
+  else if (request.limit !== null && h.nextOffset > request.limit) job.closed = "limit";
+  return job.closed !== null;
 }
 
 /** True when nothing of what could not be fetched is missing: the batch goes on behind it. */

@@ -54,7 +54,7 @@ export class Feed implements Applicant {
     signal.throwIfAborted();
     return new Promise<Cut>((resolve, reject) => {
       const batch = new OpenBatch(this.#o.scope, request, this.#o.pool);
-      const begun = { turn: "asked", byTurns: false, full: false, target: null } as const;
+      const begun = { turn: "asked", byTurns: false, closed: null, target: null } as const;
       const job: BuildJob = { request, batch, ...begun, resolve, reject };
       const abort = (): void => this.#abort(job, signal.reason);
       signal.addEventListener("abort", abort, { once: true });
@@ -229,19 +229,20 @@ export class Feed implements Applicant {
     const { batch, request } = job;
     const caughtUp = this.#end !== null && batch.next >= (job.target ?? this.#end);
     const exactEnd = plannedEnd(job);
-    if (exactEnd !== null && batch.next >= exactEnd) {
-      this.#cut(job, "plan");
-    } else if (request.limit !== null && batch.next >= request.limit && batch.records > 0n) {
-      this.#cut(job, "limit");
-    } else if (exactEnd === null) {
-      const { records, firstAt, lastAt } = batch;
-      const bytes = job.full ? this.#o.policy.bytes : batch.bytes;
-      const since = Math.min(firstAt, this.#waitingSince ?? firstAt);
-      const fill = { bytes, records, firstAt: since, lastAt, caughtUp, byTurns: job.byTurns };
-      const why = whyCut(fill, this.#o.policy, now);
-      if (why !== null) this.#cut(job, why);
-      else if (batch.records === 0n && caughtUp) this.#nothingYet(job);
+    if (exactEnd !== null) {
+      if (batch.next >= exactEnd) this.#cut(job, "plan");
+      return;
     }
+    const { records, firstAt, lastAt } = batch;
+    const { limit } = request;
+    const atLimit = job.closed === "limit" || (limit !== null && batch.next >= limit);
+    if (atLimit && records > 0n) return this.#cut(job, "limit");
+    const bytes = job.closed === "bytes" ? this.#o.policy.bytes : batch.bytes;
+    const since = Math.min(firstAt, this.#waitingSince ?? firstAt);
+    const fill = { bytes, records, firstAt: since, lastAt, caughtUp, byTurns: job.byTurns };
+    const why = whyCut(fill, this.#o.policy, now);
+    if (why !== null) this.#cut(job, why);
+    else if (records === 0n && caughtUp) this.#nothingYet(job);
   }
 
   /** Markers only, or nothing at all: say how far, and let others have the turn. */

@@ -125,6 +125,13 @@ export const OPERATORS: readonly Mutant[] = [
     by: { case: "got the recipients back that it had at first" },
   },
   {
+    name: "a planned batch ends where the log was committed",
+    file: "src/batch/build-job.ts",
+    find: "if (batch.records === 0n || plannedEnd(job) !== null) return false;",
+    put: "if (batch.records === 0n) return false;",
+    by: { case: "a plan reaches beyond markers that were committed" },
+  },
+  {
     name: "markers that were read are not known to be markers when a batch is begun again",
     file: "src/pipeline/wanted.ts",
     find: "t.tail?.from === slot.start ? t.tail.to : null",

@@ -247,4 +247,33 @@ export const LOGS: readonly Case[] = [
     ),
     "fetch of logs/0 at 5: Kafka answered OFFSET_OUT_OF_RANGE",
   ],
+  [
+    "a plan reaches beyond markers that were committed, and the log that grows anew has record batches across their end",
+    small(
+      [
+        { at: 104, do: "produce", p: 0, n: 2, gzip: false },
+        { at: 168, do: "transaction", p: 0, n: 4, producer: 2 },
+        { at: 473, do: "transaction", p: 0, n: 5, producer: 3 },
+        { at: 563, do: "stop", daemon: 1, ms: 6_765 },
+        { at: 2_865, do: "finish", producer: 2, aborted: true },
+        { at: 3_490, do: "outage", sink: 0, ms: 10_120 },
+        { at: 3_901, do: "finish", producer: 3, aborted: false },
+        { at: 5_260, do: "truncate", p: 0, back: 11 },
+        { at: 5_891, do: "transaction", p: 0, n: 3, producer: 2 },
+        { at: 6_407, do: "transaction", p: 0, n: 4, producer: 2 },
+        { at: 9_848, do: "finish", producer: 2, aborted: false },
+        { at: 14_979, do: "freeze", daemon: 0, ms: 8_030 },
+        { at: 16_383, do: "produce", p: 0, n: 5, gzip: true },
+      ],
+      {
+        ...{ seed: 83_001_175, daemons: 2, quietAt: 24_000 },
+        ...{ batchBytes: 599, ageMs: 1_245, memoryMiB: 8 },
+        sinks: [
+          { ...plainSink("files"), startingWith: true, removes: "any" },
+          { ...plainSink("ceph"), about: "metadata", removes: "any", concurrency: 2 },
+        ],
+      },
+    ),
+    "sealed 2..15",
+  ],
 ];

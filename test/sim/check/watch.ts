@@ -104,7 +104,7 @@ export class Watch implements Listener {
     else checkTaken(store, stores(), path);
   }
 
-  committed({ group, topic, partition, offset, metadata }: Commit): void {
+  committed({ group, topic, partition, offset, metadata }: Commit, late: boolean): void {
     this.commits += 1;
     const marks = marksIn(metadata);
     for (const sink of marks.keys()) this.#marked.add(`${partition} ${sink}`);
@@ -116,8 +116,8 @@ export class Watch implements Listener {
     if (this.#p.cutShort(topic, partition)) return;
     const before = this.#committed.get(key) ?? 0;
     const text = `${key} ${offset} ${metadata}`;
-    // A request that came late under a lease that still holds: what it says was taken before.
-    const again = this.#taken.has(text);
+    // A request that came late under a lease that still holds: what it says was taken, or overtaken.
+    const again = this.#taken.has(text) || (late && offset < before);
     this.#taken.add(text);
     if (again) {
       // Whoever begins now goes on from there.

@@ -42,6 +42,8 @@ export class Network {
   readonly #scheduler: Scheduler;
   readonly #dice: Dice;
   readonly #trace: (line: string) => void;
+  /** The request that has its effect now was sent long ago. */
+  isLate = false;
 
   constructor(scheduler: Scheduler, dice: Dice, trace: (line: string) => void) {
     this.#scheduler = scheduler;
@@ -107,9 +109,8 @@ export class Network {
     }
     const ms = lateBy ?? (late ? this.#dice.int(...LATE_MS) : this.#way(w));
     this.#scheduler.after(ms, () => {
-      this.#trace(
-        `${late || lateBy !== null ? "late " : ""}${c.name}${lostAnswer ? ", answer lost" : ""}`,
-      );
+      this.isLate = late || lateBy !== null;
+      this.#trace(`${this.isLate ? "late " : ""}${c.name}${lostAnswer ? ", answer lost" : ""}`);
       try {
         const result = c.effect();
         if (result instanceof Promise) {
@@ -120,6 +121,8 @@ export class Network {
         } else to.answered(result, lostAnswer);
       } catch (error) {
         to.failed(error, lostAnswer);
+      } finally {
+        this.isLate = false;
       }
     });
   }

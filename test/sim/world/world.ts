@@ -84,7 +84,7 @@ export class World {
       this.judge(() => {
         if (c.group === "first.operator") this.pauses.asked(c);
         else if (c.group === "first.operator.answers") this.pauses.answered(c);
-        else this.watch.committed(c);
+        else this.watch.committed(c, this.network.isLate);
       });
     const listener = {
       created: (store: SimStore, path: string): void =>
