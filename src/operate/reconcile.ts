@@ -57,13 +57,15 @@ export const reconcileCommand: Command = {
     const found = new Map<string, ReconciledPartition>();
     let proof: ReconcileReport["proof"] = null;
     const pipelines = sharedPipelines(config, source, target);
+    const identity = args.text("identity");
+    const identities = identity === undefined ? [] : await loadIdentities(identity);
     for (const [i, pipeline] of pipelines.entries()) {
       const last = i === pipelines.length - 1;
       const request = { command: "reconcile", config, pipeline, withKafka, dryRun };
       proof = await withRepair(request, context, async (repair) => {
         const names = [source, target] as const;
-        for (const p of await reconcile(repair, args, context, names, [...found.keys()]))
-          found.set(scopeText(p), p);
+        const how = { names, identities, done: [...found.keys()] };
+        for (const p of await reconcile(repair, args, context, how)) found.set(scopeText(p), p);
         if (found.size === 0 && last) throw nothingIn(source, args);
         const proves = last && !dryRun && args.value<boolean>("proof") !== false;
         return proves ? proofBetween(repair, args, names) : null;
@@ -95,19 +97,26 @@ function sharedPipelines(
   throw new ArchiverError("usage", `no pipeline writes to both ${source} and ${target}`);
 }
 
+interface ReconcileWork {
+  /** The source and the target. */
+  readonly names: readonly [string, string];
+  /** For a target that takes records of what is encrypted. */
+  readonly identities: readonly Uint8Array[];
+  /** Scopes that another pipeline has brought. */
+  readonly done: readonly string[];
+}
+
 /** Of one pipeline, but for those scopes that are done. @throws ArchiverError usage */
 export async function reconcile(
   repair: RepairContext,
   args: Arguments,
   { out, clock }: Omit<WorkPorts, "tool">,
-  names: readonly [string, string],
-  done: readonly string[],
+  { names, identities, done }: ReconcileWork,
 ): Promise<readonly ReconciledPartition[]> {
   const [source, target] = names.map((name) => sinkOf(repair, name)) as [Named, Named];
   if (!keepsFiles(source)) {
     throw new ArchiverError("usage", `sink ${source.name} keeps no files to copy`);
   }
-  const identity = args.text("identity");
   const all = await scopesOf(repair, source, args);
   const scopes = all.filter((scope) => !done.includes(scopeText(scope)));
   const dryRun = args.flag("dryRun");
@@ -117,7 +126,7 @@ export async function reconcile(
   });
   const options: ReconcileOptions = {
     ...{ source, target, dryRun, repair: args.flag("repair"), quick: args.flag("quick") },
-    identities: identity === undefined ? [] : await loadIdentities(identity),
+    identities,
     onDone: (bytes) => progress.done(1, bytes),
   };
   const partitions: ReconciledPartition[] = [];

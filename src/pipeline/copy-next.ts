@@ -4,7 +4,7 @@ import { descriptionOf, macOk } from "../core/manifest.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published } from "../sdk/sink.ts";
 import { SinkConflict } from "./alarm.ts";
-import { isSameAmended } from "./amended.ts";
+import { holdsFiles, isSameAmended } from "./amended.ts";
 import { passAlong, sinkAt } from "./deliver-batch.ts";
 import type { NamedSink, TaskPorts } from "./ports.ts";
 import { described, stored } from "./take.ts";
@@ -39,7 +39,11 @@ export async function copyNext(
       // As it is stored now: an encrypted file may have been rewrapped since.
       const now = await kept(task, named, manifest, signal);
       const batch = await stored(task, primary, now ?? descriptionOf(manifest), null, signal);
-      const published = await named.sink.publish(batch, signal);
+      // A sink of records keeps what the manifest says of the file.
+      const published = await named.sink.publish(
+        holdsFiles(named) ? batch : { ...batch, description: descriptionOf(manifest) },
+        signal,
+      );
       const isSame =
         published.outcome === "different" &&
         (await isSameAmended(task.sinks, batch.description, published.state, signal));

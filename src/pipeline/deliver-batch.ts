@@ -9,7 +9,7 @@ import type { Manifest } from "../core/description.ts";
 import { ArchiverError } from "../core/errors.ts";
 import { batchId } from "../core/scope.ts";
 import type { Published, SealedBatch, State } from "../sdk/sink.ts";
-import { isSameAmended, knowsForm, passAmendments } from "./amended.ts";
+import { holdsFiles, isSameAmended, knowsForm, passAmendments } from "./amended.ts";
 import type { Result } from "./effect.ts";
 import type { Links } from "./links.ts";
 import { markOf } from "./marks.ts";
@@ -26,7 +26,7 @@ export async function publish(
 ): Promise<Result> {
   const named = sinkAt(ports, sink);
   ports.failpoint("before-data", named.name);
-  const answer = named.sink.publish(batch, signal);
+  const answer = named.sink.publish(await forSink(ports, named, batch, signal), signal);
   // In the middle of the write: it was begun, and its outcome is not awaited.
   ports.failpoint("mid-data", named.name);
   const published = await answer;
@@ -45,6 +45,27 @@ export async function publish(
   }
   const found = state.is === "data" ? state.description : state.manifest;
   return { of: "differs", slot, sink, end: found.end, mark: markOf(found.content) };
+}
+
+/** A sink of records keeps what the manifest says of the file, which a `rewrap` may have made anew since. */
+async function forSink(
+  ports: TaskPorts,
+  named: NamedSink,
+  batch: TakenBatch,
+  signal: AbortSignal,
+): Promise<SealedBatch> {
+  const { description, from } = batch;
+  if (holdsFiles(named) || from === undefined || description.seal.encryption === "none")
+    return batch;
+  for (const { sink } of knowing(ports, batch)) {
+    const bytes = await sink.manifest(description, signal);
+    if (bytes === undefined) continue;
+    const first = descriptionOf(parseManifest(bytes));
+    const { seal } = description;
+    const same = encodeDescription({ ...first, seal }) === encodeDescription(description);
+    if (same) return { ...batch, description: first };
+  }
+  return batch;
 }
 
 /** Manifest last (rule 6): made once from the primary's chain, the same bytes for every sink. */

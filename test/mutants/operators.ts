@@ -125,6 +125,20 @@ export const OPERATORS: readonly Mutant[] = [
     by: { case: "got the recipients back that it had at first" },
   },
   {
+    name: "a sink of records gets what a rewrap made of a file",
+    file: "src/pipeline/deliver-batch.ts",
+    find: "if (same) return { ...batch, description: first };",
+    put: "if (same) return batch;",
+    by: { case: "while a sink of records lacks a batch" },
+  },
+  {
+    name: "a sink of records is filled with what a rewrap made of a file",
+    file: "src/pipeline/copy-next.ts",
+    find: "holdsFiles(named) ? batch : {",
+    put: "named === primary ? batch : sink > 0 ? batch : {",
+    by: { case: "while a sink of records is gone on without: it is filled" },
+  },
+  {
     name: "a planned batch ends where the log was committed",
     file: "src/batch/build-job.ts",
     find: "if (batch.records === 0n || plannedEnd(job) !== null) return false;",

@@ -66,8 +66,8 @@ export const REPAIRS: readonly Mutant[] = [
   {
     name: "a manifest is copied before its data",
     file: PLACING,
-    find: "const data = await named.sink.publish(whole.batch, signal);",
-    put: "await named.sink.describe(whole.manifest, signal);\n  const data = await named.sink.publish(whole.batch, signal);",
+    find: "const data = await named.sink.publish(batch, signal);",
+    put: "await named.sink.describe(whole.manifest, signal);\n  const data = await named.sink.publish(batch, signal);",
     by: { case: "what a sink lost is copied back" },
   },
   {

@@ -1,12 +1,12 @@
 import type { Amendment } from "../../core/amendment.ts";
 import type { Manifest } from "../../core/description.ts";
 import { ArchiverError } from "../../core/errors.ts";
-import { encodeManifest } from "../../core/manifest.ts";
+import { descriptionOf, encodeManifest } from "../../core/manifest.ts";
 import { batchId } from "../../core/scope.ts";
 import type { Published, SealedBatch, State } from "../../sdk/sink.ts";
 import { certainState } from "./certain.ts";
 import type { Held } from "./operator.ts";
-import type { Named } from "./verified.ts";
+import { keepsFiles, type Named } from "./verified.ts";
 
 /** A batch as it has to be, everywhere. */
 export interface Whole {
@@ -23,7 +23,10 @@ export type Placed =
 
 /** Data, then manifest, each create-only and compared: safe beside a daemon and another command. */
 export async function place(named: Named, whole: Whole, signal: AbortSignal): Promise<Placed> {
-  const data = await named.sink.publish(whole.batch, signal);
+  const description = descriptionOf(whole.manifest);
+  // A sink of records keeps what the manifest says of the file.
+  const batch = keepsFiles(named) ? whole.batch : { ...whole.batch, description };
+  const data = await named.sink.publish(batch, signal);
   if (data.outcome === "different") return different(data);
   for (const a of whole.amendments ?? []) {
     if ((await named.sink.amend?.(whole.manifest, a, signal)) === "different") {

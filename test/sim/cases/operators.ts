@@ -170,6 +170,39 @@ export const OPERATORS: readonly Case[] = [
     "it has no manifest",
   ],
   [
+    "an archive is rewrapped while a sink of records lacks a batch: it gets what the manifest says",
+    small(
+      [
+        produce(100),
+        {
+          ...{ at: 100, do: "crash", daemon: 0, port: "ceph create data", nth: 1 },
+          side: "before",
+        },
+        { at: 1_300, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        produce(15_000),
+      ],
+      { settings: ENCRYPTED, sinks: [plainSink("files"), { ...LEDGER, name: "ceph" }] },
+    ),
+    '"adopted"',
+  ],
+  [
+    "an archive is rewrapped while a sink of records is gone on without: it is filled with what the manifests say",
+    small(
+      [
+        produce(100),
+        { at: 1_500, do: "weather", daemon: 0, target: "ceph", ms: 18_000, what: "cut" },
+        ...[2_000, 6_000].map((at) => produce(at)),
+        { at: 6_500, do: "operate", what: "rewrap", to: [1], crashes: [] },
+        produce(20_000),
+      ],
+      {
+        settings: ENCRYPTED,
+        sinks: [plainSink("files"), { ...LEDGER, name: "ceph", detachMs: 2_000 }],
+      },
+    ),
+    '"caught-up"',
+  ],
+  [
     "data expires in sinks of files, and stays in the one that keeps records",
     small(
       [

@@ -131,6 +131,21 @@ export const REPAIRS_BESIDE: readonly Case[] = [
     "rewrap1#2 says refused 3",
   ],
   [
+    "what a sink of records lost of an archive that was rewrapped is copied there",
+    later(
+      [
+        { at: 12_000, do: "operate", what: "rewrap", to: [1, 0], crashes: [] },
+        damage(20_000, 1, "lose"),
+        operate(21_000, { what: "reconcile", between: [0, 1] }),
+      ],
+      {
+        settings: { format: "segment", codec: "none", level: 3, encrypted: true },
+        sinks: [plainSink("files"), documents],
+      },
+    ),
+    "reconcile2#1 says done",
+  ],
+  [
     "what says which archive it is is misread, and is written into no other sink",
     small(
       [

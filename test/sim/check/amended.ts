@@ -88,15 +88,23 @@ export function checkAmendment(
     throw new Violation("chain", `${store.name}: ${path} does not follow what was before it`);
 }
 
-/** A data file goes away for another header only when every store of files knows the new one. */
-export function checkTaken(store: SimStore, stores: readonly SimStore[], path: string): void {
+/** A data file goes away because its batch is damaged, or for another header that every store of files knows. */
+export function checkLeft(
+  store: SimStore,
+  stores: readonly SimStore[],
+  { path, to }: { readonly path: string; readonly to: string | null },
+  damages: Damages,
+): void {
   const manifest = manifestOf(path);
   const digest = hashOf(store.objects.get(path)?.bytes ?? new Uint8Array());
-  for (const other of stores) {
-    if (other.style.form !== "files") continue;
-    const next = amendmentsOf(other, manifest).some((a) => a.replaces === digest);
-    if (!next) throw new Violation("write-once", `${store.name}: ${path} was taken away`);
-  }
+  const hasNext = stores.every(
+    (other) =>
+      other.style.form !== "files" ||
+      amendmentsOf(other, manifest).some((a) => a.replaces === digest),
+  );
+  if (hasNext) return;
+  if (damages.isBatchWrong(store, path)) damages.checkAside(store, path, to);
+  else throw new Violation("write-once", `${store.name}: ${path} was taken away`);
 }
 
 /** A data file is replaced by one that every store of files knows to come after it, and by nothing else. */

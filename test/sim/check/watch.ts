@@ -4,8 +4,8 @@ import type { Listener, SimStore } from "../stores/store.ts";
 import {
   checkAmendment,
   checkDropped,
+  checkLeft,
   checkReplaced,
-  checkTaken,
   formsOf,
   isAmendment,
   isForm,
@@ -92,16 +92,10 @@ export class Watch implements Listener {
     if (before !== null && at !== null && isCovered(store, path))
       checkExpired(store, path, { before, settled: this.#settled(path, at) });
     else if (path.startsWith("manifests/")) this.#p.damages.checkAside(store, path, to);
-    else if (path.startsWith("data/")) this.#left(store, path, to);
+    else if (path.startsWith("data/"))
+      checkLeft(store, this.#p.stores(), { path, to }, this.#p.damages);
     else if (path.startsWith("quarantine/data/")) checkDropped(store, path, this.#p.damages);
     else throw new Violation("write-once", `${store.name}: ${path} was removed`);
-  }
-
-  /** For another header, or because its batch is damaged. */
-  #left(store: SimStore, path: string, to: string | null): void {
-    const { damages, stores } = this.#p;
-    if (damages.isBatchWrong(store, path)) damages.checkAside(store, path, to);
-    else checkTaken(store, stores(), path);
   }
 
   committed({ group, topic, partition, offset, metadata }: Commit, late: boolean): void {

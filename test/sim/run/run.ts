@@ -116,6 +116,9 @@ function verdict(world: World, done: boolean): void {
     (h) => h.do === "trouble" && READS.includes(h.what) && !isMisreadOfRecords(scenario, h),
   );
   if (garbled) for (const code of GARBLED) allowed.add(code);
+  // Owners in two groups have no common plan: of two formats each can have its own file (decision 2).
+  if (scenario.secondGroup && happened.includes("upgrade"))
+    for (const code of ["primary-invalid", "sink-conflict"]) allowed.add(code);
   const confused = happened.includes("commits") || happened.includes("truncate");
   if (happened.includes("retain") && confused) allowed.add(GONE);
   for (const code of scenario.stops ?? []) allowed.add(code);

@@ -13,7 +13,7 @@ import { rewrapScope } from "../../../src/operate/repair/rewrap-scope.ts";
 import type { WorkPorts } from "../../../src/operate/command.ts";
 import type { ReconciledPartition, ReplayedPartition } from "../../../src/operate/repair/report.ts";
 import { byScope } from "../../../src/operate/verify/scope-filter.ts";
-import type { Scope } from "../../../src/core/scope.ts";
+import { scopeText, type Scope } from "../../../src/core/scope.ts";
 import type { Sink, SinkPlugin } from "../../../src/sdk/sink.ts";
 import type { SimProcess } from "../core/process.ts";
 import type { SimClient } from "../kafka/client.ts";
@@ -39,16 +39,17 @@ const PAUSE_MS = 1_500;
 /** What `rewrap` does with its options and files read; the answer is what it would report. */
 export function rewrap(p: CommandPorts, recipients: readonly string[]): Promise<readonly string[]> {
   return withSinks(p, "rewrap", async (repair) => {
-    const scopes: Scope[] = [];
+    const scopes = new Map<string, Scope>();
     const sinks = fileSinks(repair);
-    for await (const scope of sinks[0]?.sink.scopes(repair.signal) ?? []) scopes.push(scope);
+    for (const { sink } of sinks)
+      for await (const scope of sink.scopes(repair.signal)) scopes.set(scopeText(scope), scope);
     const options = {
       ...{ sinks, recipients: () => recipients, dryRun: false },
       identities: KEYS.map((k) => k.secret),
       onDone: () => undefined,
     };
     const problems: string[] = [];
-    for (const scope of scopes.sort(byScope)) {
+    for (const scope of [...scopes.values()].sort(byScope)) {
       const done = await rewrapScope(repair, options, scope);
       p.trace(`${p.process.name} ${JSON.stringify({ ...done, problems: done.problems.length })}`);
       problems.push(...done.problems.map((x) => `${x.code} ${x.start ?? ""} ${x.text}`));
@@ -79,7 +80,8 @@ export function reconcile(
   return withSinks(p, "reconcile", async (repair) => {
     const names = [source, target] as const;
     const args = new Arguments({ source, target });
-    const done = await reconcilePipeline(repair, args, workPorts(repair), names, []);
+    const work = { names, identities: KEYS.map((k) => k.secret), done: [] };
+    const done = await reconcilePipeline(repair, args, workPorts(repair), work);
     if (done.length === 0) return [`${source} holds nothing`];
     for (const { topic: _topic, ...x } of done) told(p, `${source} to ${target}`, x);
     const proof = await proofBetween(repair, args, names);
