@@ -142,18 +142,19 @@ export class OperatorDesk {
 
   /** Called often: reads now and then, and takes each partition a step further. */
   async turn(signal: AbortSignal): Promise<void> {
-    const lease = this.#p.lease();
-    if (lease === null) {
-      this.#pausing.clear();
-      return;
-    }
-    if (this.#p.clock.now() - this.#readAt >= READ_MS) {
+    if (this.#p.lease() === null) this.#pausing.clear();
+    else if (this.#p.clock.now() - this.#readAt >= READ_MS) {
       await this.read(signal);
-      await this.#perform(lease, signal);
-      this.#pause(lease);
-      await this.#answer(lease, signal);
-      await this.#resume(lease);
-    } else if (this.#finish()) await this.#answer(lease, signal);
+      await this.#perform(signal);
+      this.#pause();
+      await this.#answer(signal);
+      await this.#resume();
+    } else if (this.#finish()) await this.#answer(signal);
+  }
+
+  /** As it is now: while Kafka was asked it may have become another one. */
+  get #owned(): readonly TopicPartition[] {
+    return this.#p.lease()?.partitions ?? [];
   }
 
   #known(key: string, requests: readonly OperatorRequest[], now: number): Seen {
@@ -179,9 +180,9 @@ export class OperatorDesk {
     });
   }
 
-  #pause(lease: Lease): void {
+  #pause(): void {
     const { partitions, clock, topicId } = this.#p;
-    for (const at of lease.partitions) {
+    for (const at of this.#owned) {
       const [wanted] = this.#pauses(keyOf(at));
       if (wanted === undefined || this.#pausing.has(keyOf(at))) continue;
       const p = partitions.at(at.topic, at.partition);
@@ -217,7 +218,9 @@ export class OperatorDesk {
   }
 
   /** Partitions that nobody wants paused any more begin anew; those of others are forgotten. */
-  async #resume(lease: Lease): Promise<void> {
+  async #resume(): Promise<void> {
+    const lease = this.#p.lease();
+    if (lease === null) return;
     const owned = new Set(lease.partitions.map(keyOf));
     let some = false;
     // A pause can be over before it was taken up.
@@ -226,19 +229,20 @@ export class OperatorDesk {
       this.#heldBack.delete(key);
       some ||= owned.has(key);
     }
-    for (const [key, { paused }] of this.#pausing) {
+    for (const [key, { paused, is }] of this.#pausing) {
       if (owned.has(key) && this.#pauses(key).length > 0) continue;
       this.#pausing.delete(key);
       this.#heldBack.delete(key);
       if (!owned.has(key)) continue;
-      this.#p.partitions.end(paused.scope.topic, paused.scope.partition);
+      // One that has begun since is nobody's to end.
+      if (is !== "ended") this.#p.partitions.end(paused.scope.topic, paused.scope.partition);
       some = true;
     }
     if (some) await this.#p.begin(lease);
   }
 
-  async #perform(lease: Lease, signal: AbortSignal): Promise<void> {
-    for (const at of lease.partitions) {
+  async #perform(signal: AbortSignal): Promise<void> {
+    for (const at of this.#owned) {
       const p = this.#p.partitions.at(at.topic, at.partition);
       for (const r of this.#seen.get(keyOf(at))?.requests ?? []) {
         if (r.do === "pause" || this.#settled(r.id)) continue;
@@ -255,8 +259,10 @@ export class OperatorDesk {
   }
 
   /** Again at each reading: a member that was fenced may have written over it. */
-  async #answer(lease: Lease, signal: AbortSignal): Promise<void> {
+  async #answer(signal: AbortSignal): Promise<void> {
     const { client, group } = this.#p;
+    const lease = this.#p.lease();
+    if (lease === null) return;
     const entries = lease.partitions.flatMap((at) => {
       const answers = this.#answersTo(keyOf(at));
       if (answers.length === 0) return [];

@@ -218,4 +218,49 @@ export const OPERATORS: readonly Case[] = [
     ),
     '"branch":0,"from":0,"to":6,"batches":2',
   ],
+  [
+    "a partition that was paused begins under a new lease while its owner is still reading that the pause is over",
+    small(
+      [
+        { at: 300, do: "produce", p: 1, n: 4, gzip: true },
+        { at: 372, do: "produce", p: 0, n: 5, gzip: true },
+        { at: 1_699, do: "produce", p: 1, n: 1, gzip: true },
+        { at: 3_773, do: "produce", p: 1, n: 5, gzip: false },
+        { at: 6_046, do: "operate", what: "rewrap", to: [1, 0], crashes: [] },
+        { at: 6_305, do: "stop", daemon: 1, ms: 1_223 },
+        { at: 6_599, do: "produce", p: 0, n: 2, gzip: false },
+        { at: 6_687, do: "produce", p: 0, n: 1, gzip: false },
+        { at: 11_199, do: "weather", daemon: null, target: "*", ms: 2_401, what: "slow" },
+      ],
+      {
+        ...{
+          seed: 85_004_499,
+          daemons: 2,
+          partitions: 2,
+          quietAt: 17_000,
+          settings: { ...ENCRYPTED, level: 1 },
+        },
+        ...{ batchBytes: 1_051, ageMs: 2_189, memoryMiB: 2 },
+        sinks: [
+          {
+            ...plainSink("files"),
+            about: "metadata",
+            greatest: false,
+            hashes: true,
+            removes: "any",
+            concurrency: 1,
+          },
+          {
+            ...plainSink("ceph"),
+            about: "metadata",
+            greatest: false,
+            removes: "any",
+            concurrency: 4,
+            detachMs: 5_000,
+          },
+        ],
+      },
+    ),
+    "rewrap1#1 says done",
+  ],
 ];

@@ -103,6 +103,8 @@ export function checkLeft(
       amendmentsOf(other, manifest).some((a) => a.replaces === digest),
   );
   if (hasNext) return;
+  // Who lost its manifest is described by nothing: where it is misread as well, it is kept and made again.
+  if (damages.isBad(store, manifest) && !store.objects.has(manifest) && to !== null) return;
   if (damages.isBatchWrong(store, path)) damages.checkAside(store, path, to);
   else throw new Violation("write-once", `${store.name}: ${path} was taken away`);
 }
