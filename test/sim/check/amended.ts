@@ -61,7 +61,7 @@ export function checkAmendment(
   store: SimStore,
   stores: readonly SimStore[],
   path: string,
-  damages: Pick<Damages, "isWrong" | "isBad">,
+  damages: Pick<Damages, "isWrong">,
 ): void {
   const [, base = "", number] = AMENDMENT.exec(path) ?? [];
   const [primary = store, ...others] = stores.filter((s) => s.style.form === "files");
@@ -73,8 +73,8 @@ export function checkAmendment(
     throw new Violation("primary-first", `${store.name} got ${path} before the primary`);
   if (Buffer.compare(own, theirs) !== 0)
     throw new Violation("same-bytes", `${store.name} got another ${path} than the primary has`);
-  const lacks = isBack || damages.isBad(primary, `${base}.json`);
-  const known = [primary, ...(lacks ? others : [])].find((s) => s.objects.has(`${base}.json`));
+  // The first may lack the batch as yet, or have lost it: it gets what others know of it.
+  const known = [primary, ...others].find((s) => s.objects.has(`${base}.json`));
   if (known === undefined) throw new Violation("order", `${store.name}: ${path} has no manifest`);
   // Whoever began before it was damaged has seen the right one.
   if (damages.isWrong(known, `${base}.json`)) return;
